@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The timing model: what a program costs, in virtual cycles.
+ *
+ * A pure function of the program and of where its slots lie; no data and no
+ * host clock come into it, and results never depend on it. The formulas and
+ * their sources are in qemu-device/SPEC.md, "Timing".
+ */
+#ifndef NEURON_TIMING_H
+#define NEURON_TIMING_H
+
+#include <neuron/isa.h>
+
+/**
+ * struct neuron_timing_config - speeds of a chip
+ * @clock_khz: core clock, all engines
+ * @dram_mibps: bandwidth of device DRAM, MiB/s
+ * @link_mibps: bandwidth of the host link, MiB/s
+ */
+struct neuron_timing_config {
+	uint32_t clock_khz;
+	uint32_t dram_mibps;
+	uint32_t link_mibps;
+};
+
+/**
+ * struct neuron_inst_time - when an instruction ran, in cycles from the start
+ * @start: its engine began with it, its semaphores satisfied
+ * @end: its signals took effect
+ */
+struct neuron_inst_time {
+	uint64_t start;
+	uint64_t end;
+};
+
+/**
+ * neuron_timing_inst() - cost of one instruction on an otherwise idle core
+ * @config: the chip
+ * @program: a program that neuron_program_check() accepted
+ * @index: of the instruction
+ * @slot_is_dram: for each slot of the program, whether it lies in device DRAM
+ * @num_slots: entries of @slot_is_dram; slots beyond lie in host memory
+ *
+ * Return: cycles, at least 1.
+ */
+uint64_t neuron_timing_inst(const struct neuron_timing_config *config,
+			    const void *program, uint32_t index,
+			    const bool *slot_is_dram, uint32_t num_slots);
+
+/**
+ * neuron_timing_schedule() - when each instruction of a program runs
+ * @config: the chip
+ * @program: a program that neuron_program_check() accepted and that does not
+ *	     deadlock
+ * @slot_is_dram: for each slot of the program, whether it lies in device DRAM
+ * @num_slots: entries of @slot_is_dram
+ * @times: NULL, or one entry for each instruction
+ * @report: cycles, macs, bytes_*, sbuf_high, psum_high and the engines' busy,
+ *	    stall_* and insts are filled in
+ *
+ * Discrete-event simulation over the five engines: an instruction starts when
+ * its engine is free and its semaphores have grown to the values it waits for.
+ * Time O(n log n) in the number of instructions. Thread-safe.
+ *
+ * Return: 0, -ENOMEM, or -EDEADLK when the program can't run to its end.
+ */
+int neuron_timing_schedule(const struct neuron_timing_config *config,
+			   const void *program, const bool *slot_is_dram,
+			   uint32_t num_slots, struct neuron_inst_time *times,
+			   struct neuron_report *report);
+
+/**
+ * neuron_timing_copy() - cost of a DMA between two buffers
+ * @config: the chip
+ * @bytes: length
+ * @src_dram: the source lies in device DRAM
+ * @dst_dram: the destination lies in device DRAM
+ *
+ * Return: cycles, at least 1.
+ */
+uint64_t neuron_timing_copy(const struct neuron_timing_config *config,
+			    uint64_t bytes, bool src_dram, bool dst_dram);
+
+#endif /* NEURON_TIMING_H */
