@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The compiler as a library: ONNX bytes in, .neff bytes out.
+ */
+#ifndef COMPILER_NEFFC_H
+#define COMPILER_NEFFC_H
+
+#include <stdio.h>
+#include "ir.h"
+
+/**
+ * struct nc_shape_arg - a shape given by the user (--input NAME:DIMS)
+ * @name: input of the graph
+ * @rank: number of dimensions
+ * @dims: dimensions
+ */
+struct nc_shape_arg {
+	const char *name;
+	int rank;
+	int64_t dims[NC_MAX_RANK];
+};
+
+/**
+ * struct nc_options - how to compile
+ * @auto_cast: type of matrix operands
+ * @shapes: shapes for inputs whose dimensions the model leaves open
+ * @num_shapes: entries of @shapes
+ * @cores: cores that the model runs on; 0 and 1: one
+ * @sbuf_size: scratchpad bytes a core; 0: the chip's default
+ * @psum_size: accumulator bytes a core; 0: the chip's default
+ * @no_scratchpad: send every intermediate through device DRAM
+ * @dump: name of a pass after which the program is written to @dump_to;
+ *	  "all" for every pass; NULL for none
+ * @dump_to: stream for @dump
+ */
+struct nc_options {
+	enum nc_auto_cast auto_cast;
+	const struct nc_shape_arg *shapes;
+	unsigned int num_shapes;
+	unsigned int cores;
+	uint32_t sbuf_size;
+	uint32_t psum_size;
+	bool no_scratchpad;
+	const char *dump;
+	FILE *dump_to;
+};
+
+/**
+ * struct nc_layer_summary - what one layer costs
+ * @name: of the ONNX node
+ * @op: its operator (fused ones joined with '+')
+ * @engine: busiest engine
+ * @rank: of the output
+ * @dims: of the output
+ * @macs: multiply-accumulates
+ * @bytes_dram: bytes moved between scratchpad and device DRAM or host memory
+ * @cycles: busy cycles of its busiest engine
+ */
+struct nc_layer_summary {
+	const char *name;
+	const char *op;
+	enum neuron_engine engine;
+	int rank;
+	int64_t dims[NC_MAX_RANK];
+	uint64_t macs;
+	uint64_t bytes_dram;
+	uint64_t cycles;
+};
+
+/**
+ * struct nc_summary - what the compiler made
+ * @layers: per layer that costs anything
+ * @num_layers: entries of @layers
+ * @num_nodes: operators of the model
+ * @num_params: elements of the weights
+ * @weight_bytes: bytes of the weights as stored
+ * @scratch_bytes: device DRAM for what does not stay in the scratchpad
+ * @num_insts: instructions
+ * @report: the timing model's word on one execution
+ */
+struct nc_summary {
+	struct nc_layer_summary *layers;
+	unsigned int num_layers;
+	unsigned int num_nodes;
+	uint64_t num_params;
+	uint64_t weight_bytes;
+	uint64_t scratch_bytes;
+	uint32_t num_insts;
+	struct neuron_report report;
+};
+
+/**
+ * struct nc_result - outcome of nc_compile(); release with nc_result_free()
+ * @neff: the model file, or NULL after an error
+ * @neff_size: bytes of it
+ * @errors: every problem found, one line each, NUL-terminated; NULL without any
+ * @num_errors: lines of @errors
+ * @summary: filled in after success
+ */
+struct nc_result {
+	void *neff;
+	size_t neff_size;
+	char *errors;
+	unsigned int num_errors;
+	struct nc_summary summary;
+	struct nc_graph *graph;
+};
+
+/**
+ * nc_compile() - compile a model
+ * @onnx: a serialised ModelProto; may be hostile
+ * @size: bytes of it
+ * @name: name for the model when the file has none
+ * @options: how
+ * @result: outcome, also after an error; may refer to @onnx until freed
+ *
+ * Deterministic: equal input gives equal bytes. Thread-safe.
+ *
+ * Return: true when there is a .neff.
+ */
+bool nc_compile(const void *onnx, size_t size, const char *name,
+		const struct nc_options *options, struct nc_result *result);
+
+/**
+ * nc_result_free() - release what nc_compile() returned
+ * @result: the outcome; its fields are cleared
+ */
+void nc_result_free(struct nc_result *result);
+
+#endif /* COMPILER_NEFFC_H */
