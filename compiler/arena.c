@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A bump allocator. Blocks of at least LARGE bytes get a chunk of their own, so
+ * that they do not leave the rest of a chunk unused.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "arena.h"
+
+#define CHUNK	((size_t)256 << 10)
+#define LARGE	((size_t)64 << 10)
+#define ALIGN	((size_t)16)
+
+struct chunk {
+	struct chunk *next;
+	size_t size;
+};
+
+_Static_assert(sizeof(struct chunk) % 16 == 0, "memory behind it is aligned");
+
+struct nc_arena {
+	struct chunk *chunks;
+	char *next;
+	size_t room;
+	size_t used;
+	size_t limit;
+	jmp_buf *oom;
+};
+
+struct nc_arena *nc_arena_new(size_t limit, jmp_buf *oom)
+{
+	struct nc_arena *arena = calloc(1, sizeof(*arena));
+
+	if (!arena)
+		return NULL;
+	arena->limit = limit;
+	arena->oom = oom;
+	return arena;
+}
+
+void nc_arena_free(struct nc_arena *arena)
+{
+	struct chunk *chunk, *next;
+
+	if (!arena)
+		return;
+	for (chunk = arena->chunks; chunk; chunk = next) {
+		next = chunk->next;
+		free(chunk);
+	}
+	free(arena);
+}
+
+/* @size is a multiple of ALIGN. */
+static void *chunk_new(struct nc_arena *arena, size_t size)
+{
+	struct chunk *chunk = NULL;
+
+	if (size <= arena->limit - arena->used)
+		chunk = malloc(sizeof(*chunk) + size);
+	if (!chunk)
+		longjmp(*arena->oom, 1);
+
+	arena->used += size;
+	chunk->size = size;
+	chunk->next = arena->chunks;
+	arena->chunks = chunk;
+	return chunk + 1;
+}
+
+void *nc_alloc_uninit(struct nc_arena *arena, size_t size)
+{
+	void *mem;
+
+	if (size > SIZE_MAX / 2)
+		longjmp(*arena->oom, 1);
+	size = size ? (size + ALIGN - 1) & ~(ALIGN - 1) : ALIGN;
+	if (size >= LARGE)
+		return chunk_new(arena, size);
+	if (size > arena->room) {
+		arena->next = chunk_new(arena, CHUNK);
+		arena->room = CHUNK;
+	}
+	mem = arena->next;
+	arena->next += size;
+	arena->room -= size;
+	return mem;
+}
+
+void *nc_alloc(struct nc_arena *arena, size_t n, size_t size)
+{
+	void *mem;
+
+	if (__builtin_mul_overflow(n, size, &size))
+		longjmp(*arena->oom, 1);
+	mem = nc_alloc_uninit(arena, size);
+	memset(mem, 0, size);
+	return mem;
+}
+
+void *nc_memdup(struct nc_arena *arena, const void *mem, size_t size)
+{
+	void *copy = nc_alloc_uninit(arena, size);
+
+	if (size)
+		memcpy(copy, mem, size);
+	return copy;
+}
+
+char *nc_strdup(struct nc_arena *arena, const char *s)
+{
+	return nc_memdup(arena, s, strlen(s) + 1);
+}
+
+char *nc_sprintf(struct nc_arena *arena, const char *format, ...)
+{
+	va_list args;
+	char *text;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (len < 0)
+		longjmp(*arena->oom, 1);
+	text = nc_alloc_uninit(arena, (size_t)len + 1);
+	va_start(args, format);
+	vsnprintf(text, (size_t)len + 1, format, args);
+	va_end(args);
+	return text;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory of one compilation: everything is allocated from an arena and freed
+ * with it. Allocation never fails from the caller's view: when memory runs out,
+ * or a hostile model asks for more than the arena's limit, the compilation ends
+ * through longjmp() in nc_compile().
+ */
+#ifndef COMPILER_ARENA_H
+#define COMPILER_ARENA_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+struct nc_arena;
+
+/**
+ * nc_arena_new() - make an arena
+ * @limit: bytes that it may hand out altogether
+ * @oom: where to jump to when memory runs out; must outlive all allocations
+ *
+ * Return: the arena, or NULL when there is no memory.
+ */
+struct nc_arena *nc_arena_new(size_t limit, jmp_buf *oom);
+
+/**
+ * nc_arena_free() - free an arena and all that was allocated from it
+ * @arena: the arena, or NULL
+ */
+void nc_arena_free(struct nc_arena *arena);
+
+/**
+ * nc_alloc() - allocate zeroed memory for an array
+ * @arena: where from
+ * @n: number of elements; 0 gives a valid pointer, too
+ * @size: bytes of one element
+ *
+ * Return: memory aligned to 16 bytes; never NULL.
+ */
+void *nc_alloc(struct nc_arena *arena, size_t n, size_t size)
+	__attribute__((returns_nonnull));
+
+/**
+ * nc_alloc_uninit() - allocate memory that the caller fills
+ * @arena: where from
+ * @size: bytes
+ *
+ * Return: memory aligned to 16 bytes; never NULL.
+ */
+void *nc_alloc_uninit(struct nc_arena *arena, size_t size)
+	__attribute__((returns_nonnull));
+
+/* Copies and formatted strings in the arena. */
+void *nc_memdup(struct nc_arena *arena, const void *mem, size_t size);
+char *nc_strdup(struct nc_arena *arena, const char *s);
+char *nc_sprintf(struct nc_arena *arena, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif /* COMPILER_ARENA_H */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every pass gets, and the passes themselves in the order of compile.c.
+ */
+#ifndef COMPILER_PASS_H
+#define COMPILER_PASS_H
+
+#include "arena.h"
+#include "diag.h"
+#include "graph.h"
+#include "neffc.h"
+
+struct onnx_model;
+
+/**
+ * struct nc_ctx - one compilation
+ * @arena: for everything that lives as long as the compilation
+ * @options: what the user wants; never NULL
+ * @diag: problems found so far; a pass list stops after a pass that adds some
+ * @graph: the model, from import on
+ * @result: what the back end fills in: .neff and summary
+ * @model: the parsed protobuf; weights point into it
+ * @fold_budget: bytes that folded constants may still take
+ * @program: the back end's own state
+ */
+struct nc_ctx {
+	struct nc_arena *arena;
+	const struct nc_options *options;
+	struct nc_diag diag;
+	struct nc_graph *graph;
+	struct nc_result *result;
+	struct onnx_model *model;
+	size_t fold_budget;
+	void *program;
+};
+
+/* Front end: each leaves a graph that nc_verify() accepts. */
+void nc_import(struct nc_ctx *ctx, const void *onnx, size_t size,
+	       const char *name);
+void nc_upgrade(struct nc_ctx *ctx);
+void nc_infer(struct nc_ctx *ctx);
+void nc_decompose(struct nc_ctx *ctx);
+void nc_simplify(struct nc_ctx *ctx);
+void nc_fuse(struct nc_ctx *ctx);
+void nc_cast(struct nc_ctx *ctx);
+
+/* Between passes. */
+void nc_verify(struct nc_ctx *ctx, const char *pass);
+void nc_dump(struct nc_ctx *ctx, const char *pass);
+
+#endif /* COMPILER_PASS_H */
