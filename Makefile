@@ -38,7 +38,8 @@ $(BUILD)/obj/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS-$*) -c $< -o $@
 
-include $(wildcard */build.mk)
+# tests/build.mk comes last: it uses what the others have collected.
+include $(filter-out tests/build.mk,$(wildcard */build.mk)) tests/build.mk
 
 -include $(shell [ -d $(BUILD)/obj ] && find $(BUILD)/obj -name '*.d')
 

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: MIT
+#
+# The suite. Folders add their programs to UNIT_TESTS, HOST_TESTS (scripts on
+# this machine) and VM_TESTS (run inside the virtual machine).
+
+.PHONY: check-unit check-vm check-style
+
+STYLE_TESTS += tests/style/style
+
+check: all setup $(UNIT_TESTS) $(HOST_TESTS) $(VM_TESTS)
+	$(Q)tests/check --style "$(STYLE_TESTS)" --unit "$(UNIT_TESTS)" \
+		--host "$(HOST_TESTS)" --vm "$(VM_TESTS)"
+
+check-unit: $(UNIT_TESTS) ## only the tests that need neither VM nor driver
+	$(Q)tests/run --logs $(BUILD)/check $(UNIT_TESTS)
+
+check-vm: all setup $(VM_TESTS) ## only the tests inside the virtual machine
+	$(Q)tests/check --vm "$(VM_TESTS)"
+
+check-style: ## formatting, SPDX lines, checkpatch, sparse, shellcheck
+	$(Q)tests/run --logs $(BUILD)/check $(STYLE_TESTS)
