@@ -19,3 +19,16 @@ check-vm: all setup $(VM_TESTS) ## only the tests inside the virtual machine
 
 check-style: ## formatting, SPDX lines, checkpatch, sparse, shellcheck
 	$(Q)tests/run --logs $(BUILD)/check $(STYLE_TESTS)
+
+# The PCI device without a guest.
+QTEST_OBJS := $(addprefix $(BUILD)/obj/tests/qtest/,qtest.o neuron-qtest.o)
+
+$(BUILD)/tests/qtest/neuron-qtest: $(QTEST_OBJS)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/qtest/device: tests/qtest/device $(BUILD)/tests/qtest/neuron-qtest | qemu
+	$(Q)install -m 755 $< $@
+
+HOST_TESTS += $(BUILD)/tests/qtest/device
