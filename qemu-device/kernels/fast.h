@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fast paths of matrix work, through a library, and the plans they keep.
+ */
+#ifndef NEURON_NK_FAST_H
+#define NEURON_NK_FAST_H
+
+#include "nk.h"
+
+/*
+ * These return NK_UNSUPPORTED, before they have written anything, where the
+ * reference has to do it.
+ */
+enum nk_status nk_fast_matmul(const struct nk_call *call);
+enum nk_status nk_fast_conv(const struct nk_call *call);
+
+#define NK_SIGNATURE_OPERANDS	5
+
+/* What a plan may depend on, besides the data. */
+struct nk_signature {
+	const void *key;
+	uint16_t opcode;
+	uint16_t flags;
+	uint32_t reserved;
+	uint8_t params[NEURON_PARAM_BYTES];
+	struct {
+		uint8_t present;
+		uint8_t dtype;
+		uint8_t rank;
+		uint8_t aligned;
+		uint32_t dims[NEURON_MAX_RANK];
+		int32_t strides[NEURON_MAX_RANK];
+		int32_t zero_point;
+	} op[NK_SIGNATURE_OPERANDS];
+	uint32_t padding;
+};
+
+_Static_assert(sizeof(struct nk_signature) % 8 == 0, "hashed in words");
+
+/**
+ * struct nk_plan - the head of every plan
+ * @bytes: memory that it holds, itself included
+ * @destroy: frees it
+ *
+ * The rest belongs to plan.c.
+ */
+struct nk_plan {
+	size_t bytes;
+	void (*destroy)(struct nk_plan *plan);
+	uint64_t hash;
+	struct nk_plan *next;
+	struct nk_plan *newer, *older;
+	struct nk_signature sig;
+};
+
+struct nk_plans;
+struct nk_plans *nk_plans_create(void);
+void nk_plans_clear(struct nk_plans *plans);
+void nk_plans_destroy(struct nk_plans *plans);
+struct nk_plans *nk_ctx_plans(const struct nk_ctx *ctx);
+
+void nk_signature_init(struct nk_signature *sig, const struct nk_call *call);
+/* The plan with this signature, or NULL. */
+struct nk_plan *nk_plan_find(struct nk_plans *plans, const struct nk_signature *sig);
+/* Keep a plan; @plan->bytes and @plan->destroy are set. It may push out others. */
+void nk_plan_add(struct nk_plans *plans, struct nk_plan *plan, const struct nk_signature *sig);
+
+#endif /* NEURON_NK_FAST_H */

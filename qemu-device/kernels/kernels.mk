@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+#
+# The numeric kernels: libnkernels.a, its unit tests and its benchmark.
+
+NKERNELS_SRCS := $(wildcard qemu-device/kernels/*.c)
+NKERNELS_OBJS := $(NKERNELS_SRCS:%.c=$(BUILD)/obj/%.o)
+NKERNELS_LIBS := $(BUILD)/lib/libnkernels.a -ldnnl -lm
+
+# Vectorised at -O3. Contraction is off so that every instruction set gives the
+# same bits; nobody reads errno or floating-point exceptions here.
+NKERNELS_CFLAGS := -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math
+$(foreach src,$(NKERNELS_SRCS),$(eval CFLAGS-$(src:%.c=%) := $(NKERNELS_CFLAGS)))
+
+$(BUILD)/lib/libnkernels.a: $(NKERNELS_OBJS)
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+all: $(BUILD)/lib/libnkernels.a

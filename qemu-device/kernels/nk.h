@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernels share among themselves. The rules of arithmetic that the
+ * comments refer to are in NUMERICS.md.
+ */
+#ifndef NEURON_NK_H
+#define NEURON_NK_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+
+/* Elements that are converted at a time: a few rows of them stay in L1. */
+#define NK_CHUNK	1024
+
+/*
+ * Loops over float buffers run in whole groups of this many elements, so that
+ * an element's result never depends on whether it fell into a vector or into
+ * the scalar remainder of a loop. Buffers are rounded up to it.
+ */
+#define NK_LANES	16
+#define NK_ROUND_UP(n)	(((n) + NK_LANES - 1) & ~(size_t)(NK_LANES - 1))
+
+/*
+ * Compile a hot loop for the common levels of the instruction set, chosen at
+ * load time. Contraction is off for all of the kernels, so that each version
+ * gives the same bits. Sanitizers do not go with indirect functions.
+ */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
+	!defined(NK_NO_CLONES)
+#define NK_CLONES	__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", \
+						     "default")))
+#else
+#define NK_CLONES
+#endif
+
+/* The next loop's iterations do not depend on each other, though dst may be src. */
+#ifdef __clang__
+#define NK_INDEPENDENT	_Pragma("clang loop vectorize(assume_safety)")
+#else
+#define NK_INDEPENDENT	_Pragma("GCC ivdep")
+#endif
+
+#define NK_ALIGNED	__attribute__((aligned(64)))
+
+/* Work of one instruction: what every kernel needs besides its operands. */
+struct nk_call {
+	struct nk_ctx *ctx;
+	const struct neuron_inst *inst;
+	const struct nk_view *op;
+	const void *key;
+	const bool *cancel;
+	struct nk_stats *stats;
+	uint64_t *info;
+};
+
+static inline bool nk_cancelled(const struct nk_call *call)
+{
+	return call->cancel && __atomic_load_n(call->cancel, __ATOMIC_RELAXED);
+}
+
+static inline bool nk_is_float(unsigned int dtype)
+{
+	return (NEURON_D_FLOAT >> dtype) & 1;
+}
+
+static inline bool nk_is_byte(unsigned int dtype)
+{
+	return (NEURON_D_BYTE >> dtype) & 1;
+}
+
+static inline size_t nk_size(unsigned int dtype)
+{
+	static const uint8_t size[NEURON_NUM_DTYPES] = {
+#define X(name, value, bytes, text) [value] = bytes,
+		NEURON_DTYPES(X)
+#undef X
+	};
+
+	return size[dtype];
+}
+
+static inline uint64_t nk_elements(const struct neuron_tensor *t)
+{
+	uint64_t n = 1;
+
+	for (unsigned int i = 0; i < t->rank; i++)
+		n *= t->dims[i];
+	return n;
+}
+
+/* The distance of neighbours in dimension @dim, in bytes. */
+static inline ptrdiff_t nk_stride(const struct neuron_tensor *t, unsigned int dim)
+{
+	return (ptrdiff_t)t->strides[dim] * (ptrdiff_t)nk_size(t->dtype);
+}
+
+static inline uint32_t nk_bits(float f)
+{
+	uint32_t u;
+
+	memcpy(&u, &f, sizeof(u));
+	return u;
+}
+
+static inline float nk_float(uint32_t u)
+{
+	float f;
+
+	memcpy(&f, &u, sizeof(f));
+	return f;
+}
+
+/* ctx.c: memory that lives as long as the context and only grows */
+enum nk_scratch {
+	NK_SCRATCH_IN,
+	NK_SCRATCH_WEIGHT,
+	NK_SCRATCH_OUT,
+	NK_SCRATCH_SUMS,
+	NK_SCRATCH_THREAD,
+	NK_NUM_SCRATCH
+};
+
+void *nk_scratch(struct nk_ctx *ctx, enum nk_scratch which, size_t bytes);
+bool nk_reference_only(const struct nk_ctx *ctx);
+
+/* parallel.c */
+
+/* Most threads that an instruction is spread over. */
+#define NK_MAX_THREADS	64
+
+/**
+ * typedef nk_tile_fn - one of the equal parts that an instruction is cut into
+ * @arg: as given to nk_parallel()
+ * @tile: which part
+ * @thread: number of the thread that runs it, below nk_threads()
+ * @stats: the thread's own counters
+ *
+ * Return: NK_OK, or the status with which the instruction ends.
+ */
+typedef enum nk_status nk_tile_fn(void *arg, size_t tile, unsigned int thread,
+				  struct nk_stats *stats);
+
+/**
+ * nk_parallel() - run all tiles, on up to nk_threads() threads
+ * @call: the instruction
+ * @tiles: how many there are. It must follow from the shapes alone, so that
+ *	   results do not depend on the number of threads
+ * @fn: computes one tile
+ * @arg: for @fn
+ *
+ * Polls the cancel flag before each tile.
+ *
+ * Return: NK_OK, NK_CANCELLED, or what a tile returned.
+ */
+enum nk_status nk_parallel(const struct nk_call *call, size_t tiles, nk_tile_fn *fn,
+			   void *arg);
+unsigned int nk_threads(const struct nk_ctx *ctx);
+
+struct nk_team;
+struct nk_team *nk_team_create(unsigned int threads);
+void nk_team_destroy(struct nk_team *team);
+/* ctx.c: started when it is first needed; NULL: the caller works alone. */
+struct nk_team *nk_ctx_team(struct nk_ctx *ctx);
+
+/* nest.c: loops over operands of equal dims */
+#define NK_NEST_VIEWS	4
+
+/**
+ * struct nk_nest - a loop nest over up to NK_NEST_VIEWS views
+ * @views: how many
+ * @rank: loops around the innermost one
+ * @dims: their counts
+ * @strides: by loop and view, in bytes
+ * @n: count of the innermost loop
+ * @step: its strides by view, in bytes
+ * @base: addresses of the first elements
+ * @weight: elements that one step of the innermost loop stands for
+ */
+struct nk_nest {
+	unsigned int views;
+	unsigned int weight;
+	unsigned int rank;
+	uint64_t dims[NEURON_MAX_RANK];
+	ptrdiff_t strides[NEURON_MAX_RANK][NK_NEST_VIEWS];
+	uint64_t n;
+	ptrdiff_t step[NK_NEST_VIEWS];
+	char *base[NK_NEST_VIEWS];
+};
+
+/**
+ * nk_nest_init() - find the fewest and fastest loops over some dimensions
+ * @nest: filled in
+ * @views: how many views
+ * @view: the views; all have the dims of the first, or 1 with a stride that is
+ *	  not used
+ * @mask: bit n: the nest runs over dimension n
+ *
+ * Loops are ordered by the strides of the first view, the smallest innermost,
+ * and neighbours that all views walk as one are merged.
+ */
+void nk_nest_init(struct nk_nest *nest, unsigned int views, const struct nk_view *view,
+		  unsigned int mask);
+
+/**
+ * typedef nk_row_fn - the innermost loop of a nest
+ * @arg: as given to nk_nest_run()
+ * @ptr: addresses of the row's first elements
+ * @step: distances of neighbours, in bytes
+ * @n: elements
+ * @stats: the thread's own counters
+ */
+typedef void nk_row_fn(void *arg, char *const *ptr, const ptrdiff_t *step, size_t n,
+		       struct nk_stats *stats);
+
+/**
+ * nk_nest_run() - run a nest whose elements do not depend on each other
+ * @call: the instruction
+ * @nest: the loops
+ * @fn: the innermost loop; rows may be cut into several calls
+ * @arg: for @fn
+ *
+ * Return: NK_OK or NK_CANCELLED.
+ */
+enum nk_status nk_nest_run(const struct nk_call *call, const struct nk_nest *nest,
+			   nk_row_fn *fn, void *arg);
+
+/* The addresses of row @row of a nest, 0 to the product of @dims minus one. */
+void nk_nest_row(const struct nk_nest *nest, uint64_t row, char **ptr);
+
+static inline uint64_t nk_nest_rows(const struct nk_nest *nest)
+{
+	uint64_t n = 1;
+
+	for (unsigned int i = 0; i < nest->rank; i++)
+		n *= nest->dims[i];
+	return n;
+}
+
+/*
+ * convert.c: rows of elements to and from the types that kernels compute in
+ *
+ * Loads return their buffer, or the source itself where that is a row of the
+ * wanted type already. A buffer has room for NK_ROUND_UP(n) elements; a row
+ * that is used in place may be read beyond n only by those who know its end.
+ */
+const float *nk_load_f32(unsigned int dtype, const void *src, ptrdiff_t step, size_t n,
+			 float *buf);
+const int32_t *nk_load_i32(unsigned int dtype, const void *src, ptrdiff_t step, size_t n,
+			   int32_t *buf);
+/* As above, but always into the buffer. */
+void nk_copy_f32(unsigned int dtype, const void *src, ptrdiff_t step, size_t n, float *buf);
+void nk_copy_i32(unsigned int dtype, const void *src, ptrdiff_t step, size_t n,
+		 int32_t *buf);
+/* Floats to integers: toward zero, saturating, NaN to 0. */
+void nk_store_f32(unsigned int dtype, void *dst, ptrdiff_t step, size_t n,
+		  const float *src, struct nk_stats *stats);
+void nk_store_i32(unsigned int dtype, void *dst, ptrdiff_t step, size_t n,
+		  const int32_t *src, struct nk_stats *stats);
+/* Floats to integers: nearest, ties to even, plus zero point, saturating. */
+void nk_store_rounded(unsigned int dtype, void *dst, ptrdiff_t step, size_t n,
+		      const float *src, int32_t zero_point, struct nk_stats *stats);
+uint64_t nk_count_nans(unsigned int dtype, const void *src, size_t n);
+
+float nk_bf16_to_f32(uint16_t h);
+uint16_t nk_f32_to_bf16(float f);
+float nk_f16_to_f32(uint16_t h);
+uint16_t nk_f32_to_f16(float f);
+
+/* A whole view, densely packed in the order of its dims. */
+enum nk_status nk_pack_f32(const struct nk_call *call, const struct nk_view *view,
+			   float *dst);
+/* The same for bytes and int32, minus the view's zero point. */
+enum nk_status nk_pack_i32(const struct nk_call *call, const struct nk_view *view,
+			   int32_t *dst);
+/* A dense array of the same type and dims to a view, and back. */
+enum nk_status nk_move(const struct nk_call *call, const struct nk_view *out,
+		       const struct nk_view *in);
+
+/* act.c: in place or not; both buffers have NK_ROUND_UP(n) elements */
+void nk_act_f32(uint32_t func, float alpha, float beta, float *dst, const float *src,
+		size_t n);
+/* True for the functions that integers go through without becoming floats. */
+bool nk_act_is_integer(uint32_t func);
+void nk_act_i32(uint32_t func, float alpha, float beta, int32_t *dst, const int32_t *src,
+		size_t n);
+
+/* The same way: x to e^x, a and b to a^b. */
+void nk_expf(float *dst, const float *src, size_t n);
+void nk_powf(float *dst, const float *a, const float *b, size_t n);
+
+/**
+ * struct nk_epilogue - what MATMUL and CONV do to a sum before it is stored
+ * @scale: by channel, or NULL
+ * @bias_f32: by channel, or NULL
+ * @bias_i32: by channel, or NULL
+ * @act: enum neuron_act, with @alpha and @beta
+ * @dtype: of the output, with @zero_point
+ * @accumulate: add to the output's previous contents
+ * @exact: sums are integers, and so is what is stored
+ */
+struct nk_epilogue {
+	const float *scale;
+	const float *bias_f32;
+	const int32_t *bias_i32;
+	uint32_t act;
+	float alpha;
+	float beta;
+	unsigned int dtype;
+	int32_t zero_point;
+	bool accumulate;
+	bool exact;
+};
+
+/* Room for a plan's channel parameters: scale, bias_f32 and bias_i32. */
+#define NK_EPILOGUE_ARRAYS	3
+
+/**
+ * nk_epilogue_init() - gather the channels' parameters
+ * @ep: filled in
+ * @inst: MATMUL, CONV or CONV_TRANSPOSE
+ * @op: its operands
+ * @channels: elements of scale and bias
+ * @integer: sums are int32
+ * @arrays: room for NK_EPILOGUE_ARRAYS * NK_ROUND_UP(@channels) elements
+ */
+void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
+		      const struct nk_view *op, size_t channels, bool integer,
+		      float *arrays);
+
+/**
+ * nk_epilogue_row() - finish and store a row of sums
+ * @ep: what to do
+ * @sums: float, or int32 when @integer; overwritten, and readable up to
+ *	  NK_ROUND_UP(@n)
+ * @integer: see @sums
+ * @channel: of the first sum
+ * @advance: true: each sum is of the next channel; false: all are of one
+ * @dst: where the row goes
+ * @step: distance of neighbours there, in bytes
+ * @n: at most NK_CHUNK sums
+ * @stats: added to
+ */
+void nk_epilogue_row(const struct nk_epilogue *ep, void *sums, bool integer,
+		     size_t channel, bool advance, void *dst, ptrdiff_t step, size_t n,
+		     struct nk_stats *stats);
+
+/* The kernels, one for each opcode. */
+enum nk_status nk_move_op(const struct nk_call *call);
+enum nk_status nk_fill(const struct nk_call *call);
+enum nk_status nk_gather(const struct nk_call *call);
+enum nk_status nk_matmul(const struct nk_call *call);
+enum nk_status nk_conv(const struct nk_call *call);
+enum nk_status nk_act(const struct nk_call *call);
+enum nk_status nk_quantize(const struct nk_call *call);
+enum nk_status nk_dequantize(const struct nk_call *call);
+enum nk_status nk_eltwise(const struct nk_call *call);
+enum nk_status nk_select(const struct nk_call *call);
+enum nk_status nk_reduce(const struct nk_call *call);
+enum nk_status nk_pool(const struct nk_call *call);
+enum nk_status nk_softmax(const struct nk_call *call);
+enum nk_status nk_norm(const struct nk_call *call);
+
+#endif /* NEURON_NK_H */
