@@ -106,4 +106,12 @@ bool isa_overlap(const struct neuron_tensor *a, const struct neuron_tensor *b);
  */
 bool isa_same_view(const struct neuron_tensor *a, const struct neuron_tensor *b);
 
+/**
+ * isa_high_water() - how much of the scratchpad a program can touch
+ * @program: a program that neuron_program_check() accepted
+ * @sbuf: highest byte of SBUF in a tensor of its table, plus one
+ * @psum: the same for PSUM
+ */
+void isa_high_water(const void *program, uint32_t *sbuf, uint32_t *psum);
+
 #endif /* ISA_TABLES_H */

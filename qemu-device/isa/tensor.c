@@ -167,3 +167,20 @@ bool isa_same_view(const struct neuron_tensor *a, const struct neuron_tensor *b)
 			return false;
 	return true;
 }
+
+void isa_high_water(const void *program, uint32_t *sbuf, uint32_t *psum)
+{
+	const struct neuron_program_header *h = neuron_program_header(program);
+	const struct neuron_tensor *tensors = neuron_program_tensors(program);
+	uint64_t high[NEURON_NUM_SPACES] = { 0 };
+
+	for (uint32_t i = 0; i < h->num_tensors; i++) {
+		const struct neuron_tensor *t = &tensors[i];
+		uint64_t start, end;
+
+		if (neuron_tensor_extent(t, &start, &end) && end > high[t->space])
+			high[t->space] = end;
+	}
+	*sbuf = high[NEURON_SPACE_SBUF];
+	*psum = high[NEURON_SPACE_PSUM];
+}
