@@ -89,13 +89,29 @@ progress()
 	fi
 }
 
-# step [-l LINES] TAG TEXT COMMAND...: run COMMAND with its output in a log.
+# What LOG says went wrong: its first lines about errors, else its last ones.
+# SHOWN_PATHS is a sed command that turns a cache's paths into the tree's own.
+show_errors()
+{
+	local text
+
+	text=$(grep -E -A 4 '(^|[^a-z])(error|Error|ERROR|FAILED|WARNING)[: ]' "$1" | head -n 24) || true
+	[ -n "$text" ] || text=$(tail -n 15 "$1")
+	printf '%s\n' "$text" | cut -c1-300 | sed "${SHOWN_PATHS:-};s/^/  | /" >&2
+}
+
+# step [-k] [-l LINES] TAG TEXT COMMAND...: run COMMAND with its output in a log.
 # A terminal shows how far it is; else a line is printed now and then. When
-# COMMAND fails, so does the script, naming the command and its log.
+# COMMAND fails, so does the script, naming the command and its log; with -k
+# step returns the status instead. STEP_LOG is left naming the log.
 step()
 {
-	local lines=0 tag text log start now shown=0 status=0 p
+	local keep= lines=0 tag text start now shown=0 status=0 p
 
+	if [ "$1" = -k ]; then
+		keep=y
+		shift
+	fi
 	if [ "$1" = -l ]; then
 		lines=$2
 		shift 2
@@ -104,25 +120,25 @@ step()
 	text=$2
 	shift 2
 	mkdir -p "$LOGS"
-	log=$LOGS/$(printf '%s' "$text" | tr -cs 'A-Za-z0-9.+' '-' | cut -c1-60).log
+	STEP_LOG=$LOGS/$(printf '%s' "$text" | tr -cs 'A-Za-z0-9.+' '-' | cut -c1-60).log
 	start=$SECONDS
 	[ -t 2 ] || say "$tag" "$text"
 
 	# a process group of its own, so that cleanup() can end all of it
 	set -m
-	"$@" >"$log" 2>&1 </dev/null &
+	"$@" >"$STEP_LOG" 2>&1 </dev/null &
 	step_pid=$!
 	set +m
 	while kill -0 "$step_pid" 2>/dev/null; do
 		now=$((SECONDS - start))
 		if [ -t 2 ]; then
-			p=$(progress "$log" "$lines")
+			p=$(progress "$STEP_LOG" "$lines")
 			printf '\r  %-8s %s  %s %d s\033[K' "$tag" "$text" "$p" "$now" >&2
 			sleep 0.3
 		else
 			if [ $((now - shown)) -ge 30 ]; then
 				shown=$now
-				say "$tag" "$text: $(progress "$log" "$lines") after $now s"
+				say "$tag" "$text: $(progress "$STEP_LOG" "$lines") after $now s"
 			fi
 			sleep 0.1
 		fi
@@ -133,9 +149,11 @@ step()
 	[ -t 2 ] && printf '\r\033[K' >&2
 	if [ "$status" -ne 0 ]; then
 		say FAILED "$text, after $now s"
-		tail -n 15 "$log" | sed 's/^/  | /' >&2
-		die "failed (status $status): $*
-  its log: $log"
+		show_errors "$STEP_LOG"
+		printf '%s: failed (status %s): %s\n  its log: %s\n' \
+			"${0##*/}" "$status" "$*" "$STEP_LOG" >&2
+		[ -z "$keep" ] || return "$status"
+		exit 1
 	fi
 	if [ -t 2 ] || [ "$now" -gt 2 ]; then
 		say "$tag" "$text: done in $now s"

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+# From a fresh machine to a VM: packages, the guest's kernel, QEMU, the module.
+#
+# QEMU= (a binary), KERNEL= (an image) and KDIR= (where its modules are built) use
+# what you have; without them everything is fetched and built, in the cache.
+
+export QEMU KERNEL KDIR JOBS
+
+QEMU_BIN	:= $(if $(QEMU),$(QEMU),$(BUILD)/qemu/qemu-system-x86_64)
+MODULE_STAMP	:= $(BUILD)/module/stock
+DEBUG_STAMP	:= $(BUILD)/module/debug
+
+qemu_sources	:= $(wildcard qemu-device/*.[ch] $(foreach d,chip isa kernels timing qemu, \
+			qemu-device/$(d)/*) include/neuron/*.h) scripts/build-qemu
+module_sources	:= $(wildcard Kbuild driver/* include/neuron/*.h include/uapi/drm/*.h) \
+			scripts/build-module
+
+.PHONY: setup qemu qemu-asan kernel module module-debug debug-kernel clean-cache
+
+setup: $(BUILD)/.packages kernel qemu ## install and fetch what is missing, build QEMU
+qemu: $(QEMU_BIN) ## build QEMU with the device in it
+qemu-asan: $(BUILD)/qemu-asan/qemu-system-x86_64 ## the same with ASan and UBSan
+kernel: $(BUILD)/kernel/stock ## fetch the guest's kernel (Debian's 6.12)
+debug-kernel: $(BUILD)/kernel/debug ## build a kernel with KASAN, lockdep and the like
+module: $(MODULE_STAMP) ## build neuron.ko for the guest's kernel
+module-debug: $(DEBUG_STAMP) ## build neuron.ko for the debug kernel
+
+$(BUILD)/.packages: scripts/packages.txt
+	$(Q)mkdir -p $(@D)
+	$(Q)scripts/setup-packages
+	$(Q)touch $@
+
+ifeq ($(QEMU),)
+$(QEMU_BIN): $(qemu_sources) | $(BUILD)/.packages
+	$(Q)scripts/build-qemu
+endif
+
+$(BUILD)/qemu-asan/qemu-system-x86_64: $(qemu_sources) | $(BUILD)/.packages
+	$(Q)scripts/build-qemu --asan
+
+# Links into the cache: order-only, for their own dates mean nothing.
+$(BUILD)/kernel/stock: | $(BUILD)/.packages
+	$(Q)scripts/fetch-kernel
+
+$(BUILD)/kernel/debug: | $(BUILD)/.packages
+	$(Q)scripts/build-debug-kernel
+
+$(MODULE_STAMP): $(module_sources) | $(BUILD)/kernel/stock
+	$(Q)scripts/build-module stock
+	$(Q)touch $@
+
+$(DEBUG_STAMP): $(module_sources) | $(BUILD)/kernel/debug
+	$(Q)scripts/build-module debug
+	$(Q)touch $@
+
+clean-cache: ## remove what setup fetched and built in the user's cache
+	$(Q)rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/neuron-accel"
