@@ -32,3 +32,28 @@ $(BUILD)/tests/qtest/device: tests/qtest/device $(BUILD)/tests/qtest/neuron-qtes
 	$(Q)install -m 755 $< $@
 
 HOST_TESTS += $(BUILD)/tests/qtest/device
+
+# Measurements. Figures are ratios within one run; nothing here passes or fails.
+BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,device gemm-direct memcpy)
+
+CFLAGS-tests/bench/device := -Ilibneuron/include
+
+$(BUILD)/tests/bench/device: $(addprefix $(BUILD)/obj/tests/bench/,device.o gemm.o) \
+			     $(BUILD)/lib/libneuron.so
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib -lneuron \
+		-Wl,-rpath,'$$ORIGIN/../../lib'
+
+$(BUILD)/tests/bench/gemm-direct: $(addprefix $(BUILD)/obj/tests/bench/,gemm-direct.o gemm.o)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ldnnl
+
+$(BUILD)/tests/bench/memcpy: $(BUILD)/obj/tests/bench/memcpy.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+
+bench: all qemu module $(BENCH_PROGRAMS)
+	$(Q)tests/bench/bench

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the device costs: round trip of an empty job, copies, matrix products.
+ *
+ *	device [--disk FILE]
+ *
+ * Runs on whatever NEURON_RT_DEVICE says. Prints a JSON object a line: name,
+ * unit, median, and the fastest and slowest of the repetitions. With --disk it
+ * also times reads of 4 KiB from that block device, past the page cache.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <neuron.h>
+#include <neuron/isa.h>
+#include <neuron/report.h>
+
+#include "tests/bench/gemm.h"
+
+#define ROUNDS		2000	/* empty jobs, and disk reads */
+#define COPY_SIZE	(64u << 20)
+#define COPY_ROUNDS	9
+
+static double now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void print(const char *name, const char *unit, double *values, int n)
+{
+	qsort(values, n, sizeof(*values), by_value);
+	printf("{\"name\": \"%s\", \"unit\": \"%s\", \"median\": %.4g, \"min\": %.4g, \"max\": %.4g}\n",
+	       name, unit, values[n / 2], values[0], values[n - 1]);
+	fflush(stdout);
+}
+
+static void must(int ret, const char *what)
+{
+	if (ret)
+		errx(1, "%s: %s", what, strerror(-ret));
+}
+
+/* A buffer in host memory that holds @size bytes of @data. */
+static struct neuron_buffer *host_buffer(struct neuron_device *dev, const void *data,
+					 size_t size)
+{
+	struct neuron_buffer *buf;
+
+	must(neuron_buffer_create(dev, NEURON_MEMORY_HOST, size, &buf), "buffer");
+	if (data)
+		must(neuron_buffer_write(buf, 0, data, size), "write");
+	return buf;
+}
+
+static double run_job(struct neuron_device *dev, const struct neuron_submission *sub)
+{
+	struct neuron_job_result result;
+	double start = now_us();
+	struct neuron_job *job;
+
+	must(neuron_submit(dev, sub, &job), "submit");
+	must(neuron_job_wait(job, -1, &result), "wait");
+	if (result.state != NEURON_JOB_DONE)
+		errx(1, "a job ended with state %u, fault %u at instruction %u", result.state,
+		     result.fault_kind, result.fault_inst);
+	neuron_job_free(job);
+	return now_us() - start;
+}
+
+static void bench_empty_job(struct neuron_device *dev)
+{
+	static uint8_t bytes[4096] __attribute__((aligned(8)));
+	static double us[ROUNDS];
+	size_t size = bench_program_nop(bytes);
+	struct neuron_buffer *program = host_buffer(dev, bytes, size);
+	struct neuron_binding bind = {
+		.buffer = program, .size = size, .flags = NEURON_BIND_READ,
+	};
+	struct neuron_submission sub = {
+		.num_bindings = 1, .bindings = &bind, .program_size = size,
+		.report_slot = NEURON_NO_BINDING,
+	};
+
+	for (int i = 0; i < ROUNDS; i++)
+		us[i] = run_job(dev, &sub);
+	print("empty job, submit to completion", "us", us, ROUNDS);
+	neuron_buffer_free(program);
+}
+
+static void bench_copy(struct neuron_device *dev, enum neuron_memory from,
+		       enum neuron_memory to, const char *name)
+{
+	struct neuron_buffer *src, *dst;
+	double rate[COPY_ROUNDS];
+
+	must(neuron_buffer_create(dev, from, COPY_SIZE, &src), "buffer");
+	must(neuron_buffer_create(dev, to, COPY_SIZE, &dst), "buffer");
+	/* Touch both once, so that no page is new while the clock runs. */
+	must(neuron_buffer_fill(src, 0, 1, COPY_SIZE), "fill");
+	must(neuron_buffer_fill(dst, 0, 2, COPY_SIZE), "fill");
+	for (int i = 0; i < COPY_ROUNDS; i++) {
+		double start = now_us();
+
+		must(neuron_buffer_copy(dst, 0, src, 0, COPY_SIZE), "copy");
+		rate[i] = COPY_SIZE / (now_us() - start) / 1e3;
+	}
+	print(name, "GB/s", rate, COPY_ROUNDS);
+	neuron_buffer_free(src);
+	neuron_buffer_free(dst);
+}
+
+/*
+ * A product of matrices in the scratchpad. Two programs differ only in how often they
+ * multiply, so that loading and the round trip cancel out.
+ */
+static void bench_gemm(struct neuron_device *dev, const struct bench_gemm *gemm)
+{
+	enum { FEW = 1, MANY = 9, TIMES = 7 };
+	static uint8_t bytes[16384] __attribute__((aligned(8)));
+	size_t in_size = bench_gemm_bytes(gemm);
+	struct neuron_buffer *program = host_buffer(dev, NULL, sizeof(bytes));
+	struct neuron_buffer *in = host_buffer(dev, NULL, in_size);
+	struct neuron_binding bind[] = {
+		{ .buffer = program, .size = sizeof(bytes), .flags = NEURON_BIND_READ },
+		{ .buffer = in, .size = in_size, .flags = NEURON_BIND_READ },
+	};
+	struct neuron_submission sub = {
+		.num_bindings = 2, .bindings = bind, .report_slot = NEURON_NO_BINDING,
+	};
+	double rate[TIMES];
+	void *map;
+
+	must(neuron_buffer_map(in, &map), "map");
+	bench_gemm_fill(gemm, map);
+	for (int i = -2; i < TIMES; i++) {
+		double us[2];
+
+		for (int many = 0; many < 2; many++) {
+			size_t size = bench_program_gemm(bytes, gemm, many ? MANY : FEW);
+
+			must(neuron_buffer_write(program, 0, bytes, size), "write");
+			sub.program_size = size;
+			run_job(dev, &sub);	/* makes the plans */
+			us[many] = run_job(dev, &sub);
+		}
+		if (i >= 0)
+			rate[i] = (double)gemm->m * gemm->n * gemm->k * (MANY - FEW) /
+				  (us[1] - us[0]) / 1e3;
+	}
+	print(gemm->name, "GMAC/s", rate, TIMES);
+	neuron_buffer_free(in);
+	neuron_buffer_free(program);
+}
+
+static void bench_disk(const char *path)
+{
+	static double us[ROUNDS];
+	off_t size;
+	void *page;
+	int fd = open(path, O_RDONLY | O_DIRECT);
+
+	if (fd < 0)
+		err(1, "%s", path);
+	size = lseek(fd, 0, SEEK_END);
+	if (size < 4096 || posix_memalign(&page, 4096, 4096))
+		errx(1, "%s: too small", path);
+	for (int i = 0; i < ROUNDS; i++) {
+		off_t at = (off_t)(i * 7919ll % (size / 4096)) * 4096;
+		double start = now_us();
+
+		if (pread(fd, page, 4096, at) != 4096)
+			err(1, "%s", path);
+		us[i] = now_us() - start;
+	}
+	print("4 KiB read from emulated NVMe", "us", us, ROUNDS);
+	free(page);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	const char *disk = argc == 3 && !strcmp(argv[1], "--disk") ? argv[2] : NULL;
+	struct neuron_device *dev;
+
+	if (argc != 1 && !disk) {
+		fprintf(stderr, "usage: device [--disk FILE]\n");
+		return 2;
+	}
+	must(neuron_device_open(NULL, 0, &dev), "no device");
+	/* In turns, so that a machine that slows down slows both sides of the ratio. */
+	bench_empty_job(dev);
+	if (disk)
+		bench_disk(disk);
+	bench_empty_job(dev);
+	if (disk)
+		bench_disk(disk);
+	bench_copy(dev, NEURON_MEMORY_HOST, NEURON_MEMORY_DRAM, "copy, host memory to device DRAM");
+	bench_copy(dev, NEURON_MEMORY_DRAM, NEURON_MEMORY_HOST, "copy, device DRAM to host memory");
+	bench_copy(dev, NEURON_MEMORY_DRAM, NEURON_MEMORY_DRAM, "copy, device DRAM to device DRAM");
+	for (unsigned int i = 0; i < BENCH_GEMMS; i++)
+		bench_gemm(dev, &bench_gemms[i]);
+	neuron_device_close(dev);
+	return 0;
+}
