@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What the environment asks of the runtime. Bad values are logged. */
+#ifndef LIBNEURON_CONFIG_H
+#define LIBNEURON_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "include/nrt/nrt_status.h"
+
+/**
+ * struct core_request - NEURON_RT_VISIBLE_CORES and NEURON_RT_NUM_CORES
+ * @fixed: @first was named
+ * @first: first core, by its number on this machine
+ * @count: number of cores; 0: all
+ */
+struct core_request {
+	bool fixed;
+	unsigned int first;
+	unsigned int count;
+};
+
+NRT_STATUS config_cores(struct core_request *request);
+
+/**
+ * struct model_config - read when a model is loaded
+ * @timeout_ms: NEURON_RT_EXEC_TIMEOUT; 0: the device's default
+ * @validate_hash: NEURON_RT_VALIDATE_HASH
+ * @fail_on_nan: NEURON_RT_NUMERICAL_ERRORS_VERBOSITY and NEURON_FAIL_ON_NAN
+ */
+struct model_config {
+	uint32_t timeout_ms;
+	bool validate_hash;
+	bool fail_on_nan;
+};
+
+NRT_STATUS config_model(struct model_config *config);
+
+#endif /* LIBNEURON_CONFIG_H */

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* Reader of .neff files; the format is in include/neuron/neff.h. */
+#ifndef LIBNEURON_NEFF_H
+#define LIBNEURON_NEFF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <neuron/neff.h>
+
+enum neff_status {
+	NEFF_OK,
+	NEFF_DAMAGED,		/* no .neff file, or one that has been changed */
+	NEFF_UNSUPPORTED,	/* another version, or a file of AWS's compiler */
+};
+
+/* A section's contents. */
+struct neff_bytes {
+	const void *data;
+	uint64_t size;
+};
+
+/**
+ * struct neff - a file that was found sound
+ * @header: start of the file
+ * @num_tensors: inputs and outputs
+ * @tensors: the inputs, then the outputs
+ * @num_slots: slots of the programs
+ * @slots: what they are
+ * @program_slot: the one that is of kind PROGRAM
+ * @num_layers: layers that are named, may be 0
+ * @layers: their names
+ * @weights: contents of the WEIGHTS section, may be empty
+ * @programs: one for each of header->num_cores
+ *
+ * All of it points into the file's bytes.
+ */
+struct neff {
+	const struct neuron_neff_header *header;
+	uint32_t num_tensors;
+	const struct neuron_neff_tensor *tensors;
+	uint32_t num_slots;
+	const struct neuron_neff_slot *slots;
+	uint32_t program_slot;
+	uint32_t num_layers;
+	const struct neuron_neff_layer *layers;
+	struct neff_bytes weights;
+	struct neff_bytes programs[NEURON_NEFF_MAX_CORES];
+};
+
+#define NEFF_ERROR_SIZE	192
+
+/**
+ * neff_parse() - check a file and find its parts
+ * @data: the file's bytes, aligned to 8; may be hostile, must not change
+ * @size: number of them
+ * @check_hash: compare the checksum, too
+ * @neff: filled in when the file is sound
+ * @error: receives one line that says what is wrong, when it is not
+ *
+ * Everything is checked but the programs themselves: neuron_program_check() does
+ * that. Pure and thread-safe; time and memory are linear in @size.
+ */
+enum neff_status neff_parse(const void *data, size_t size, bool check_hash,
+			    struct neff *neff, char error[NEFF_ERROR_SIZE]);
+
+/**
+ * neff_hash() - the checksum of a file
+ * @data: the file's bytes, at least a header
+ * @size: number of them
+ * @hash: receives it; what @data has in the hash field counts as zero
+ */
+void neff_hash(const void *data, size_t size, uint8_t hash[16]);
+
+/* Bytes of an element, 0 for a type that is none; and the type's name or NULL. */
+unsigned int neff_dtype_size(uint32_t dtype);
+const char *neff_dtype_name(uint32_t dtype);
+
+#endif /* LIBNEURON_NEFF_H */

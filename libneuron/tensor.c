@@ -1,0 +1,584 @@
+// SPDX-License-Identifier: MIT
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include "backend.h"
+#include "export.h"
+#include "log.h"
+#include "runtime.h"
+#include "tensor.h"
+
+static pthread_mutex_t storage_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct storage *all_storage;
+
+/*
+ * Storage
+ */
+
+static void link_storage(struct storage *storage)
+{
+	storage->refs = 1;
+	pthread_mutex_lock(&storage_lock);
+	storage->next = all_storage;
+	if (all_storage)
+		all_storage->prev = storage;
+	all_storage = storage;
+	pthread_mutex_unlock(&storage_lock);
+}
+
+static struct storage *get_storage(struct storage *storage)
+{
+	pthread_mutex_lock(&storage_lock);
+	storage->refs++;
+	pthread_mutex_unlock(&storage_lock);
+	return storage;
+}
+
+static void put_storage(struct storage *storage)
+{
+	bool last;
+
+	if (!storage)
+		return;
+	pthread_mutex_lock(&storage_lock);
+	last = !--storage->refs;
+	if (last) {
+		if (storage->prev)
+			storage->prev->next = storage->next;
+		else
+			all_storage = storage->next;
+		if (storage->next)
+			storage->next->prev = storage->prev;
+	}
+	pthread_mutex_unlock(&storage_lock);
+	if (last) {
+		neuron_buffer_free(storage->buffer);
+		free(storage);
+	}
+}
+
+/* nrt_close(): no call is in progress, and none begins before the devices close. */
+void tensor_revoke_all(void)
+{
+	struct storage *storage;
+
+	pthread_mutex_lock(&storage_lock);
+	for (storage = all_storage; storage; storage = storage->next) {
+		if (!storage->buffer)
+			continue;
+		neuron_buffer_free(storage->buffer);
+		storage->buffer = NULL;
+		storage->revoked = true;
+	}
+	pthread_mutex_unlock(&storage_lock);
+}
+
+void tensor_forget(void)
+{
+	pthread_mutex_init(&storage_lock, NULL);
+	all_storage = NULL;
+}
+
+static NRT_STATUS create_storage(struct runtime *runtime,
+				 nrt_tensor_placement_t placement, int vnc,
+				 size_t size, struct storage **result)
+{
+	enum neuron_memory memory = placement == NRT_TENSOR_PLACEMENT_DEVICE ?
+				    NEURON_MEMORY_DRAM : NEURON_MEMORY_HOST;
+	struct storage *storage;
+	int ret = 0;
+
+	storage = calloc(1, sizeof(*storage));
+	if (!storage)
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+	storage->size = size;
+	if (size)
+		ret = neuron_buffer_create(runtime->cores[vnc].device, memory, size,
+					   &storage->buffer);
+	if (ret) {
+		free(storage);
+		return runtime_status(ret);
+	}
+	link_storage(storage);
+	*result = storage;
+	return NRT_SUCCESS;
+}
+
+/*
+ * Tensors
+ */
+
+static void destroy_tensor(struct object *object)
+{
+	struct nrt_tensor *tensor = (struct nrt_tensor *)object;
+
+	put_storage(tensor->storage);
+	free(tensor->name);
+	free(tensor);
+}
+
+/* Takes over the reference to @storage, also when it fails. */
+static NRT_STATUS create_tensor(struct storage *storage, uint64_t offset,
+				uint64_t size, bool slice, const char *name,
+				nrt_tensor_t **result)
+{
+	struct nrt_tensor *tensor = calloc(1, sizeof(*tensor));
+
+	if (tensor) {
+		tensor->storage = storage;
+		tensor->offset = offset;
+		tensor->size = size;
+		tensor->slice = slice;
+		tensor->name = strdup(name ? name : "(unnamed)");
+		if (tensor->name &&
+		    object_add(&tensor->object, OBJECT_TENSOR, destroy_tensor)) {
+			*result = tensor;
+			return NRT_SUCCESS;
+		}
+		free(tensor->name);
+		free(tensor);
+	}
+	put_storage(storage);
+	return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+}
+
+EXPORT NRT_STATUS nrt_tensor_allocate(nrt_tensor_placement_t tensor_placement,
+				      int vnc, size_t size, const char *name,
+				      nrt_tensor_t **tensor)
+{
+	struct storage *storage;
+	struct runtime *runtime;
+	NRT_STATUS status;
+
+	if (!tensor)
+		return fail(NRT_INVALID, "tensor is NULL");
+	*tensor = NULL;
+	if (tensor_placement != NRT_TENSOR_PLACEMENT_DEVICE &&
+	    tensor_placement != NRT_TENSOR_PLACEMENT_HOST &&
+	    tensor_placement != NRT_TENSOR_PLACEMENT_VIRTUAL)
+		return fail(NRT_INVALID, "there is no placement %d",
+			    (int)tensor_placement);
+	status = runtime_enter(__func__, &runtime);
+	if (status)
+		return status;
+	if (vnc == -1 && tensor_placement != NRT_TENSOR_PLACEMENT_DEVICE)
+		vnc = 0;
+	if (vnc < 0 || (unsigned int)vnc >= runtime->num_cores)
+		status = fail(NRT_INVALID, "there is no core %d: give one from 0 to %u",
+			      vnc, runtime->num_cores - 1);
+	else
+		status = create_storage(runtime, tensor_placement, vnc, size, &storage);
+	if (!status)
+		status = create_tensor(storage, 0, size, false, name, tensor);
+	runtime_leave();
+	return status;
+}
+
+EXPORT NRT_STATUS nrt_tensor_allocate_empty(const char *name, nrt_tensor_t **tensor)
+{
+	struct runtime *runtime;
+	NRT_STATUS status;
+
+	if (!tensor)
+		return fail(NRT_INVALID, "tensor is NULL");
+	*tensor = NULL;
+	status = runtime_enter(__func__, &runtime);
+	if (status)
+		return status;
+	status = create_tensor(NULL, 0, 0, false, name, tensor);
+	runtime_leave();
+	return status;
+}
+
+EXPORT void nrt_tensor_free(nrt_tensor_t **tensor)
+{
+	nrt_tensor_t *handle;
+
+	if (!tensor || !*tensor)
+		return;
+	handle = *tensor;
+	*tensor = NULL;
+	/* Keeps nrt_close() from closing the device meanwhile. */
+	runtime_enter_any();
+	if (!object_remove(handle, OBJECT_TENSOR))
+		warn("this is no tensor, or it has been freed before");
+	runtime_leave();
+}
+
+/* Begin a call on a tensor: enter the runtime, and take a reference. */
+static NRT_STATUS enter(const char *function, const nrt_tensor_t *handle,
+			struct nrt_tensor **tensor)
+{
+	struct runtime *runtime;
+	NRT_STATUS status = runtime_enter(function, &runtime);
+
+	if (status)
+		return status;
+	*tensor = object_get(handle, OBJECT_TENSOR);
+	if (*tensor)
+		return NRT_SUCCESS;
+	neuron_log(NEURON_LOG_ERROR, function, "%s",
+		   handle ? "this is no tensor, or it has been freed" :
+			    "the tensor is NULL");
+	runtime_leave();
+	return NRT_INVALID_HANDLE;
+}
+
+static void leave(struct nrt_tensor *tensor)
+{
+	object_put(tensor);
+	runtime_leave();
+}
+
+/* The memory is there, and the range is inside. */
+static NRT_STATUS check_range(const char *function, const struct nrt_tensor *tensor,
+			      uint64_t offset, uint64_t size)
+{
+	if (!tensor->storage) {
+		neuron_log(NEURON_LOG_ERROR, function,
+			   "tensor %.64s is empty: attach a buffer first", tensor->name);
+		return NRT_INVALID;
+	}
+	if (tensor->storage->revoked) {
+		neuron_log(NEURON_LOG_ERROR, function,
+			   "tensor %.64s lost its memory in nrt_close(): allocate a new one",
+			   tensor->name);
+		return NRT_INVALID;
+	}
+	if (offset > tensor->size || size > tensor->size - offset) {
+		neuron_log(NEURON_LOG_ERROR, function,
+			   "%llu bytes at %llu are not inside tensor %.64s of %llu bytes",
+			   (unsigned long long)size, (unsigned long long)offset,
+			   tensor->name, (unsigned long long)tensor->size);
+		return NRT_INVALID;
+	}
+	return NRT_SUCCESS;
+}
+
+NRT_STATUS tensor_write(const struct nrt_tensor *tensor, uint64_t offset,
+			const void *data, size_t size)
+{
+	const struct storage *storage = tensor->storage;
+
+	offset += tensor->offset;
+	if (!size)
+		return NRT_SUCCESS;
+	if (storage->buffer)
+		return runtime_status(neuron_buffer_write(storage->buffer, offset, data,
+							  size));
+	memmove((char *)storage->user + offset, data, size);
+	return NRT_SUCCESS;
+}
+
+NRT_STATUS tensor_read(const struct nrt_tensor *tensor, uint64_t offset, void *data,
+		       size_t size)
+{
+	const struct storage *storage = tensor->storage;
+
+	offset += tensor->offset;
+	if (!size)
+		return NRT_SUCCESS;
+	if (storage->buffer)
+		return runtime_status(neuron_buffer_read(storage->buffer, offset, data,
+							 size));
+	memmove(data, (const char *)storage->user + offset, size);
+	return NRT_SUCCESS;
+}
+
+EXPORT NRT_STATUS nrt_tensor_read(const nrt_tensor_t *tensor, void *buf,
+				  size_t offset, size_t size)
+{
+	struct nrt_tensor *t;
+	NRT_STATUS status = enter(__func__, tensor, &t);
+
+	if (status)
+		return status;
+	status = check_range(__func__, t, offset, size);
+	if (!status && !buf && size)
+		status = fail(NRT_INVALID, "buf is NULL");
+	if (!status)
+		status = tensor_read(t, offset, buf, size);
+	leave(t);
+	return status;
+}
+
+EXPORT NRT_STATUS nrt_tensor_write(nrt_tensor_t *tensor, const void *buf,
+				   size_t offset, size_t size)
+{
+	struct nrt_tensor *t;
+	NRT_STATUS status = enter(__func__, tensor, &t);
+
+	if (status)
+		return status;
+	status = check_range(__func__, t, offset, size);
+	if (!status && !buf && size)
+		status = fail(NRT_INVALID, "buf is NULL");
+	if (!status)
+		status = tensor_write(t, offset, buf, size);
+	leave(t);
+	return status;
+}
+
+/*
+ * Batches
+ */
+
+static NRT_STATUS batch_one(const char *function, const nrt_tensor_batch_t *batch,
+			    bool write, bool check_only)
+{
+	struct nrt_tensor *t;
+	NRT_STATUS status = enter(function, batch->tensor, &t);
+	uint32_t i;
+
+	if (status)
+		return status;
+	for (i = 0; i < batch->num_ops && !status; i++) {
+		const nrt_tensor_batch_op_t *op = &batch->ops[i];
+
+		if (check_only) {
+			status = check_range(function, t, op->offset, op->size);
+			if (!status && !op->buffer && op->size) {
+				neuron_log(NEURON_LOG_ERROR, function,
+					   "the buffer of operation %u is NULL", i);
+				status = NRT_INVALID;
+			}
+		} else if (write) {
+			status = tensor_write(t, op->offset, op->buffer, op->size);
+		} else {
+			status = tensor_read(t, op->offset, op->buffer, op->size);
+		}
+	}
+	leave(t);
+	return status;
+}
+
+static NRT_STATUS batch_all(const char *function, const nrt_tensor_batch_t *batches,
+			    uint64_t num_batches, bool write)
+{
+	NRT_STATUS status = NRT_SUCCESS;
+	uint64_t i;
+	int pass;
+
+	for (i = 0; i < num_batches; i++) {
+		if (batches && (batches[i].ops || !batches[i].num_ops))
+			continue;
+		neuron_log(NEURON_LOG_ERROR, function, "batches or their ops are NULL");
+		return NRT_INVALID;
+	}
+	for (pass = 0; pass < 2 && !status; pass++) {
+		for (i = 0; i < num_batches && !status; i++)
+			status = batch_one(function, &batches[i], write, !pass);
+	}
+	return status;
+}
+
+EXPORT NRT_STATUS nrt_tensor_read_batch(const nrt_tensor_batch_t *batches,
+					uint64_t num_batches, bool unsafe)
+{
+	(void)unsafe;
+	return batch_all(__func__, batches, num_batches, false);
+}
+
+EXPORT NRT_STATUS nrt_tensor_write_batch(const nrt_tensor_batch_t *batches,
+					 uint64_t num_batches, bool unsafe)
+{
+	(void)unsafe;
+	return batch_all(__func__, batches, num_batches, true);
+}
+
+/*
+ * Copies
+ */
+
+/* Between devices there is no DMA: go through memory of ours, bit by bit. */
+static NRT_STATUS copy_bounced(const struct nrt_tensor *src, uint64_t src_offset,
+			       const struct nrt_tensor *dst, uint64_t dst_offset,
+			       uint64_t size)
+{
+	uint64_t max = 1 << 20, part, done;
+	NRT_STATUS status = NRT_SUCCESS;
+	void *bounce;
+
+	bounce = malloc(max);
+	if (!bounce)
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+	for (done = 0; done < size && !status; done += part) {
+		part = size - done < max ? size - done : max;
+		status = tensor_read(src, src_offset + done, bounce, part);
+		if (!status)
+			status = tensor_write(dst, dst_offset + done, bounce, part);
+	}
+	free(bounce);
+	return status;
+}
+
+static NRT_STATUS copy(const struct nrt_tensor *src, uint64_t src_offset,
+		       const struct nrt_tensor *dst, uint64_t dst_offset,
+		       uint64_t size)
+{
+	const struct storage *from = src->storage, *to = dst->storage;
+	uint64_t a = src->offset + src_offset, b = dst->offset + dst_offset;
+
+	if (!size)
+		return NRT_SUCCESS;
+	if (from == to && a < b + size && b < a + size)
+		return fail(NRT_INVALID, "source and destination overlap");
+	if (from->user)
+		return tensor_write(dst, dst_offset, (char *)from->user + a, size);
+	if (to->user)
+		return tensor_read(src, src_offset, (char *)to->user + b, size);
+	if (from->buffer->device != to->buffer->device)
+		return copy_bounced(src, src_offset, dst, dst_offset, size);
+	return runtime_status(neuron_buffer_copy(to->buffer, b, from->buffer, a, size));
+}
+
+EXPORT NRT_STATUS nrt_tensor_copy(const nrt_tensor_t *src, size_t src_offset,
+				  nrt_tensor_t *dst, size_t dst_offset, size_t size)
+{
+	struct nrt_tensor *s, *d;
+	NRT_STATUS status;
+
+	status = enter(__func__, src, &s);
+	if (status)
+		return status;
+	d = object_get(dst, OBJECT_TENSOR);
+	if (!d)
+		status = fail(NRT_INVALID_HANDLE, "the destination is no tensor, or it has been freed");
+	if (!status)
+		status = check_range(__func__, s, src_offset, size);
+	if (!status)
+		status = check_range(__func__, d, dst_offset, size);
+	if (!status)
+		status = copy(s, src_offset, d, dst_offset, size);
+	object_put(d);
+	leave(s);
+	return status;
+}
+
+EXPORT NRT_STATUS nrt_tensor_memset(nrt_tensor_t *tensor, uint64_t offset, int value,
+				    size_t size)
+{
+	struct nrt_tensor *t;
+	NRT_STATUS status = enter(__func__, tensor, &t);
+
+	if (status)
+		return status;
+	status = check_range(__func__, t, offset, size);
+	if (!status && t->storage->buffer)
+		status = runtime_status(neuron_buffer_fill(t->storage->buffer,
+							   t->offset + offset, value,
+							   size));
+	else if (!status && size)
+		memset((char *)t->storage->user + t->offset + offset, value, size);
+	leave(t);
+	return status;
+}
+
+/*
+ * The rest
+ */
+
+EXPORT size_t nrt_tensor_get_size(const nrt_tensor_t *tensor)
+{
+	struct nrt_tensor *t = object_get(tensor, OBJECT_TENSOR);
+	size_t size;
+
+	if (!t)
+		return fail(0, "%s", tensor ? "this is no tensor, or it has been freed" :
+				     "the tensor is NULL");
+	size = t->size;
+	object_put(t);
+	return size;
+}
+
+EXPORT void *nrt_tensor_get_va(const nrt_tensor_t *tensor)
+{
+	struct nrt_tensor *t;
+	void *address = NULL;
+
+	if (enter(__func__, tensor, &t))
+		return NULL;
+	if (!check_range(__func__, t, 0, 0) && t->size) {
+		address = t->storage->user;
+		if (t->storage->buffer)
+			neuron_buffer_map(t->storage->buffer, &address);
+		if (address)
+			address = (char *)address + t->offset;
+	}
+	leave(t);
+	return address;
+}
+
+struct attachment {
+	struct storage *storage;
+	uint64_t size;
+};
+
+/* Exchange a tensor's storage for the one to attach. */
+static void attach(void *object, void *arg)
+{
+	struct nrt_tensor *tensor = object;
+	struct attachment *attachment = arg;
+	struct storage *old = tensor->storage;
+
+	tensor->storage = attachment->storage;
+	tensor->offset = 0;
+	tensor->size = attachment->size;
+	attachment->storage = old;
+}
+
+EXPORT NRT_STATUS nrt_tensor_attach_buffer(nrt_tensor_t *tensor, void *buffer,
+					   size_t size)
+{
+	struct attachment attachment = { .size = size };
+	struct nrt_tensor *t;
+	NRT_STATUS status = enter(__func__, tensor, &t);
+
+	if (status)
+		return status;
+	if (!buffer || !size) {
+		status = fail(NRT_INVALID, "the buffer is NULL or has 0 bytes");
+		goto leave;
+	}
+	if (t->slice) {
+		status = fail(NRT_INVALID, "tensor %.64s is a slice of another", t->name);
+		goto leave;
+	}
+	attachment.storage = calloc(1, sizeof(*attachment.storage));
+	if (!attachment.storage) {
+		status = fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		goto leave;
+	}
+	attachment.storage->user = buffer;
+	attachment.storage->size = size;
+	link_storage(attachment.storage);
+	if (!object_exclusive(t, attach, &attachment))
+		status = fail(NRT_FAILURE, "tensor %.64s is in use by another thread",
+			      t->name);
+	put_storage(attachment.storage);
+leave:
+	leave(t);
+	return status;
+}
+
+EXPORT NRT_STATUS nrt_tensor_allocate_slice(const nrt_tensor_t *tensor_source,
+					    size_t offset, size_t size,
+					    const char *name,
+					    nrt_tensor_t **tensor_slice)
+{
+	struct nrt_tensor *t;
+	NRT_STATUS status;
+
+	if (!tensor_slice)
+		return fail(NRT_INVALID, "tensor_slice is NULL");
+	*tensor_slice = NULL;
+	status = enter(__func__, tensor_source, &t);
+	if (status)
+		return status;
+	status = check_range(__func__, t, offset, size);
+	if (!status)
+		status = create_tensor(get_storage(t->storage), t->offset + offset, size,
+				       true, name, tensor_slice);
+	leave(t);
+	return status;
+}
