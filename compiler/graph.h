@@ -13,6 +13,7 @@ struct nc_ctx;
 size_t nc_dtype_size(enum nc_dtype dtype);
 const char *nc_dtype_name(enum nc_dtype dtype);
 enum nc_dtype nc_dtype_from_onnx(int onnx);
+int nc_dtype_to_onnx(enum nc_dtype dtype);
 bool nc_dtype_is_float(enum nc_dtype dtype);
 
 /* The operator's name; NC_OP_UNKNOWN for a name that is none. */
@@ -30,6 +31,10 @@ int64_t nc_numel(const struct nc_value *value);
 size_t nc_bytes(const struct nc_value *value);
 
 #define NC_MAX_ELEMENTS	((int64_t)1 << 40)
+
+/* The rank and the element count are within the limits, no dimension is negative. */
+bool nc_shape_fits(int rank, const int64_t *dims);
+bool nc_same_shape(const struct nc_value *a, const struct nc_value *b);
 
 /**
  * nc_shape_text() - a shape as "[1, 3, 224]"
@@ -75,6 +80,8 @@ void nc_set_attr_int(struct nc_ctx *ctx, struct nc_node *node,
 		     const char *name, int64_t value);
 void nc_set_attr_float(struct nc_ctx *ctx, struct nc_node *node,
 		       const char *name, float value);
+void nc_set_attr_string(struct nc_ctx *ctx, struct nc_node *node,
+			const char *name, const char *value);
 void nc_set_attr_ints(struct nc_ctx *ctx, struct nc_node *node,
 		      const char *name, const int64_t *ints, size_t count);
 
@@ -88,7 +95,7 @@ void nc_put_int(enum nc_dtype dtype, void *data, int64_t index, int64_t x);
 /* All elements are equal to a number: true, and the number. */
 bool nc_const_splat(const struct nc_value *value, double *x);
 
-/* New values; names need not be unique, they are made so. */
+/* New values; @name need not be unique. */
 struct nc_value *nc_value_new(struct nc_ctx *ctx, const char *name);
 struct nc_value *nc_value_like(struct nc_ctx *ctx, const char *name,
 			       enum nc_dtype dtype, int rank,

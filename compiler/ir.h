@@ -67,6 +67,8 @@ struct nc_arena;
  * @num_uses: inputs of nodes that name it, plus one for a graph output
  * @is_input: is an input of the graph
  * @is_output: is an output of the graph
+ * @alias: value that stands for this one since a pass replaced it, or NULL;
+ *	   nc_graph_update() redirects the uses
  * @lir: the back end's own
  */
 struct nc_value {
@@ -80,6 +82,7 @@ struct nc_value {
 	unsigned int num_uses;
 	bool is_input;
 	bool is_output;
+	struct nc_value *alias;
 	void *lir;
 };
 
@@ -126,6 +129,9 @@ struct nc_attr {
  * @act: unary function fused onto the result; NEURON_ACT_IDENTITY for none
  * @act_alpha: its parameter
  * @act_beta: its parameter
+ * @captures: values of graphs around it that graphs in its attributes use
+ * @num_captures: entries of @captures
+ * @mark: for passes; no meaning between them
  * @compute: type that the matrix operands are cast to on the chip: NC_F32,
  *	     NC_BF16, NC_F16, NC_I8 (8-bit integer work); NC_NONE where it does
  *	     not apply. Set by the cast pass
@@ -146,6 +152,9 @@ struct nc_node {
 	float act_alpha;
 	float act_beta;
 	enum nc_dtype compute;
+	struct nc_value **captures;
+	unsigned int num_captures;
+	int mark;
 };
 
 /**
@@ -157,6 +166,7 @@ struct nc_node {
  * @num_nodes: entries of @nodes
  * @values: all values
  * @num_values: entries of @values
+ * @values_room: allocated entries of @values
  * @inputs: in the model's order, without those that initialisers provide
  * @num_inputs: entries of @inputs
  * @outputs: in the model's order
@@ -174,6 +184,7 @@ struct nc_graph {
 	unsigned int num_nodes;
 	struct nc_value **values;
 	unsigned int num_values;
+	unsigned int values_room;
 	struct nc_value **inputs;
 	unsigned int num_inputs;
 	struct nc_value **outputs;

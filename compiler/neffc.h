@@ -96,6 +96,8 @@ struct nc_summary {
  * @errors: every problem found, one line each, NUL-terminated; NULL without any
  * @num_errors: lines of @errors
  * @summary: filled in after success
+ * @graph: the model as the front end left it; NULL when it could not be read
+ * @memory: what the summary and the graph live in
  */
 struct nc_result {
 	void *neff;
@@ -104,6 +106,7 @@ struct nc_result {
 	unsigned int num_errors;
 	struct nc_summary summary;
 	struct nc_graph *graph;
+	void *memory;
 };
 
 /**

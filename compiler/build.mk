@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+# The compiler: libneffc.a
+
+ONNX_PROTO ?= /usr/include/onnx/onnx.proto
+
+$(BUILD)/gen/onnx.pb-c.c: $(ONNX_PROTO)
+	$(call say,PROTOC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)protoc-c -I$(dir $<) --c_out=$(@D) $(notdir $<)
+
+$(BUILD)/gen/onnx.pb-c.h: $(BUILD)/gen/onnx.pb-c.c ;
+
+$(BUILD)/obj/onnx.pb-c.o: $(BUILD)/gen/onnx.pb-c.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+NEFFC_SRCS := $(wildcard compiler/*.c)
+NEFFC_OBJS := $(NEFFC_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/onnx.pb-c.o
+
+$(foreach f,import import_attr import_input onnx_proto onnx_tensor compile,$(eval CFLAGS-compiler/$(f) := -I$(BUILD)/gen))
+$(NEFFC_OBJS): | $(BUILD)/gen/onnx.pb-c.h
+
+$(BUILD)/lib/libneffc.a: $(NEFFC_OBJS)
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Chooses the type that the matrix engine works in. Sums are fp32 in any case;
+ * what the user asks for is the type of the operands.
+ */
+#include "front.h"
+
+static enum nc_dtype wanted(enum nc_auto_cast auto_cast)
+{
+	switch (auto_cast) {
+	case NC_CAST_BF16:
+		return NC_BF16;
+	case NC_CAST_F16:
+		return NC_F16;
+	default:
+		return NC_F32;
+	}
+}
+
+static bool is_matrix_op(enum nc_op op)
+{
+	return op == NC_OP_Conv || op == NC_OP_ConvTranspose ||
+	       op == NC_OP_MatMul;
+}
+
+void nc_cast(struct nc_ctx *ctx)
+{
+	enum nc_dtype dtype = wanted(ctx->options->auto_cast);
+	unsigned int i;
+
+	for (i = 0; i < ctx->graph->num_nodes; i++) {
+		struct nc_node *node = ctx->graph->nodes[i];
+		enum nc_dtype own;
+
+		if (!is_matrix_op(node->op))
+			continue;
+		own = node->inputs[0]->dtype;
+		/* A model that is 16 bits wide stays so; only fp32 is cast. */
+		if (own == NC_F32)
+			node->compute = dtype;
+		else if (own == NC_I8 || own == NC_U8)
+			node->compute = NC_I8;
+		else
+			node->compute = own;
+	}
+}

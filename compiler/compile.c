@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The compiler, pass by pass: read nc_run() first.
+ */
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include "import.h"
+#include "lir.h"
+#include "pass.h"
+
+/* What a compilation may take: this much, and a multiple of the model. */
+#define MEMORY_LIMIT	((size_t)1 << 30)
+
+/* What nc_result_free() releases. */
+struct nc_memory {
+	struct nc_arena *arena;
+	struct onnx_model model;
+	jmp_buf oom;
+};
+
+/* After a front-end pass: check it and show it. Return: whether to go on. */
+static bool checked(struct nc_ctx *ctx, const char *pass)
+{
+	if (ctx->diag.count)
+		return false;
+	nc_verify(ctx, pass);
+	nc_dump(ctx, pass);
+	return !ctx->diag.count;
+}
+
+/* After a back-end pass. */
+static bool done(struct nc_ctx *ctx, const char *pass)
+{
+	const struct nc_options *options = ctx->options;
+
+	if (ctx->diag.count)
+		return false;
+	if (options->dump && options->dump_to &&
+	    (!strcmp(options->dump, pass) || !strcmp(options->dump, "all"))) {
+		fprintf(options->dump_to, "== after %s\n", pass);
+		nc_dump_program(ctx, options->dump_to);
+	}
+	return true;
+}
+
+static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
+		   const char *name)
+{
+	/* Front end: from the file to a graph of known shapes. */
+	nc_import(ctx, onnx, size, name);
+	if (!ctx->graph)
+		return;
+	nc_upgrade(ctx);
+	nc_infer(ctx);		/* also after errors: to name them all */
+	if (!checked(ctx, "infer"))
+		return;
+	nc_decompose(ctx);
+	if (!checked(ctx, "decompose"))
+		return;
+	nc_simplify(ctx);
+	if (!checked(ctx, "simplify"))
+		return;
+	nc_fuse(ctx);
+	if (!checked(ctx, "fuse"))
+		return;
+	nc_cast(ctx);
+	if (!checked(ctx, "cast"))
+		return;
+
+	/* Back end: from the graph to programs. */
+	nc_lower(ctx);
+	if (!done(ctx, "lower"))
+		return;
+	nc_plan(ctx);
+	if (!done(ctx, "plan"))
+		return;
+	nc_schedule(ctx);
+	if (!done(ctx, "schedule"))
+		return;
+	nc_check_races(ctx);
+	if (ctx->diag.count)
+		return;
+	nc_emit(ctx);
+	if (ctx->diag.count)
+		return;
+	nc_summarize(ctx);
+}
+
+bool nc_compile(const void *onnx, size_t size, const char *name,
+		const struct nc_options *options, struct nc_result *result)
+{
+	static const struct nc_options defaults;
+	struct nc_memory *memory = calloc(1, sizeof(*memory));
+	struct nc_ctx *ctx = calloc(1, sizeof(*ctx));
+	size_t limit = MEMORY_LIMIT;
+
+	memset(result, 0, sizeof(*result));
+	result->memory = memory;
+	if (!memory || !ctx)
+		goto out;
+	if (size < (SIZE_MAX - limit) / 8)
+		limit += size * 8;
+	memory->arena = nc_arena_new(limit, &memory->oom);
+	if (!memory->arena)
+		goto out;
+
+	ctx->arena = memory->arena;
+	ctx->options = options ? options : &defaults;
+	ctx->result = result;
+	ctx->model = &memory->model;
+	if (setjmp(memory->oom))
+		nc_error(ctx, NULL,
+			 "the model needs more memory than there is, or than a model of its size should");
+	else
+		nc_run(ctx, onnx, size, name);
+
+	if (ctx->diag.count) {
+		free(result->neff);
+		result->neff = NULL;
+		result->neff_size = 0;
+	}
+	result->graph = ctx->graph;
+	result->errors = ctx->diag.text;
+	result->num_errors = ctx->diag.count;
+out:
+	free(ctx);
+	if (!result->neff && !result->errors) {
+		result->errors = strdup("out of memory\n");
+		result->num_errors = 1;
+	}
+	return result->neff;
+}
+
+void nc_result_free(struct nc_result *result)
+{
+	struct nc_memory *memory = result->memory;
+
+	if (memory) {
+		nc_arena_free(memory->arena);
+		onnx_free(&memory->model.message);
+	}
+	free(memory);
+	free(result->neff);
+	free(result->errors);
+	memset(result, 0, sizeof(*result));
+}

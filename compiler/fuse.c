@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Puts into matrix operations what their epilogue does for free: factors and
+ * terms per channel (batch normalisation, bias), padding, and the activation.
+ * Element-wise operators take an activation, too.
+ *
+ * A node is merged into the one that feeds it, which keeps its place; so one
+ * sweep sees whole chains.
+ */
+#include <string.h>
+#include "front.h"
+
+static bool is_matrix_op(const struct nc_node *node)
+{
+	return node->op == NC_OP_Conv || node->op == NC_OP_ConvTranspose ||
+	       node->op == NC_OP_MatMul;
+}
+
+static bool has_epilogue(const struct nc_node *node)
+{
+	switch (node->op) {
+	case NC_OP_Add:
+	case NC_OP_Sub:
+	case NC_OP_Mul:
+	case NC_OP_Div:
+	case NC_OP_Max:
+	case NC_OP_Min:
+		return true;
+	default:
+		return is_matrix_op(node);
+	}
+}
+
+/* The node that makes a value for one user alone, if nothing follows it yet. */
+static struct nc_node *open_maker(const struct nc_value *value)
+{
+	struct nc_node *node = value->producer;
+
+	if (!node || value->num_uses != 1 || value->is_output ||
+	    node->act != NEURON_ACT_IDENTITY || value->dtype != NC_F32)
+		return NULL;
+	return node;
+}
+
+/* Which dimension of a matrix operation's result is the channel. */
+static int channel_axis(const struct nc_node *node)
+{
+	return node->op == NC_OP_MatMul ? node->outputs[0]->rank - 1 : 1;
+}
+
+/*
+ * Whether a constant has one element per channel when broadcast to the result
+ * (or one altogether), and does not make the result larger.
+ */
+static bool is_per_channel(const struct nc_value *c, const struct nc_node *node)
+{
+	const struct nc_value *y = node->outputs[0];
+	int axis = channel_axis(node), i;
+
+	if (!nc_is_const(c) || c->dtype != NC_F32 || c->rank > y->rank || axis < 0)
+		return false;
+	for (i = 0; i < c->rank; i++) {
+		int at = y->rank - c->rank + i;
+
+		if (c->dims[i] != 1 && (at != axis || c->dims[i] != y->dims[at]))
+			return false;
+	}
+	return true;
+}
+
+/* Channel that element @i of the weights belongs to. */
+static int64_t weight_channel(const struct nc_node *node, int64_t i)
+{
+	const struct nc_value *w = node->inputs[1];
+	int64_t inner = 1;
+	int d;
+
+	if (node->op == NC_OP_MatMul)
+		return i % w->dims[w->rank - 1];
+	for (d = node->op == NC_OP_Conv ? 1 : 2; d < w->rank; d++)
+		inner *= w->dims[d];
+	i /= inner;
+	return node->op == NC_OP_Conv ? i : i % w->dims[1];
+}
+
+static bool can_scale(const struct nc_node *node)
+{
+	const struct nc_value *w = node->inputs[1], *bias = nc_in(node, 2);
+
+	if (!nc_is_const(w) || (bias && !nc_is_const(bias)))
+		return false;
+	/* Grouped ConvTranspose counts channels from anew in each group. */
+	if (node->op == NC_OP_ConvTranspose)
+		return nc_attr_int(node, "group", 1) == 1;
+	return node->op != NC_OP_MatMul || w->rank > 1;
+}
+
+/* A copy of a constant, multiplied by a factor per channel. */
+static struct nc_value *scaled(struct nc_ctx *ctx, const struct nc_node *node,
+			       const struct nc_value *x,
+			       const struct nc_value *factor, bool divide,
+			       bool is_weight)
+{
+	struct nc_value *y = nc_value_like(ctx, x->name, x->dtype, x->rank, x->dims);
+	int64_t n = nc_numel(x), count = nc_numel(factor), i;
+	void *data = nc_fold_alloc(ctx, y);
+
+	if (!data)
+		return NULL;
+	for (i = 0; i < n; i++) {
+		int64_t channel = is_weight ? weight_channel(node, i) : i;
+		double f = nc_const_double(factor, count == 1 ? 0 : channel);
+		double v = nc_const_double(x, i);
+
+		nc_put_double(y->dtype, data, i, divide ? v / f : v * f);
+	}
+	return y;
+}
+
+static bool fuse_factor(struct nc_ctx *ctx, struct nc_node *node,
+			const struct nc_value *factor, bool divide)
+{
+	struct nc_value *w, *bias = NULL;
+
+	if (!can_scale(node) || !is_per_channel(factor, node))
+		return false;
+	w = scaled(ctx, node, node->inputs[1], factor, divide, true);
+	if (w && nc_in(node, 2))
+		bias = scaled(ctx, node, node->inputs[2], factor, divide, false);
+	if (!w || (nc_in(node, 2) && !bias))
+		return false;
+	node->inputs[1] = w;
+	if (bias)
+		node->inputs[2] = bias;
+	return true;
+}
+
+static bool fuse_term(struct nc_ctx *ctx, struct nc_node *node,
+		      const struct nc_value *term, bool subtract)
+{
+	const struct nc_value *old = nc_in(node, 2), *y = node->outputs[0];
+	struct nc_value *bias, **inputs;
+	int64_t n, i, count;
+	void *data;
+
+	if (!is_per_channel(term, node) || (old && !nc_is_const(old)))
+		return false;
+	/* Without a channel dimension of its own there is no bias. */
+	if (node->op == NC_OP_MatMul && node->inputs[1]->rank < 2)
+		return false;
+	n = y->dims[channel_axis(node)];
+	count = nc_numel(term);
+	bias = nc_value_like(ctx, term->name, NC_F32, 1, &n);
+	data = nc_fold_alloc(ctx, bias);
+	if (!data)
+		return false;
+	for (i = 0; i < n; i++) {
+		double x = nc_const_double(term, count == 1 ? 0 : i);
+
+		x = subtract ? -x : x;
+		nc_put_double(NC_F32, data, i,
+			      x + (old ? nc_const_double(old, i) : 0));
+	}
+	inputs = nc_alloc(ctx->arena, 3, sizeof(*inputs));
+	inputs[0] = node->inputs[0];
+	inputs[1] = node->inputs[1];
+	inputs[2] = bias;
+	node->inputs = inputs;
+	node->num_inputs = 3;
+	return true;
+}
+
+/* The name of the layer tells all that is in it. */
+static void join_layers(struct nc_ctx *ctx, struct nc_node *into,
+			const struct nc_node *node)
+{
+	struct nc_graph *graph = ctx->graph;
+
+	/* Parts of one operator of the model are one. */
+	if (node->layer == into->layer || into->mark == (int)node->layer + 1)
+		return;
+	into->mark = (int)node->layer + 1;
+	graph->layer_ops[into->layer] =
+		nc_sprintf(ctx->arena, "%s+%s", graph->layer_ops[into->layer],
+			   graph->layer_ops[node->layer]);
+}
+
+static void merge(struct nc_ctx *ctx, struct nc_node *into,
+		  struct nc_node *node)
+{
+	into->outputs[0] = node->outputs[0];
+	into->outputs[0]->producer = into;
+	join_layers(ctx, into, node);
+}
+
+/* Add, Sub, Mul, Div of a matrix operation's result and a constant. */
+static bool fuse_binary(struct nc_ctx *ctx, struct nc_node *node)
+{
+	unsigned int operand;
+
+	for (operand = 0; operand < 2; operand++) {
+		struct nc_value *other = node->inputs[!operand];
+		struct nc_node *into = open_maker(node->inputs[operand]);
+		bool done;
+
+		if (!into || !is_matrix_op(into) || !nc_is_const(other))
+			continue;
+		if (!nc_same_shape(node->outputs[0], into->outputs[0]))
+			continue;
+		if (operand && node->op != NC_OP_Add && node->op != NC_OP_Mul)
+			continue;
+		if (node->op == NC_OP_Add || node->op == NC_OP_Sub)
+			done = fuse_term(ctx, into, other, node->op == NC_OP_Sub);
+		else
+			done = fuse_factor(ctx, into, other, node->op == NC_OP_Div);
+		if (!done)
+			continue;
+		merge(ctx, into, node);
+		return true;
+	}
+	return false;
+}
+
+static bool fuse_act(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_node *into;
+	enum neuron_act act;
+	float alpha, beta;
+
+	if (!nc_unary_act(node, &act, &alpha, &beta))
+		return false;
+	into = open_maker(node->inputs[0]);
+	if (!into || !has_epilogue(into))
+		return false;
+	into->act = act;
+	into->act_alpha = alpha;
+	into->act_beta = beta;
+	merge(ctx, into, node);
+	return true;
+}
+
+/* Zeros around the input of a Conv are its own padding. */
+static void fuse_pad(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_node *pad = node->inputs[0]->producer;
+	int64_t before[NC_MAX_RANK], after[NC_MAX_RANK], pads[2 * NC_MAX_RANK];
+	struct nc_window window;
+	double value = 0;
+	int i, n;
+
+	if (!pad || pad->op != NC_OP_Pad || pad->outputs[0]->num_uses != 1 ||
+	    pad->outputs[0]->is_output ||
+	    strcmp(nc_attr_string(pad, "mode", "constant"), "constant"))
+		return;
+	if (nc_in(pad, 2) &&
+	    (!nc_const_splat(pad->inputs[2], &value) || value != 0))
+		return;
+	if (!nc_pad_amounts(ctx, pad, before, after) || nc_window(node, &window))
+		return;
+	if (before[0] || after[0] || before[1] || after[1])
+		return;
+	n = window.num_spatial;
+	for (i = 0; i < n; i++) {
+		pads[i] = window.pad_lo[i] + before[2 + i];
+		pads[n + i] = window.pad_hi[i] + after[2 + i];
+		if (before[2 + i] < 0 || after[2 + i] < 0 ||
+		    pads[i] > INT16_MAX || pads[n + i] > INT16_MAX)
+			return;
+	}
+	node->inputs[0] = pad->inputs[0];
+	nc_set_attr_ints(ctx, node, "pads", pads, (size_t)n * 2);
+	nc_set_attr_string(ctx, node, "auto_pad", "NOTSET");
+	join_layers(ctx, node, pad);
+}
+
+/* Return: true when the node went into another. */
+static bool fuse(struct nc_ctx *ctx, struct nc_node *node)
+{
+	switch (node->op) {
+	case NC_OP_Conv:
+		fuse_pad(ctx, node);
+		return false;
+	case NC_OP_Add:
+	case NC_OP_Sub:
+	case NC_OP_Mul:
+	case NC_OP_Div:
+		return fuse_binary(ctx, node);
+	default:
+		return fuse_act(ctx, node);
+	}
+}
+
+void nc_fuse(struct nc_ctx *ctx)
+{
+	struct nc_graph *graph = ctx->graph;
+	unsigned int i, n = 0;
+
+	for (i = 0; i < graph->num_nodes; i++)
+		graph->nodes[i]->mark = 0;
+	for (i = 0; i < graph->num_nodes; i++)
+		if (!fuse(ctx, graph->nodes[i]))
+			graph->nodes[n++] = graph->nodes[i];
+	graph->num_nodes = n;
+	nc_graph_update(ctx);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of the importer share. */
+#ifndef COMPILER_IMPORT_H
+#define COMPILER_IMPORT_H
+
+#include "names.h"
+#include "onnx_proto.h"
+#include "pass.h"
+
+struct onnx_model {
+	struct onnx_message message;
+};
+
+/**
+ * struct nc_import - a graph being imported
+ * @scope: its names
+ * @outer: the graph around it, or NULL
+ * @uses: values of graphs around it that its nodes use
+ * @num_uses: entries of @uses
+ * @uses_room: allocated entries of @uses
+ */
+struct nc_import {
+	struct nc_scope scope;
+	struct nc_import *outer;
+	struct nc_value **uses;
+	unsigned int num_uses;
+	unsigned int uses_room;
+};
+
+/* A name that a node or an output list uses; NULL when nothing has it. */
+struct nc_value *nc_import_use(struct nc_ctx *ctx, struct nc_import *import,
+			       const char *name);
+
+/* A node depends on what graphs in its attributes use from around it. */
+void nc_add_captures(struct nc_ctx *ctx, struct nc_node *node,
+		     struct nc_value **uses, unsigned int num_uses);
+
+/* A graph; @outer is NULL for the model's own. */
+struct nc_graph *nc_import_graph(struct nc_ctx *ctx,
+				 const Onnx__GraphProto *proto,
+				 struct nc_import *outer,
+				 struct nc_import *import);
+
+/* import_attr.c: a node's attributes, with the graphs in them. */
+void nc_import_attrs(struct nc_ctx *ctx, const Onnx__NodeProto *proto,
+		     struct nc_node *node, struct nc_import *import);
+
+/* import_input.c: the graph's inputs, their open dimensions filled in. */
+void nc_import_inputs(struct nc_ctx *ctx, const Onnx__GraphProto *proto,
+		      struct nc_graph *graph, struct nc_import *import);
+
+/* A constant from a TensorProto; NULL after nc_error(). */
+struct nc_value *nc_import_tensor(struct nc_ctx *ctx, const struct nc_node *node,
+				  const char *name,
+				  const Onnx__TensorProto *proto);
+
+/* sort.c: topological order; names the nodes of a cycle. */
+void nc_sort(struct nc_ctx *ctx, struct nc_graph *graph);
+
+static inline const char *nc_text(const char *s)
+{
+	return s ? s : "";
+}
+
+#endif /* COMPILER_IMPORT_H */

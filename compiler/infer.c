@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Types, shapes and constants, in one sweep over the nodes.
+ *
+ * Shapes often depend on constants that other nodes compute from shapes; node
+ * by node, each is known by the time that it is needed. Nodes whose outputs are
+ * all constant leave the graph; what an If with a constant condition would run
+ * takes its place.
+ */
+#include <string.h>
+#include "front.h"
+
+/* What values without elements point to: there is nothing to compute. */
+static const uint64_t nothing;
+
+/* Constants that folding may make, besides a multiple of those of the model. */
+#define FOLD_BUDGET	((size_t)256 << 20)
+
+bool nc_set_shape(struct nc_ctx *ctx, struct nc_node *node, unsigned int output,
+		  enum nc_dtype dtype, int rank, const int64_t *dims)
+{
+	struct nc_value *value = nc_out(node, output);
+
+	if (rank > NC_MAX_RANK) {
+		nc_error(ctx, node, "its output has rank %d, more than %d", rank,
+			 NC_MAX_RANK);
+		return false;
+	}
+	if (!nc_shape_fits(rank, dims)) {
+		nc_error(ctx, node, "its output is too large");
+		return false;
+	}
+	if (!value)
+		return true;
+	value->dtype = dtype;
+	value->rank = rank;
+	if (rank)
+		memcpy(value->dims, dims, (size_t)rank * sizeof(*dims));
+	return true;
+}
+
+bool nc_set_like(struct nc_ctx *ctx, struct nc_node *node, unsigned int output,
+		 const struct nc_value *value)
+{
+	return nc_set_shape(ctx, node, output, value->dtype, value->rank,
+			    value->dims);
+}
+
+bool nc_need(struct nc_ctx *ctx, const struct nc_node *node, unsigned int least,
+	     unsigned int most)
+{
+	unsigned int i;
+
+	if (node->num_inputs > most) {
+		nc_error(ctx, node, "it has %u inputs, at most %u are allowed",
+			 node->num_inputs, most);
+		return false;
+	}
+	for (i = 0; i < least; i++) {
+		if (!nc_in(node, i)) {
+			nc_error(ctx, node, "its input %u is missing", i);
+			return false;
+		}
+	}
+	if (!node->num_outputs) {
+		nc_error(ctx, node, "it has no outputs");
+		return false;
+	}
+	return true;
+}
+
+bool nc_axis(struct nc_ctx *ctx, const struct nc_node *node, int64_t axis,
+	     int rank, int *result)
+{
+	if (axis < -rank || axis >= rank) {
+		nc_error(ctx, node, "axis %lld is out of range for rank %d",
+			 (long long)axis, rank);
+		return false;
+	}
+	*result = (int)(axis < 0 ? axis + rank : axis);
+	return true;
+}
+
+int nc_ints(struct nc_ctx *ctx, const struct nc_node *node, unsigned int input,
+	    const char *what, int64_t *ints, int max)
+{
+	const struct nc_value *value = nc_in(node, input);
+	int64_t n, i;
+
+	if (!nc_is_const(value)) {
+		nc_error(ctx, node,
+			 "its %s is computed while the model runs ('%.60s'); only constant ones are supported",
+			 what, value ? value->name : "");
+		return -1;
+	}
+	if (value->dtype != NC_I64 && value->dtype != NC_I32) {
+		nc_error(ctx, node, "its %s is %s, not int64", what,
+			 nc_dtype_name(value->dtype));
+		return -1;
+	}
+	n = nc_numel(value);
+	if (value->rank > 1 || n > max) {
+		nc_error(ctx, node, "its %s has more than %d elements", what,
+			 max);
+		return -1;
+	}
+	for (i = 0; i < n; i++)
+		ints[i] = nc_const_int(value, i);
+	return (int)n;
+}
+
+bool nc_axes(struct nc_ctx *ctx, const struct nc_node *node, unsigned int input,
+	     int rank, unsigned int *mask)
+{
+	int64_t axes[NC_MAX_RANK];
+	int i, n, axis;
+
+	*mask = 0;
+	if (!nc_in(node, input))
+		return true;
+	n = nc_ints(ctx, node, input, "list of axes", axes, NC_MAX_RANK);
+	if (n < 0)
+		return false;
+	for (i = 0; i < n; i++) {
+		if (!nc_axis(ctx, node, axes[i], rank, &axis))
+			return false;
+		if (*mask >> axis & 1) {
+			nc_error(ctx, node, "axis %d is named twice", axis);
+			return false;
+		}
+		*mask |= 1u << axis;
+	}
+	return true;
+}
+
+bool nc_broadcast(struct nc_ctx *ctx, const struct nc_node *node,
+		  const struct nc_value *a, const struct nc_value *b, int *rank,
+		  int64_t dims[NC_MAX_RANK])
+{
+	char at[NC_SHAPE_TEXT], bt[NC_SHAPE_TEXT];
+	int i, ia, ib;
+
+	*rank = a->rank > b->rank ? a->rank : b->rank;
+	for (i = 0; i < *rank; i++) {
+		int64_t da, db;
+
+		ia = i - (*rank - a->rank);
+		ib = i - (*rank - b->rank);
+		da = ia < 0 ? 1 : a->dims[ia];
+		db = ib < 0 ? 1 : b->dims[ib];
+		if (da != db && da != 1 && db != 1) {
+			nc_error(ctx, node,
+				 "shapes %s and %s cannot be broadcast together",
+				 nc_shape_text(a, at), nc_shape_text(b, bt));
+			return false;
+		}
+		dims[i] = da == 1 ? db : da;
+	}
+	return true;
+}
+
+void *nc_fold_alloc(struct nc_ctx *ctx, struct nc_value *value)
+{
+	size_t size = nc_bytes(value);
+	void *data;
+
+	if (size > ctx->fold_budget)
+		return NULL;
+	ctx->fold_budget -= size;
+	data = nc_alloc(ctx->arena, size, 1);
+	value->data = data;
+	value->size = size;
+	return data;
+}
+
+static void infer_nodes(struct nc_ctx *ctx, struct nc_graph *graph,
+			struct nc_node_list *list);
+
+/* Runs the branch that the condition selects in place of the node. */
+static void infer_if(struct nc_ctx *ctx, struct nc_node *node,
+		     struct nc_node_list *list)
+{
+	const struct nc_value *cond;
+	const struct nc_attr *attr;
+	struct nc_graph *graph;
+	unsigned int i;
+
+	if (!nc_need(ctx, node, 1, 1))
+		return;
+	cond = node->inputs[0];
+	if (!nc_is_const(cond) || nc_numel(cond) != 1) {
+		nc_error(ctx, node,
+			 "its condition is computed while the model runs ('%.60s'); only constant ones are supported",
+			 cond->name);
+		return;
+	}
+	attr = nc_attr(node, nc_const_int(cond, 0) ? "then_branch" : "else_branch");
+	if (!attr || attr->kind != NC_ATTR_GRAPH) {
+		nc_error(ctx, node, "it has no branch for its condition");
+		return;
+	}
+	graph = attr->graph;
+	if (graph->num_inputs || graph->num_outputs < node->num_outputs) {
+		nc_error(ctx, node, "its branch has other outputs than the node");
+		return;
+	}
+	infer_nodes(ctx, graph, list);
+	for (i = 0; i < node->num_outputs; i++) {
+		struct nc_value *to = nc_resolve(graph->outputs[i]);
+
+		if (!node->outputs[i] || !to)
+			continue;
+		node->outputs[i]->producer = NULL;
+		nc_alias(node->outputs[i], to);
+	}
+}
+
+static bool all_const(struct nc_value *const *values, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (values[i] && !nc_is_const(values[i]))
+			return false;
+	return true;
+}
+
+/* Outputs without elements need no computing. */
+static void settle_empty(struct nc_node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->num_outputs; i++) {
+		struct nc_value *value = node->outputs[i];
+
+		if (value && value->rank >= 0 && !nc_numel(value))
+			value->data = &nothing;
+	}
+}
+
+static void infer_node(struct nc_ctx *ctx, struct nc_node *node,
+		       struct nc_node_list *list)
+{
+	const struct nc_op_info *info = &nc_ops[node->op];
+	unsigned int errors = ctx->diag.count;
+	unsigned int i;
+
+	for (i = 0; i < node->num_inputs; i++) {
+		node->inputs[i] = nc_resolve(node->inputs[i]);
+		/* Follows from a problem that was named already. */
+		if (node->inputs[i] && node->inputs[i]->rank < 0)
+			return;
+	}
+	if (node->op == NC_OP_If) {
+		infer_if(ctx, node, list);
+		return;
+	}
+	if (!info->infer || !info->infer(ctx, node))
+		goto unknown;
+	for (i = 0; i < node->num_outputs; i++) {
+		struct nc_value *value = node->outputs[i];
+
+		if (value && value->rank < 0) {
+			nc_error(ctx, node, "its output %u is not supported", i);
+			goto unknown;
+		}
+	}
+	settle_empty(node);
+	if (!all_const(node->outputs, node->num_outputs) && info->fold &&
+	    all_const(node->inputs, node->num_inputs))
+		info->fold(ctx, node);
+	if (!all_const(node->outputs, node->num_outputs)) {
+		nc_node_list_add(ctx, list, node);
+		return;
+	}
+	for (i = 0; i < node->num_outputs; i++)
+		if (node->outputs[i])
+			node->outputs[i]->producer = NULL;
+	return;
+
+unknown:
+	if (errors == ctx->diag.count && node->op != NC_OP_UNKNOWN)
+		nc_error(ctx, node, "this operator is not supported");
+	for (i = 0; i < node->num_outputs; i++)
+		if (node->outputs[i])
+			node->outputs[i]->rank = -1;
+}
+
+static void infer_nodes(struct nc_ctx *ctx, struct nc_graph *graph,
+			struct nc_node_list *list)
+{
+	unsigned int i;
+
+	for (i = 0; i < graph->num_nodes; i++)
+		infer_node(ctx, graph->nodes[i], list);
+}
+
+void nc_infer(struct nc_ctx *ctx)
+{
+	struct nc_graph *graph = ctx->graph;
+	struct nc_node_list list = { 0 };
+	size_t size = FOLD_BUDGET;
+	unsigned int i;
+
+	for (i = 0; i < graph->num_values; i++) {
+		struct nc_value *value = graph->values[i];
+
+		if (value->is_input && value->rank >= 0 && !nc_numel(value))
+			value->data = &nothing;
+		size += value->size * 4;
+	}
+	ctx->fold_budget = size;
+	infer_nodes(ctx, graph, &list);
+	if (ctx->diag.count)
+		return;
+	graph->nodes = list.nodes;
+	graph->num_nodes = list.count;
+	nc_graph_update(ctx);
+}

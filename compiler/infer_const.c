@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+/* Operators whose results are known at compile time. */
+#include <math.h>
+#include <string.h>
+#include "front.h"
+
+static bool set_const(struct nc_ctx *ctx, struct nc_node *node,
+		      enum nc_dtype dtype, int rank, const int64_t *dims,
+		      const void *data)
+{
+	struct nc_value *out = nc_out(node, 0);
+
+	if (!nc_set_shape(ctx, node, 0, dtype, rank, dims) || !out)
+		return false;
+	out->size = nc_bytes(out);
+	out->data = nc_memdup(ctx->arena, data, out->size);
+	return true;
+}
+
+bool nc_infer_constant(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_attr *attr;
+	int64_t n;
+
+	if (!nc_need(ctx, node, 0, 0))
+		return false;
+	attr = nc_attr(node, "value");
+	if (attr && attr->kind == NC_ATTR_TENSOR) {
+		struct nc_value *out = nc_out(node, 0);
+
+		if (!nc_set_like(ctx, node, 0, attr->tensor) || !out)
+			return false;
+		out->data = attr->tensor->data;
+		out->size = attr->tensor->size;
+		return true;
+	}
+	attr = nc_attr(node, "value_float");
+	if (attr && attr->kind == NC_ATTR_FLOAT)
+		return set_const(ctx, node, NC_F32, 0, NULL, &attr->f);
+	attr = nc_attr(node, "value_int");
+	if (attr && attr->kind == NC_ATTR_INT)
+		return set_const(ctx, node, NC_I64, 0, NULL, &attr->i);
+	attr = nc_attr(node, "value_floats");
+	if (attr && attr->kind == NC_ATTR_FLOATS) {
+		n = (int64_t)attr->count;
+		return set_const(ctx, node, NC_F32, 1, &n, attr->floats);
+	}
+	attr = nc_attr(node, "value_ints");
+	if (attr && attr->kind == NC_ATTR_INTS) {
+		n = (int64_t)attr->count;
+		return set_const(ctx, node, NC_I64, 1, &n, attr->ints);
+	}
+	nc_error(ctx, node,
+		 "it has no value that is supported: a tensor or numbers; strings and sparse tensors are not");
+	return false;
+}
+
+bool nc_infer_constant_of_shape(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_attr *attr = nc_attr(node, "value");
+	int64_t dims[NC_MAX_RANK], i, n;
+	const void *element = "\0\0\0\0\0\0\0";
+	enum nc_dtype dtype = NC_F32;
+	struct nc_value *out = nc_out(node, 0);
+	size_t size;
+	char *data;
+	int rank;
+
+	if (!nc_need(ctx, node, 1, 1))
+		return false;
+	if (attr && attr->kind == NC_ATTR_TENSOR) {
+		if (nc_numel(attr->tensor) != 1) {
+			nc_error(ctx, node, "its value must be a single number");
+			return false;
+		}
+		dtype = attr->tensor->dtype;
+		element = attr->tensor->data;
+	}
+	rank = nc_ints(ctx, node, 0, "shape", dims, NC_MAX_RANK);
+	if (rank < 0 || !nc_set_shape(ctx, node, 0, dtype, rank, dims) || !out)
+		return false;
+	data = nc_fold_alloc(ctx, out);
+	if (!data) {
+		nc_error(ctx, node, "its output is too large for a constant");
+		return false;
+	}
+	size = nc_dtype_size(dtype);
+	n = nc_numel(out);
+	for (i = 0; i < n; i++)
+		memcpy(data + (size_t)i * size, element, size);
+	return true;
+}
+
+bool nc_infer_shape(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x;
+	int64_t start, end, count;
+
+	if (!nc_need(ctx, node, 1, 1))
+		return false;
+	x = node->inputs[0];
+	start = nc_attr_int(node, "start", 0);
+	end = nc_attr_int(node, "end", x->rank);
+	start += start < 0 ? x->rank : 0;
+	end += end < 0 ? x->rank : 0;
+	start = start < 0 ? 0 : start > x->rank ? x->rank : start;
+	end = end < start ? start : end > x->rank ? x->rank : end;
+	count = end - start;
+	return set_const(ctx, node, NC_I64, 1, &count, x->dims + start);
+}
+
+bool nc_infer_size(struct nc_ctx *ctx, struct nc_node *node)
+{
+	int64_t n;
+
+	if (!nc_need(ctx, node, 1, 1))
+		return false;
+	n = nc_numel(node->inputs[0]);
+	return set_const(ctx, node, NC_I64, 0, NULL, &n);
+}
+
+bool nc_infer_range(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *v;
+	double start, limit, delta, count;
+	int64_t n;
+	int i;
+
+	if (!nc_need(ctx, node, 3, 3))
+		return false;
+	for (i = 0; i < 3; i++) {
+		v = node->inputs[i];
+		if (!nc_is_const(v) || nc_numel(v) != 1 ||
+		    v->dtype != node->inputs[0]->dtype) {
+			nc_error(ctx, node,
+				 "start, limit and delta must be single constants of one type");
+			return false;
+		}
+	}
+	v = node->inputs[0];
+	start = nc_const_double(v, 0);
+	limit = nc_const_double(node->inputs[1], 0);
+	delta = nc_const_double(node->inputs[2], 0);
+	count = ceil((limit - start) / delta);
+	if (!(fabs(count) < 0x1p40)) {
+		nc_error(ctx, node, "it never ends, or its output is too large");
+		return false;
+	}
+	n = count > 0 ? (int64_t)count : 0;
+	return nc_set_shape(ctx, node, 0, v->dtype, 1, &n);
+}
+
+bool nc_infer_nonzero(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_value *out = nc_out(node, 0);
+	int64_t i, k, n, dims[2] = { 0, 0 };
+	const struct nc_value *x;
+	int64_t *data;
+	int d;
+
+	if (!nc_need(ctx, node, 1, 1) || !out)
+		return false;
+	x = node->inputs[0];
+	if (!nc_is_const(x)) {
+		nc_error(ctx, node,
+			 "its output's shape depends on data ('%.60s'); only constant inputs are supported",
+			 x->name);
+		return false;
+	}
+	n = nc_numel(x);
+	for (i = 0; i < n; i++)
+		dims[1] += nc_const_double(x, i) != 0;
+	dims[0] = x->rank;
+	if (!nc_set_shape(ctx, node, 0, NC_I64, 2, dims))
+		return false;
+	data = nc_fold_alloc(ctx, out);
+	if (!data) {
+		nc_error(ctx, node, "its output is too large for a constant");
+		return false;
+	}
+	for (i = 0, k = 0; i < n; i++) {
+		int64_t rest = i;
+
+		if (nc_const_double(x, i) == 0)
+			continue;
+		for (d = x->rank - 1; d >= 0; d--) {
+			data[d * dims[1] + k] = rest % x->dims[d];
+			rest /= x->dims[d];
+		}
+		k++;
+	}
+	return true;
+}

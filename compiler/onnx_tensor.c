@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/* The elements of a TensorProto, which has several places for them. */
+#include <stdio.h>
+#include <string.h>
+#include "onnx_proto.h"
+
+/* The field that elements of a type are in when they are not raw. */
+enum field { FIELD_NONE, FIELD_FLOAT, FIELD_INT32, FIELD_INT64, FIELD_DOUBLE, FIELD_UINT64 };
+
+static enum field field_of(enum nc_dtype dtype)
+{
+	switch (dtype) {
+	case NC_F32:
+		return FIELD_FLOAT;
+	case NC_F64:
+		return FIELD_DOUBLE;
+	case NC_I64:
+		return FIELD_INT64;
+	case NC_U32:
+	case NC_U64:
+		return FIELD_UINT64;
+	case NC_NONE:
+	case NC_NUM_DTYPES:
+		return FIELD_NONE;
+	default:
+		return FIELD_INT32;
+	}
+}
+
+static size_t field_count(const Onnx__TensorProto *proto, enum field field)
+{
+	switch (field) {
+	case FIELD_FLOAT:
+		return proto->n_float_data;
+	case FIELD_INT32:
+		return proto->n_int32_data;
+	case FIELD_INT64:
+		return proto->n_int64_data;
+	case FIELD_DOUBLE:
+		return proto->n_double_data;
+	case FIELD_UINT64:
+		return proto->n_uint64_data;
+	default:
+		return 0;
+	}
+}
+
+bool onnx_tensor_check(const Onnx__TensorProto *proto,
+		       struct onnx_tensor *tensor, char why[ONNX_WHY])
+{
+	size_t i, count;
+
+	*tensor = (struct onnx_tensor) { 0 };
+	if (proto->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__STRING) {
+		snprintf(why, ONNX_WHY, "strings are not supported");
+		return false;
+	}
+	tensor->dtype = nc_dtype_from_onnx(proto->data_type);
+	if (tensor->dtype == NC_NONE) {
+		snprintf(why, ONNX_WHY, "element type %d is not supported",
+			 proto->data_type);
+		return false;
+	}
+	if (proto->segment) {
+		snprintf(why, ONNX_WHY, "tensors in segments are not supported");
+		return false;
+	}
+	if (proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL ||
+	    proto->n_external_data) {
+		snprintf(why, ONNX_WHY,
+			 "its data is in another file; save the model with its data inside (onnx.save without save_as_external_data)");
+		return false;
+	}
+	if (proto->n_dims > NC_MAX_RANK) {
+		snprintf(why, ONNX_WHY, "rank %zu is more than %d",
+			 proto->n_dims, NC_MAX_RANK);
+		return false;
+	}
+	tensor->rank = (int)proto->n_dims;
+	for (i = 0; i < proto->n_dims; i++)
+		tensor->dims[i] = proto->dims[i];
+	if (!nc_shape_fits(tensor->rank, tensor->dims)) {
+		snprintf(why, ONNX_WHY, "its dimensions are negative or too large");
+		return false;
+	}
+	tensor->count = 1;
+	for (i = 0; i < proto->n_dims; i++)
+		tensor->count *= proto->dims[i];
+	tensor->size = (size_t)tensor->count * nc_dtype_size(tensor->dtype);
+
+	if (proto->has_raw_data && (proto->raw_data.len || !tensor->count)) {
+		if (proto->raw_data.len == tensor->size)
+			return true;
+		snprintf(why, ONNX_WHY,
+			 "its shape needs %zu bytes of data, it has %zu",
+			 tensor->size, proto->raw_data.len);
+		return false;
+	}
+	count = field_count(proto, field_of(tensor->dtype));
+	if (count == (size_t)tensor->count)
+		return true;
+	snprintf(why, ONNX_WHY, "its shape needs %lld elements, it has %zu",
+		 (long long)tensor->count, count);
+	return false;
+}
+
+/* Booleans are 0 or 1 from here on. */
+static bool is_boolean(const uint8_t *data, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		if (data[i] > 1)
+			return false;
+	return true;
+}
+
+const void *onnx_tensor_data(const Onnx__TensorProto *proto,
+			     const struct onnx_tensor *tensor, void *buf)
+{
+	static const uint64_t nothing;
+	enum field field = field_of(tensor->dtype);
+	int64_t i;
+
+	if (!tensor->count)
+		return &nothing;
+	if (proto->has_raw_data && proto->raw_data.len) {
+		const uint8_t *raw = proto->raw_data.data;
+
+		if (tensor->dtype != NC_BOOL || is_boolean(raw, tensor->size))
+			return raw;
+		if (!buf)
+			return NULL;
+		for (i = 0; i < tensor->count; i++)
+			((uint8_t *)buf)[i] = !!raw[i];
+		return buf;
+	}
+	/* Fields as wide as the elements are used as they are. */
+	if (field == FIELD_FLOAT)
+		return proto->float_data;
+	if (field == FIELD_DOUBLE)
+		return proto->double_data;
+	if (field == FIELD_INT64)
+		return proto->int64_data;
+	if (tensor->dtype == NC_U64)
+		return proto->uint64_data;
+	if (tensor->dtype == NC_I32)
+		return proto->int32_data;
+	if (!buf)
+		return NULL;
+	for (i = 0; i < tensor->count; i++) {
+		/* 16-bit floats are bit patterns. */
+		if (field == FIELD_UINT64)
+			((uint32_t *)buf)[i] = (uint32_t)proto->uint64_data[i];
+		else if (nc_dtype_size(tensor->dtype) == 2)
+			((uint16_t *)buf)[i] = (uint16_t)proto->int32_data[i];
+		else if (tensor->dtype == NC_BOOL)
+			((uint8_t *)buf)[i] = !!proto->int32_data[i];
+		else
+			((uint8_t *)buf)[i] = (uint8_t)proto->int32_data[i];
+	}
+	return buf;
+}
