@@ -146,7 +146,7 @@ EXPORT NRT_STATUS nrt_tensor_allocate(nrt_tensor_placement_t tensor_placement,
 				      int vnc, size_t size, const char *name,
 				      nrt_tensor_t **tensor)
 {
-	struct storage *storage;
+	struct storage *storage = NULL;
 	struct runtime *runtime;
 	NRT_STATUS status;
 

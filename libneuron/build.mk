@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+#
+# libneuron.so.1, the runtime, with libnrt names for it; libneuron.a is the same
+# for tests, which want to reach inside and to run under sanitizers.
+
+LIBNEURON_SRCS	:= $(wildcard libneuron/*.c)
+LIBNEURON_OBJS	:= $(LIBNEURON_SRCS:%.c=$(BUILD)/obj/%.o)
+LIBNEURON_DEPS	:= $(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
+LIBNEURON_DRM	:= $(shell pkg-config --cflags libdrm)
+
+# What a program that links the library statically links, in this order.
+LIBNEURON_LIBS	= $(BUILD)/lib/libneuron.a $(NCHIP_LIBS) -ldrm
+
+# What a program that uses the library compiles and links with.
+NRT_CPPFLAGS	:= -Ilibneuron/include
+NRT_LIBS	:= -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN/lib:$$ORIGIN/../lib:$$ORIGIN/../../lib' -lnrt
+
+$(foreach src,$(LIBNEURON_SRCS),$(eval CFLAGS-$(src:%.c=%) := \
+	-Iinclude/uapi $(LIBNEURON_DRM)))
+
+all: libneuron
+.PHONY: libneuron
+libneuron: $(BUILD)/lib/libnrt.so $(BUILD)/lib/libneuron.a ## the runtime library
+
+$(BUILD)/lib/libneuron.a: $(LIBNEURON_OBJS)
+	$(call say,AR,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+# Programs that say -lnrt or -lneuron both record libneuron.so.1. The name
+# libnrt.so.1 is for those that open it at run time.
+$(BUILD)/lib/libneuron.so.1: $(LIBNEURON_OBJS) libneuron/libneuron.map $(LIBNEURON_DEPS)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,-z,relro,-z,now \
+		-Wl,--version-script=libneuron/libneuron.map -Wl,--as-needed \
+		-o $@ $(LIBNEURON_OBJS) $(NCHIP_LIBS) -ldrm
+
+$(BUILD)/lib/libnrt.so: $(BUILD)/lib/libneuron.so.1
+	$(Q)ln -sf libneuron.so.1 $(@D)/libneuron.so
+	$(Q)ln -sf libneuron.so.1 $(@D)/libnrt.so.1
+	$(Q)ln -sf libneuron.so.1 $@

@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Executing a model. From top to bottom: buffers that executions keep, tensors
+ * into slots, the jobs, and nrt_execute(), which reads like the list of steps.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <neuron/isa.h>
+#include "backend.h"
+#include "export.h"
+#include "log.h"
+#include "model.h"
+#include "runtime.h"
+
+#define BIND_ALIGN	64
+
+/*
+ * Runs
+ */
+
+static void destroy_run(const struct nrt_model *model, struct run *run)
+{
+	uint32_t i;
+
+	for (i = 0; run->copies && i < model->num_tensors; i++)
+		neuron_buffer_free(run->copies[i]);
+	neuron_buffer_free(run->reports);
+	free(run->bindings);
+	free(run->copies);
+	free(run->tensors);
+	free(run->copied);
+	free(run->jobs);
+	free(run);
+}
+
+void instance_free_runs(struct instance *instance)
+{
+	struct run *run;
+
+	while ((run = instance->idle)) {
+		instance->idle = run->next;
+		destroy_run(instance->model, run);
+	}
+}
+
+static struct neuron_binding bind_to(struct neuron_buffer *buffer, uint64_t offset,
+				  uint64_t size, uint32_t flags)
+{
+	return (struct neuron_binding) {
+		.buffer = size ? buffer : NULL, .offset = offset, .size = size,
+		.flags = flags,
+	};
+}
+
+/* The slots that are the same in each execution. */
+static void bind_constant(const struct instance *instance, struct run *run)
+{
+	const struct nrt_model *model = instance->model;
+	uint32_t i;
+
+	for (i = 0; i < model->num_slots; i++) {
+		uint64_t size = model->slots[i].size;
+
+		if (model->slots[i].kind == NEURON_NEFF_SLOT_WEIGHTS)
+			run->bindings[i] = bind_to(instance->weights, 0, size,
+						NEURON_BIND_READ);
+		else if (model->slots[i].kind == NEURON_NEFF_SLOT_SCRATCH)
+			run->bindings[i] = bind_to(instance->scratch[i], 0, size,
+						NEURON_BIND_READ | NEURON_BIND_WRITE);
+	}
+	run->bindings[model->num_slots] =
+		bind_to(run->reports, 0, model->num_cores * sizeof(*run->report),
+		     NEURON_BIND_WRITE);
+}
+
+static struct run *create_run(const struct instance *instance)
+{
+	const struct nrt_model *model = instance->model;
+	struct run *run = calloc(1, sizeof(*run));
+	void *report;
+
+	if (!run)
+		return NULL;
+	run->bindings = calloc(model->num_slots + 1, sizeof(*run->bindings));
+	run->copies = calloc(model->num_tensors + 1, sizeof(*run->copies));
+	run->tensors = calloc(model->num_tensors + 1, sizeof(*run->tensors));
+	run->copied = calloc(model->num_tensors + 1, sizeof(*run->copied));
+	run->jobs = calloc(model->num_cores, sizeof(*run->jobs));
+	if (!run->bindings || !run->copies || !run->tensors || !run->copied ||
+	    !run->jobs ||
+	    neuron_buffer_create(instance->device, NEURON_MEMORY_HOST,
+				 model->num_cores * sizeof(*run->report),
+				 &run->reports) ||
+	    neuron_buffer_map(run->reports, &report)) {
+		destroy_run(model, run);
+		return NULL;
+	}
+	run->report = report;
+	bind_constant(instance, run);
+	return run;
+}
+
+static struct run *get_run(struct instance *instance)
+{
+	struct run *run;
+
+	pthread_mutex_lock(&instance->lock);
+	run = instance->idle;
+	if (run)
+		instance->idle = run->next;
+	pthread_mutex_unlock(&instance->lock);
+	return run ? run : create_run(instance);
+}
+
+static void put_tensors(const struct instance *instance, struct run *run)
+{
+	uint32_t i;
+
+	for (i = 0; i < instance->model->num_tensors; i++) {
+		object_put(run->tensors[i]);
+		run->tensors[i] = NULL;
+	}
+}
+
+static void put_run(struct instance *instance, struct run *run)
+{
+	put_tensors(instance, run);
+	pthread_mutex_lock(&instance->lock);
+	run->next = instance->idle;
+	instance->idle = run;
+	pthread_mutex_unlock(&instance->lock);
+}
+
+/*
+ * Tensors
+ */
+
+static const char *usage(const struct nrt_model *model, uint32_t i)
+{
+	return i < model->num_inputs ? "input" : "output";
+}
+
+static NRT_STATUS find_tensor(const struct nrt_model *model, uint32_t i,
+			      struct tensor_set *set, struct nrt_tensor **tensor)
+{
+	const struct neuron_neff_tensor *want = &model->tensors[i];
+
+	switch (tensor_set_find(set, want->name, tensor)) {
+	case FOUND:
+		break;
+	case FOUND_NOTHING:
+		return fail(NRT_EXEC_BAD_INPUT, "model %.64s: the set has no tensor for %s %.64s (%llu bytes)",
+			    model->name, usage(model, i), want->name,
+			    (unsigned long long)want->size);
+	case FOUND_FREED:
+		return fail(NRT_EXEC_BAD_INPUT, "model %.64s: the tensor for %s %.64s has been freed",
+			    model->name, usage(model, i), want->name);
+	}
+	if (!(*tensor)->storage && want->size)
+		return fail(NRT_EXEC_BAD_INPUT, "model %.64s: the tensor for %s %.64s is empty: attach a buffer of %llu bytes",
+			    model->name, usage(model, i), want->name,
+			    (unsigned long long)want->size);
+	if ((*tensor)->size != want->size)
+		return fail(NRT_EXEC_BAD_INPUT, "model %.64s: %s %.64s has %llu bytes, the tensor for it %llu",
+			    model->name, usage(model, i), want->name,
+			    (unsigned long long)want->size,
+			    (unsigned long long)(*tensor)->size);
+	if (want->size && (*tensor)->storage->revoked)
+		return fail(NRT_EXEC_BAD_INPUT, "model %.64s: the tensor for %s %.64s lost its memory in nrt_close(): allocate a new one",
+			    model->name, usage(model, i), want->name);
+	return NRT_SUCCESS;
+}
+
+/* The chip can use the tensor's memory where it is. */
+static bool reachable(const struct instance *instance,
+		      const struct nrt_tensor *tensor)
+{
+	return tensor->storage->buffer &&
+	       tensor->storage->buffer->device == instance->device &&
+	       !(tensor->offset % BIND_ALIGN);
+}
+
+static NRT_STATUS copy_tensor(struct instance *instance, struct run *run, uint32_t i)
+{
+	const struct nrt_tensor *tensor = run->tensors[i];
+	struct neuron_buffer **copy = &run->copies[i];
+	void *address;
+	int ret = 0;
+
+	if (!*copy)
+		ret = neuron_buffer_create(instance->device, NEURON_MEMORY_HOST,
+					   tensor->size, copy);
+	if (!ret)
+		ret = neuron_buffer_map(*copy, &address);
+	if (ret)
+		return runtime_status(ret);
+	run->copied[i] = true;
+	if (i < instance->model->num_inputs)
+		return tensor_read(tensor, 0, address, tensor->size);
+	return NRT_SUCCESS;
+}
+
+static NRT_STATUS bind_tensor(struct instance *instance, struct run *run, uint32_t i,
+			      struct tensor_set *set)
+{
+	const struct nrt_model *model = instance->model;
+	const uint32_t slot = model->tensors[i].slot;
+	const uint64_t size = model->slots[slot].size;
+	struct neuron_binding *binding = &run->bindings[slot];
+	const struct nrt_tensor *tensor;
+	/* A program may read back what it has put into an output. */
+	uint32_t flags = i < model->num_inputs ? NEURON_BIND_READ :
+			 NEURON_BIND_READ | NEURON_BIND_WRITE;
+	NRT_STATUS status;
+
+	run->copied[i] = false;
+	status = find_tensor(model, i, set, &run->tensors[i]);
+	if (status)
+		return status;
+	tensor = run->tensors[i];
+	if (!size) {
+		*binding = (struct neuron_binding) { 0 };
+		return NRT_SUCCESS;
+	}
+	if (reachable(instance, tensor)) {
+		*binding = bind_to(tensor->storage->buffer, tensor->offset, size, flags);
+		return NRT_SUCCESS;
+	}
+	status = copy_tensor(instance, run, i);
+	if (!status)
+		*binding = bind_to(run->copies[i], 0, size, flags);
+	return status;
+}
+
+static NRT_STATUS bind_tensors(struct instance *instance, struct run *run,
+			       struct tensor_set *inputs, struct tensor_set *outputs)
+{
+	NRT_STATUS status = NRT_SUCCESS;
+	uint32_t i;
+
+	for (i = 0; i < instance->model->num_tensors && !status; i++)
+		status = bind_tensor(instance, run, i,
+				     i < instance->model->num_inputs ? inputs : outputs);
+	return status;
+}
+
+/* Copied outputs go back to where they belong. */
+static NRT_STATUS finish_tensors(struct instance *instance, struct run *run)
+{
+	const struct nrt_model *model = instance->model;
+	NRT_STATUS status = NRT_SUCCESS;
+	uint32_t i;
+	void *address;
+
+	for (i = model->num_inputs; i < model->num_tensors && !status; i++) {
+		if (!run->copied[i])
+			continue;
+		neuron_buffer_map(run->copies[i], &address);
+		status = tensor_write(run->tensors[i], 0, address,
+				      run->tensors[i]->size);
+	}
+	return status;
+}
+
+static uint64_t copied_bytes(const struct nrt_model *model, const struct run *run)
+{
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < model->num_tensors; i++) {
+		if (run->copied[i])
+			sum += model->tensors[i].size;
+	}
+	return sum;
+}
+
+/*
+ * Jobs
+ */
+
+static NRT_STATUS submit_jobs(struct instance *instance, struct run *run)
+{
+	const struct nrt_model *model = instance->model;
+	struct neuron_submission s = {
+		.num_bindings = model->num_slots + 1,
+		.bindings = run->bindings,
+		.program_slot = model->program_slot,
+		.report_slot = model->num_slots,
+		.timeout_ms = model->config.timeout_ms,
+	};
+	uint32_t i;
+	int ret = 0;
+
+	memset(run->report, 0, model->num_cores * sizeof(*run->report));
+	if (model->num_cores > 1)
+		pthread_mutex_lock(&instance->order);
+	for (i = 0; i < model->num_cores && !ret; i++) {
+		s.core = instance->cores[i];
+		s.program_size = model->programs[i].size;
+		s.report_offset = i * sizeof(*run->report);
+		run->bindings[model->program_slot] =
+			bind_to(instance->programs, model->programs[i].offset,
+			     model->programs[i].size, NEURON_BIND_READ);
+		ret = neuron_submit(instance->device, &s, &run->jobs[i]);
+	}
+	if (model->num_cores > 1)
+		pthread_mutex_unlock(&instance->order);
+	return runtime_status(ret);
+}
+
+static NRT_STATUS explain(const struct instance *instance, uint32_t core,
+			  const struct neuron_job_result *r,
+			  const struct neuron_report *report)
+{
+	const struct nrt_model *model = instance->model;
+	const char *engine = neuron_engine_name(r->fault_engine);
+	NRT_STATUS status = neuron_job_status(r);
+	unsigned int vnc = instance->vnc + core;
+
+	switch (r->state) {
+	case NEURON_JOB_TIMEOUT:
+		return fail(status, "model %.64s on core %u took longer than %u ms, and the core was reset: give it more time with NEURON_RT_EXEC_TIMEOUT (in seconds)",
+			    model->name, vnc, model->config.timeout_ms);
+	case NEURON_JOB_CANCELLED:
+		return fail(status, "model %.64s on core %u was lost in a reset that another execution caused: execute it again",
+			    model->name, vnc);
+	case NEURON_JOB_LOST:
+		return fail(status, "model %.64s on core %u: the core or %s is lost: reset the device, and start again",
+			    model->name, vnc, instance->device->info.name);
+	}
+	if (r->fault_kind == NEURON_FAULT_DEADLOCK && report->version) {
+		unsigned int i;
+
+		for (i = 0; i < NEURON_NUM_ENGINES && !(r->fault_info >> i & 1); i++)
+			;
+		if (i < NEURON_NUM_ENGINES)
+			return fail(status, "model %.64s on core %u: %s (mask %#llx); %s stands at instruction %u and waits for semaphore %u to be %u, it is %u: compile the model again",
+				    model->name, vnc, neuron_fault_text(r->fault_kind),
+				    (unsigned long long)r->fault_info,
+				    neuron_engine_name(i), report->engine[i].pc,
+				    report->engine[i].wait_sem,
+				    report->engine[i].wait_value,
+				    report->engine[i].sem_value);
+	}
+	return fail(status, "model %.64s on core %u: %s (engine %s, instruction %d, operand %d, at %#llx)",
+		    model->name, vnc, neuron_fault_text(r->fault_kind),
+		    engine ? engine : "none",
+		    r->fault_inst == NEURON_NO_INST ? -1 : (int)r->fault_inst,
+		    r->fault_operand == NEURON_NO_OPERAND ? -1 : r->fault_operand,
+		    (unsigned long long)r->fault_info);
+}
+
+/* Wait for all jobs there are; the status is that of the first that failed. */
+static NRT_STATUS wait_jobs(struct instance *instance, struct run *run, uint64_t *nans)
+{
+	struct neuron_job_result result;
+	NRT_STATUS status = NRT_SUCCESS, ended;
+	uint32_t i;
+	int ret;
+
+	*nans = 0;
+	for (i = 0; i < instance->model->num_cores; i++) {
+		if (!run->jobs[i])
+			continue;
+		ret = neuron_job_wait(run->jobs[i], -1, &result);
+		if (ret)
+			ended = runtime_status(ret);
+		else if (result.state != NEURON_JOB_DONE)
+			ended = explain(instance, i, &result, &run->report[i]);
+		else
+			ended = NRT_SUCCESS;
+		if (!status)
+			status = ended;
+		*nans += run->report[i].nans;
+		neuron_job_free(run->jobs[i]);
+		run->jobs[i] = NULL;
+	}
+	return status;
+}
+
+/*
+ * Executions
+ */
+
+/* The instance with the least to do. */
+static struct instance *choose(struct nrt_model *model)
+{
+	struct instance *best = &model->instances[0];
+	unsigned int least = best->active;
+	uint32_t i;
+
+	for (i = 1; i < model->num_instances && least; i++) {
+		unsigned int active = model->instances[i].active;
+
+		if (active < least) {
+			best = &model->instances[i];
+			least = active;
+		}
+	}
+	return best;
+}
+
+static void record(struct nrt_model *model, const struct run *run, bool success,
+		   int64_t begin, int64_t submitted, int64_t ended)
+{
+	struct neuron_times *times = &model->times;
+
+	pthread_mutex_lock(&model->lock);
+	times->executions += success;
+	times->prepare = submitted - begin;
+	times->run = ended - submitted;
+	times->finish = now_ns() - ended;
+	times->copied_bytes = copied_bytes(model, run);
+	memcpy(model->reports, run->report, model->num_cores * sizeof(*model->reports));
+	pthread_mutex_unlock(&model->lock);
+}
+
+static NRT_STATUS run_once(struct instance *instance, struct run *run,
+			   struct tensor_set *inputs, struct tensor_set *outputs)
+{
+	struct nrt_model *model = instance->model;
+	int64_t begin = now_ns(), submitted, ended;
+	NRT_STATUS status, ran;
+	uint64_t nans;
+
+	status = bind_tensors(instance, run, inputs, outputs);
+	if (status)
+		return status;
+	status = submit_jobs(instance, run);
+	submitted = now_ns();
+	ran = wait_jobs(instance, run, &nans);
+	if (!status)
+		status = ran;
+	ended = now_ns();
+	if (!status)
+		status = finish_tensors(instance, run);
+	record(model, run, !status, begin, submitted, ended);
+	if (!status && nans && model->config.fail_on_nan)
+		status = fail(NRT_EXEC_COMPLETED_WITH_NUM_ERR, "model %.64s produced %llu NaN elements; its outputs are complete: look at its inputs, or set NEURON_RT_NUMERICAL_ERRORS_VERBOSITY=none if it is meant to",
+			      model->name, (unsigned long long)nans);
+	return status;
+}
+
+static NRT_STATUS execute(struct nrt_model *model, struct tensor_set *inputs,
+			  struct tensor_set *outputs, int count)
+{
+	struct instance *instance = choose(model);
+	NRT_STATUS status = NRT_SUCCESS;
+	struct run *run;
+
+	run = get_run(instance);
+	if (!run)
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+	instance->active++;
+	while (count-- && !status) {
+		status = run_once(instance, run, inputs, outputs);
+		if (count && !status)
+			put_tensors(instance, run);
+	}
+	instance->active--;
+	put_run(instance, run);
+	return status;
+}
+
+static NRT_STATUS enter_and_execute(const char *function, nrt_model_t *handle,
+				    const nrt_tensor_set_t *input_set,
+				    nrt_tensor_set_t *output_set, int count)
+{
+	struct tensor_set *inputs, *outputs;
+	struct runtime *runtime;
+	struct nrt_model *model;
+	NRT_STATUS status;
+
+	status = runtime_enter(function, &runtime);
+	if (status)
+		return status;
+	model = object_get(handle, OBJECT_MODEL);
+	inputs = object_get(input_set, OBJECT_TENSOR_SET);
+	outputs = object_get(output_set, OBJECT_TENSOR_SET);
+	if (model && inputs && outputs) {
+		status = execute(model, inputs, outputs, count);
+	} else {
+		neuron_log(NEURON_LOG_ERROR, function,
+			   "the %s, or it has been freed",
+			   !model ? "model is none" :
+			   !inputs ? "input set is no tensor set" :
+			   "output set is no tensor set");
+		status = NRT_INVALID_HANDLE;
+	}
+	object_put(outputs);
+	object_put(inputs);
+	object_put(model);
+	runtime_leave();
+	return status;
+}
+
+EXPORT NRT_STATUS nrt_execute(nrt_model_t *model, const nrt_tensor_set_t *input_set,
+			      nrt_tensor_set_t *output_set)
+{
+	return enter_and_execute(__func__, model, input_set, output_set, 1);
+}
+
+EXPORT NRT_STATUS nrt_execute_repeat(nrt_model_t *model,
+				     const nrt_tensor_set_t *input_set,
+				     nrt_tensor_set_t *output_set, int repeat_count)
+{
+	if (repeat_count < 1)
+		return fail(NRT_INVALID, "repeat_count is %d: give 1 at least",
+			    repeat_count);
+	return enter_and_execute(__func__, model, input_set, output_set, repeat_count);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Loaded models: model.c loads them, execute.c runs them. */
+#ifndef LIBNEURON_MODEL_H
+#define LIBNEURON_MODEL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <neuron/neff.h>
+#include <neuron/report.h>
+#include "config.h"
+#include "include/neuron.h"
+#include "object.h"
+#include "tensor.h"
+
+/**
+ * struct run - what one execution needs, kept for the next one
+ * @next: in the list of those that nobody uses
+ * @reports: host memory: a struct neuron_report for each core
+ * @report: the same, mapped
+ * @bindings: of the slots, and behind them of @reports
+ * @copies: by tensor: host memory for one that the chip cannot reach; NULL until
+ *	    first needed
+ * @tensors: by tensor: the application's, with a reference; NULL between uses
+ * @copied: by tensor: this execution uses the copy
+ * @jobs: by core
+ */
+struct run {
+	struct run *next;
+	struct neuron_buffer *reports;
+	struct neuron_report *report;
+	struct neuron_binding *bindings;
+	struct neuron_buffer **copies;
+	struct nrt_tensor **tensors;
+	bool *copied;
+	struct neuron_job **jobs;
+};
+
+/**
+ * struct instance - a model on some cores of one device
+ * @model: its model
+ * @device: its device
+ * @vnc: its first core, of model->num_cores
+ * @cores: numbers of the cores on the device
+ * @programs: device DRAM: the programs of all cores
+ * @weights: device DRAM: the weights, NULL if there are none
+ * @scratch: device DRAM by slot; NULL for slots of other kinds
+ * @active: executions under way
+ * @order: with several cores: held while jobs are submitted, so that executions
+ *	   reach all cores in the same order
+ * @lock: guards @idle
+ * @idle: runs that nobody uses
+ */
+struct instance {
+	struct nrt_model *model;
+	struct neuron_device *device;
+	unsigned int vnc;
+	unsigned int cores[NEURON_NEFF_MAX_CORES];
+	struct neuron_buffer *programs;
+	struct neuron_buffer *weights;
+	struct neuron_buffer **scratch;
+	atomic_uint active;
+	pthread_mutex_t order;
+	pthread_mutex_t lock;
+	struct run *idle;
+};
+
+/* Where a core's program is in instance.programs. */
+struct program {
+	uint64_t offset;
+	uint64_t size;
+};
+
+/**
+ * struct nrt_model - a loaded model
+ * @object: what has a handle
+ * @name: of the model
+ * @config: from the environment at the time of loading
+ * @num_inputs: leading entries of @tensors
+ * @num_tensors: inputs and outputs
+ * @tensors: from the file
+ * @num_slots: slots of the programs
+ * @slots: from the file
+ * @program_slot: the one that is for the program
+ * @num_cores: cores of an instance
+ * @programs: by core
+ * @num_instances: instances
+ * @instances: the instances
+ * @lock: guards what follows
+ * @times: for neuron_model_get_times()
+ * @reports: by core, of the execution that ended last
+ */
+struct nrt_model {
+	struct object object;
+	char name[NEURON_NEFF_NAME_SIZE];
+	struct model_config config;
+	uint32_t num_inputs;
+	uint32_t num_tensors;
+	struct neuron_neff_tensor *tensors;
+	uint32_t num_slots;
+	struct neuron_neff_slot *slots;
+	uint32_t program_slot;
+	uint32_t num_cores;
+	struct program programs[NEURON_NEFF_MAX_CORES];
+	uint32_t num_instances;
+	struct instance *instances;
+	pthread_mutex_t lock;
+	struct neuron_times times;
+	struct neuron_report *reports;
+};
+
+/* Free the runs of an instance that is not active. */
+void instance_free_runs(struct instance *instance);
+
+#endif /* LIBNEURON_MODEL_H */
