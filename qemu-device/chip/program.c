@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Programs: fetched into memory of the core's own, where no one can change them
+ * any more, then compared with those that were checked before.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "qemu-device/chip/core.h"
+#include "qemu-device/isa/isa_tables.h"
+
+static void forget(struct core *core, struct core_program *program)
+{
+	/* Its addresses will be used anew. */
+	if (core->nk)
+		nk_forget(core->nk);
+	free(program->bytes);
+	free(program->insts);
+	*program = (struct core_program) { 0 };
+}
+
+void programs_free(struct core *core)
+{
+	for (unsigned int i = 0; i < CORE_PROGRAMS; i++)
+		if (core->program[i].bytes)
+			forget(core, &core->program[i]);
+	free(core->fetched);
+	core->fetched = NULL;
+	core->fetched_size = 0;
+}
+
+static enum neuron_fault_kind fetch(struct core *core, const struct neuron_sqe *sqe,
+				    __le64 *info)
+{
+	uint32_t size = sqe->exec.program_size;
+
+	if (core->fetched_size < size) {
+		free(core->fetched);
+		core->fetched = malloc(size);
+		core->fetched_size = core->fetched ? size : 0;
+		if (!core->fetched)
+			return NEURON_FAULT_INTERNAL;
+	}
+	return slot_read(core->q, sqe->exec.program_slot, sqe->exec.program_offset,
+			 core->fetched, size, info);
+}
+
+static struct core_program *find(struct core *core, size_t size)
+{
+	for (unsigned int i = 0; i < CORE_PROGRAMS; i++) {
+		struct core_program *program = &core->program[i];
+
+		if (program->size == size &&
+		    !memcmp(program->bytes, core->fetched, size))
+			return program;
+	}
+	return NULL;
+}
+
+/* A free entry; programs that were not used for long go until @size fits. */
+static struct core_program *make_room(struct core *core, size_t size)
+{
+	for (;;) {
+		struct core_program *oldest = NULL, *empty = NULL;
+		size_t total = size;
+
+		for (unsigned int i = 0; i < CORE_PROGRAMS; i++) {
+			struct core_program *program = &core->program[i];
+
+			if (!program->bytes)
+				empty = program;
+			else if (!oldest || program->used < oldest->used)
+				oldest = program;
+			total += program->size;
+		}
+		if (empty && total <= CORE_PROGRAM_BYTES)
+			return empty;
+		forget(core, oldest);
+	}
+}
+
+/* Each engine's instructions, in program order. */
+static bool distribute(struct core_program *program)
+{
+	const struct neuron_inst *insts = neuron_program_insts(program->bytes);
+	uint32_t n = neuron_program_header(program->bytes)->num_insts;
+	uint32_t *at;
+
+	at = malloc((n + 1) * sizeof(*at));
+	program->insts = at;
+	if (!at)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
+		program->count[insts[i].engine]++;
+	for (unsigned int e = 0; e < NEURON_NUM_ENGINES; e++) {
+		program->first[e] = at;
+		at += program->count[e];
+		program->count[e] = 0;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		unsigned int e = insts[i].engine;
+
+		program->first[e][program->count[e]++] = i;
+	}
+	return true;
+}
+
+static enum neuron_fault_kind adopt(struct core *core, size_t size,
+				    struct neuron_fault *fault,
+				    struct core_program **found)
+{
+	struct core_program *program;
+
+	if (!neuron_program_check(core->fetched, size, fault, NULL))
+		return fault->kind;
+
+	program = make_room(core, size);
+	program->bytes = core->fetched;
+	program->size = size;
+	core->fetched = NULL;
+	core->fetched_size = 0;
+	if (!distribute(program)) {
+		forget(core, program);
+		return NEURON_FAULT_INTERNAL;
+	}
+	isa_high_water(program->bytes, &program->sbuf_high, &program->psum_high);
+	*found = program;
+	return NEURON_FAULT_NONE;
+}
+
+static enum neuron_fault_kind fits(const struct core *core,
+				   const struct core_program *program,
+				   struct neuron_fault *fault)
+{
+	const struct neuron_program_header *h = neuron_program_header(program->bytes);
+	const struct neuron_chip_config *config = &core->chip->config;
+
+	if (h->sbuf_size > config->sbuf_size) {
+		fault->info = config->sbuf_size;
+		return NEURON_FAULT_LIMIT;
+	}
+	if (h->psum_size > config->psum_size) {
+		fault->info = config->psum_size;
+		return NEURON_FAULT_LIMIT;
+	}
+	if (h->num_slots > core->q->work->num_slots) {
+		fault->info = offsetof(struct neuron_program_header, num_slots);
+		return NEURON_FAULT_BAD_PROGRAM;
+	}
+	return NEURON_FAULT_NONE;
+}
+
+enum neuron_fault_kind program_get(struct core *core, const struct neuron_sqe *sqe,
+				   struct neuron_fault *fault,
+				   struct core_program **found)
+{
+	enum neuron_fault_kind kind;
+
+	kind = fetch(core, sqe, &fault->info);
+	if (kind != NEURON_FAULT_NONE)
+		return kind;
+	fault->info = 0;
+	*found = find(core, sqe->exec.program_size);
+	if (!*found) {
+		kind = adopt(core, sqe->exec.program_size, fault, found);
+		if (kind != NEURON_FAULT_NONE)
+			return kind;
+	}
+	(*found)->used = ++core->clock;
+	return fits(core, *found, fault);
+}
+
+bool program_time(struct core *core, struct core_program *program)
+{
+	uint32_t slots = neuron_program_header(program->bytes)->num_slots;
+	bool dram[NEURON_MAX_SLOTS] = { false };
+
+	for (uint32_t i = 0; i < slots; i++)
+		dram[i] = slot_is_dram(core->q, i);
+	if (program->timed && !memcmp(dram, program->dram, sizeof(dram)))
+		return true;
+	/* Only programs that ran to their end are timed: no deadlock. */
+	program->timed = !neuron_timing_schedule(&core->chip->timing, program->bytes,
+						 dram, slots, NULL, &program->timing);
+	memcpy(program->dram, dram, sizeof(dram));
+	return program->timed;
+}
