@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include <linux/pid.h>
+#include <linux/slab.h>
+
+#include <drm/drm_ioctl.h>
+
+#include "neuron_context.h"
+#include "neuron_device.h"
+#include "neuron_job.h"
+#include "neuron_queue.h"
+
+/**
+ * DOC: Contexts
+ *
+ * An open file is a context. The chip knows it by a number that is never used
+ * again while the device is bound: a core that gets a job of another context
+ * than before clears its scratchpad.
+ *
+ * Cores can be acquired, and then take jobs of their owner only. What others
+ * have queued before is still executed.
+ *
+ * When the file is closed, jobs that have not reached the device are dropped;
+ * those that have get half a second each.
+ */
+
+static void neuron_context_free(struct kref *ref)
+{
+	struct neuron_context *ctx = container_of(ref, struct neuron_context, ref);
+	struct neuron_device *ndev = ctx->ndev;
+
+	xa_destroy(&ctx->pending);
+	mutex_destroy(&ctx->submit_lock);
+	kfree(ctx);
+	drm_dev_put(&ndev->drm);
+}
+
+/**
+ * neuron_context_get_job() - a job of the context comes into being
+ * @ctx: context
+ */
+void neuron_context_get_job(struct neuron_context *ctx)
+{
+	kref_get(&ctx->ref);
+	atomic_inc(&ctx->num_jobs);
+}
+
+/**
+ * neuron_context_put_job() - a job of the context is freed
+ * @ctx: context; may be gone after that, and the device with it
+ */
+void neuron_context_put_job(struct neuron_context *ctx)
+{
+	if (atomic_dec_and_test(&ctx->num_jobs))
+		wake_up_all(&ctx->freed);
+	kref_put(&ctx->ref, neuron_context_free);
+}
+
+/**
+ * neuron_context_open() - a file is opened
+ * @drm: device
+ * @file: file
+ *
+ * Return: 0, or a negative error code.
+ */
+int neuron_context_open(struct drm_device *drm, struct drm_file *file)
+{
+	struct neuron_device *ndev = to_neuron_device(drm);
+	struct drm_gpu_scheduler *sched;
+	struct neuron_context *ctx;
+	unsigned int i;
+	int ret;
+
+	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
+	if (!ctx)
+		return -ENOMEM;
+
+	for (i = 0; i < ndev->num_cores; i++) {
+		sched = &ndev->queue[i]->sched;
+		ret = drm_sched_entity_init(&ctx->core[i], DRM_SCHED_PRIORITY_NORMAL, &sched, 1,
+					    NULL);
+		if (ret)
+			goto fini_cores;
+	}
+
+	/* The array is used for as long as the entity lives. */
+	ret = drm_sched_entity_init(&ctx->copy, DRM_SCHED_PRIORITY_NORMAL, ndev->dma_sched,
+				    ndev->num_dma_queues, NULL);
+	if (ret)
+		goto fini_cores;
+
+	kref_init(&ctx->ref);
+	init_waitqueue_head(&ctx->freed);
+	drm_dev_get(drm);
+	ctx->ndev = ndev;
+	ctx->cookie = atomic64_inc_return(&ndev->next_context);
+	mutex_init(&ctx->submit_lock);
+	xa_init_flags(&ctx->pending, XA_FLAGS_LOCK_IRQ | XA_FLAGS_ACCOUNT);
+	spin_lock_init(&ctx->result_lock);
+	file->driver_priv = ctx;
+
+	return 0;
+
+fini_cores:
+	while (i--)
+		drm_sched_entity_fini(&ctx->core[i]);
+	kfree(ctx);
+
+	return ret;
+}
+
+/* What executes now for the closed file gets its grace from now on. */
+static void neuron_context_hurry(struct neuron_context *ctx)
+{
+	struct neuron_device *ndev = ctx->ndev;
+	unsigned int i;
+
+	for (i = 0; i < ndev->num_queues; i++) {
+		struct neuron_queue *q = ndev->queue[i];
+		struct neuron_job *job;
+
+		spin_lock_irq(&q->lock);
+		job = list_first_entry_or_null(&q->jobs, struct neuron_job, link);
+		if (job && job->ctx == ctx) {
+			s64 limit = ktime_ms_delta(ktime_get(), q->started) +
+				    NEURON_CLOSED_TIMEOUT_MS;
+
+			job->timeout_ms = min_t(s64, job->timeout_ms, limit);
+			neuron_queue_watch_locked(q);
+		}
+		spin_unlock_irq(&q->lock);
+	}
+}
+
+static void neuron_context_disown(struct neuron_context *ctx, u32 mask)
+{
+	struct neuron_device *ndev = ctx->ndev;
+	struct pid *pids[NEURON_MAX_CORES] = {};
+	unsigned int i;
+
+	spin_lock(&ndev->core_lock);
+	for (i = 0; i < ndev->num_cores; i++) {
+		if (!(mask & BIT(i)) || ndev->core[i].owner != ctx)
+			continue;
+		pids[i] = ndev->core[i].owner_pid;
+		ndev->core[i].owner_pid = NULL;
+		ndev->core[i].owner = NULL;
+	}
+	spin_unlock(&ndev->core_lock);
+
+	for (i = 0; i < ndev->num_cores; i++)
+		put_pid(pids[i]);
+}
+
+/**
+ * neuron_context_postclose() - a file is closed
+ * @drm: device
+ * @file: file
+ */
+void neuron_context_postclose(struct drm_device *drm, struct drm_file *file)
+{
+	struct neuron_context *ctx = file->driver_priv;
+	struct neuron_device *ndev = ctx->ndev;
+	unsigned int i;
+
+	neuron_context_disown(ctx, ~0u);
+	WRITE_ONCE(ctx->closed, true);
+
+	/* Not drm_sched_entity_destroy(), which waits until all is executed. */
+	for (i = 0; i < ndev->num_cores; i++)
+		drm_sched_entity_fini(&ctx->core[i]);
+	drm_sched_entity_fini(&ctx->copy);
+
+	neuron_context_hurry(ctx);
+
+	/*
+	 * Jobs that have ended are about to be freed, with the memory that they
+	 * hold: after close() one expects it to be free.
+	 */
+	if (!atomic_read(&ctx->num_pending))
+		wait_event_timeout(ctx->freed, !atomic_read(&ctx->num_jobs), HZ);
+
+	kref_put(&ctx->ref, neuron_context_free);
+}
+
+/**
+ * neuron_context_begin_job() - give a job its number
+ * @ctx: context, &neuron_context.submit_lock held
+ * @job: job that is submitted without fail when this succeeds
+ *
+ * Return: 0, -EDQUOT when too many are under way, -ENOMEM.
+ */
+int neuron_context_begin_job(struct neuron_context *ctx, struct neuron_job *job)
+{
+	u64 number = ctx->last_job + 1;
+	int ret;
+
+	lockdep_assert_held(&ctx->submit_lock);
+
+	if (atomic_read(&ctx->num_pending) >= NEURON_MAX_PENDING)
+		return -EDQUOT;
+
+	ret = xa_insert_irq(&ctx->pending, number, xa_mk_value(1), GFP_KERNEL);
+	if (ret)
+		return ret;
+
+	atomic_inc(&ctx->num_pending);
+	job->result.job = number;
+	WRITE_ONCE(ctx->last_job, number);
+
+	return 0;
+}
+
+static void neuron_context_erase_job(struct neuron_context *ctx, u64 number)
+{
+	unsigned long flags;
+
+	xa_lock_irqsave(&ctx->pending, flags);
+	__xa_erase(&ctx->pending, number);
+	xa_unlock_irqrestore(&ctx->pending, flags);
+	atomic_dec(&ctx->num_pending);
+}
+
+/**
+ * neuron_context_cancel_job() - a job was dropped with its file
+ * @ctx: context, closed
+ * @job: job
+ */
+void neuron_context_cancel_job(struct neuron_context *ctx, struct neuron_job *job)
+{
+	neuron_context_erase_job(ctx, job->result.job);
+}
+
+/**
+ * neuron_context_end_job() - remember how a job ended
+ * @ctx: context
+ * @result: of one of its jobs
+ *
+ * Callable from any context.
+ */
+void neuron_context_end_job(struct neuron_context *ctx, const struct neuron_result *result)
+{
+	struct neuron_results *results;
+	unsigned long flags;
+
+	spin_lock_irqsave(&ctx->result_lock, flags);
+	results = result->state == DRM_NEURON_JOB_DONE ? &ctx->successes : &ctx->failures;
+	results->ring[results->next] = *result;
+	results->next = (results->next + 1) % NEURON_RESULTS;
+	spin_unlock_irqrestore(&ctx->result_lock, flags);
+
+	neuron_context_erase_job(ctx, result->job);
+}
+
+static bool neuron_results_find(const struct neuron_results *results, u64 number,
+				struct neuron_result *result)
+{
+	unsigned int i;
+
+	for (i = 0; i < NEURON_RESULTS; i++) {
+		if (results->ring[i].job == number) {
+			*result = results->ring[i];
+			return true;
+		}
+	}
+
+	return false;
+}
+
+/**
+ * neuron_ioctl_job_status() - DRM_IOCTL_NEURON_JOB_STATUS
+ * @drm: device
+ * @data: &struct drm_neuron_job_status
+ * @file: whose job
+ *
+ * Return: 0, -EINVAL, or -ENOENT for a number that was never given out.
+ */
+int neuron_ioctl_job_status(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct neuron_context *ctx = file->driver_priv;
+	struct drm_neuron_job_status *args = data;
+	struct neuron_result result = {};
+	u64 number = args->job;
+	bool pending;
+
+	if (args->pad)
+		return -EINVAL;
+	if (!number || number > READ_ONCE(ctx->last_job))
+		return -ENOENT;
+
+	/* A result is recorded before its job ceases to be pending. */
+	pending = xa_load(&ctx->pending, number);
+	smp_rmb(); /* pairs with the locks in neuron_context_end_job() */
+
+	spin_lock_irq(&ctx->result_lock);
+	if (!neuron_results_find(&ctx->failures, number, &result) &&
+	    !neuron_results_find(&ctx->successes, number, &result))
+		result.state = pending ? DRM_NEURON_JOB_PENDING : DRM_NEURON_JOB_DONE;
+	spin_unlock_irq(&ctx->result_lock);
+
+	*args = (struct drm_neuron_job_status) {
+		.job = number,
+		.state = result.state,
+		.fault_kind = le16_to_cpu(result.fault.kind),
+		.fault_engine = result.fault.engine,
+		.fault_operand = result.fault.operand,
+		.fault_inst = le32_to_cpu(result.fault.inst),
+		.fault_info = le64_to_cpu(result.fault.info),
+		.cycles = result.cycles,
+	};
+
+	return 0;
+}
+
+/**
+ * neuron_context_may_use() - check whether a core takes a context's jobs
+ * @ctx: context
+ * @core: number of the core
+ *
+ * Return: 0, -EINVAL for a core that doesn't exist, -EIO when it is dead,
+ * -EBUSY when it belongs to another file.
+ */
+int neuron_context_may_use(struct neuron_context *ctx, unsigned int core)
+{
+	struct neuron_device *ndev = ctx->ndev;
+	struct neuron_context *owner;
+
+	if (core >= ndev->num_cores)
+		return -EINVAL;
+	if (READ_ONCE(ndev->dead))
+		return -EIO;
+
+	owner = READ_ONCE(ndev->core[core].owner);
+
+	return owner && owner != ctx ? -EBUSY : 0;
+}
+
+/* The lowest run of free cores inside the mask, or 0. */
+static u32 neuron_find_cores_locked(struct neuron_device *ndev, u32 mask, u32 count)
+{
+	unsigned int first, i;
+
+	for (first = 0; first + count <= ndev->num_cores; first++) {
+		u32 run = GENMASK(first + count - 1, first);
+
+		if ((run & mask) != run)
+			continue;
+		for (i = first; i < first + count; i++)
+			if (ndev->core[i].owner)
+				break;
+		if (i == first + count)
+			return run;
+	}
+
+	return 0;
+}
+
+/**
+ * neuron_ioctl_core_acquire() - DRM_IOCTL_NEURON_CORE_ACQUIRE
+ * @drm: device
+ * @data: &struct drm_neuron_cores
+ * @file: future owner
+ *
+ * Return: 0, -EINVAL, -EIO, or -EBUSY.
+ */
+int neuron_ioctl_core_acquire(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct neuron_device *ndev = to_neuron_device(drm);
+	struct neuron_context *ctx = file->driver_priv;
+	struct drm_neuron_cores *args = data;
+	u32 all = GENMASK(ndev->num_cores - 1, 0);
+	u32 mask = args->mask;
+	unsigned int i;
+
+	if (!mask || mask & ~all || args->count > hweight32(mask))
+		return -EINVAL;
+	if (READ_ONCE(ndev->dead))
+		return -EIO;
+
+	spin_lock(&ndev->core_lock);
+	if (args->count) {
+		mask = neuron_find_cores_locked(ndev, mask, args->count);
+	} else {
+		for (i = 0; i < ndev->num_cores; i++)
+			if (mask & BIT(i) && ndev->core[i].owner && ndev->core[i].owner != ctx)
+				mask = 0;
+	}
+
+	for (i = 0; i < ndev->num_cores; i++) {
+		if (!(mask & BIT(i)) || ndev->core[i].owner)
+			continue;
+		ndev->core[i].owner_pid = get_pid(task_tgid(current));
+		WRITE_ONCE(ndev->core[i].owner, ctx);
+	}
+	spin_unlock(&ndev->core_lock);
+
+	if (!mask)
+		return -EBUSY;
+	args->mask = mask;
+
+	return 0;
+}
+
+/**
+ * neuron_ioctl_core_release() - DRM_IOCTL_NEURON_CORE_RELEASE
+ * @drm: device
+ * @data: &struct drm_neuron_cores
+ * @file: owner
+ *
+ * Return: 0, or -EINVAL, with nothing released, when not all of the cores are
+ * the file's.
+ */
+int neuron_ioctl_core_release(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	struct neuron_device *ndev = to_neuron_device(drm);
+	struct neuron_context *ctx = file->driver_priv;
+	const struct drm_neuron_cores *args = data;
+	u32 owned = 0;
+	unsigned int i;
+
+	spin_lock(&ndev->core_lock);
+	for (i = 0; i < ndev->num_cores; i++)
+		if (ndev->core[i].owner == ctx)
+			owned |= BIT(i);
+	spin_unlock(&ndev->core_lock);
+
+	if (!args->mask || args->count || args->mask & ~owned)
+		return -EINVAL;
+
+	neuron_context_disown(ctx, args->mask);
+
+	return 0;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _NEURON_CONTEXT_H_
+#define _NEURON_CONTEXT_H_
+
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+
+#include <drm/drm_file.h>
+#include <drm/gpu_scheduler.h>
+
+#include "neuron_device.h"
+#include "neuron_job.h"
+
+/* Grace that the jobs of a closed file get, each once it executes. */
+#define NEURON_CLOSED_TIMEOUT_MS	500u
+
+#define NEURON_RESULTS	64
+
+/**
+ * struct neuron_results - the latest results of some kind
+ * @ring: results, those of job 0 are empty
+ * @next: index of the next to overwrite
+ */
+struct neuron_results {
+	struct neuron_result ring[NEURON_RESULTS];
+	unsigned int next;
+};
+
+/**
+ * struct neuron_context - an open file
+ * @ref: held by the file and by its jobs; the last one puts @ndev
+ * @num_jobs: jobs that are not freed
+ * @freed: woken when @num_jobs gets to zero
+ * @ndev: device, a reference
+ * @cookie: the chip's name for it; never reused
+ * @closed: the file is closed: what is left of its jobs has no purpose
+ * @core: entities of the cores
+ * @copy: entity of the DMA queues
+ * @submit_lock: keeps numbers of jobs, and jobs in an entity, in order
+ * @last_job: number of the latest job; written under @submit_lock
+ * @pending: jobs that have not ended, by number
+ * @num_pending: how many
+ * @result_lock: protects @failures and @successes
+ * @failures: latest jobs that failed
+ * @successes: latest jobs that did not
+ * @compute_ns: time on cores of ended jobs
+ * @copy_ns: time on DMA queues of ended jobs
+ */
+struct neuron_context {
+	struct kref ref;
+	atomic_t num_jobs;
+	wait_queue_head_t freed;
+	struct neuron_device *ndev;
+	u64 cookie;
+	bool closed;
+	struct drm_sched_entity core[NEURON_MAX_CORES];
+	struct drm_sched_entity copy;
+
+	struct mutex submit_lock; /* numbers and order of jobs */
+	u64 last_job;
+	struct xarray pending;
+	atomic_t num_pending;
+
+	spinlock_t result_lock; /* @failures and @successes */
+	struct neuron_results failures;
+	struct neuron_results successes;
+	atomic64_t compute_ns;
+	atomic64_t copy_ns;
+};
+
+int neuron_context_open(struct drm_device *drm, struct drm_file *file);
+void neuron_context_postclose(struct drm_device *drm, struct drm_file *file);
+void neuron_context_get_job(struct neuron_context *ctx);
+void neuron_context_put_job(struct neuron_context *ctx);
+
+int neuron_context_begin_job(struct neuron_context *ctx, struct neuron_job *job);
+void neuron_context_cancel_job(struct neuron_context *ctx, struct neuron_job *job);
+void neuron_context_end_job(struct neuron_context *ctx, const struct neuron_result *result);
+int neuron_context_may_use(struct neuron_context *ctx, unsigned int core);
+
+int neuron_ioctl_core_acquire(struct drm_device *drm, void *data, struct drm_file *file);
+int neuron_ioctl_core_release(struct drm_device *drm, void *data, struct drm_file *file);
+int neuron_ioctl_job_status(struct drm_device *drm, void *data, struct drm_file *file);
+
+#endif /* _NEURON_CONTEXT_H_ */

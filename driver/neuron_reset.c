@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include <linux/iopoll.h>
+
+#include "neuron_context.h"
+#include "neuron_device.h"
+#include "neuron_job.h"
+#include "neuron_queue.h"
+
+/**
+ * DOC: Watchdog and recovery
+ *
+ * Each queue has a watchdog that runs while the queue has jobs. It takes
+ * completions whose interrupt got lost, and then judges: is the executing job
+ * late, has the device broken the protocol or stopped the queue, is it gone?
+ *
+ * The time-out handler of &drm_gpu_scheduler is not used, for two reasons. Its
+ * clock is one for all jobs and starts when a job enters the ring, while here
+ * each job has its own limit, and it counts from when the core starts with it.
+ * And drm_sched_stop() with drm_sched_start() cancels everything that is in the
+ * ring, while here only the executing job is lost: the entries behind it have
+ * not been started, and are put into the ring again after the reset.
+ *
+ * Recovery goes up in steps: reset of the core (or stop of the DMA queue),
+ * which nobody else notices; reset of the chip, which costs the jobs that
+ * execute on other queues (CANCELLED); and in the end the device is declared
+ * dead: it loses the bus, all jobs are LOST, and submissions get EIO.
+ *
+ * Watchdogs and recovery share an ordered workqueue, so there is one at a time.
+ * They signal fences, so they don't allocate memory and take no lock that is
+ * held where memory is allocated.
+ */
+
+#define NEURON_CORE_RESET_US	1000000
+#define NEURON_CHIP_RESET_US	5000000
+
+static const struct neuron_fault neuron_fault_internal = {
+	.kind = cpu_to_le16(NEURON_FAULT_INTERNAL),
+	.engine = NEURON_NO_ENGINE,
+	.operand = NEURON_NO_OPERAND,
+	.inst = cpu_to_le32(NEURON_NO_INST),
+};
+
+/*
+ * Return: the executing job. As only recovery takes jobs off a stopped queue it
+ * stays valid without a reference.
+ */
+static struct neuron_job *neuron_queue_stop(struct neuron_queue *q)
+{
+	struct neuron_job *job;
+
+	spin_lock_irq(&q->lock);
+	if (q->state == NEURON_QUEUE_LIVE)
+		q->state = NEURON_QUEUE_STOPPED;
+	job = list_first_entry_or_null(&q->jobs, struct neuron_job, link);
+	spin_unlock_irq(&q->lock);
+
+	return job;
+}
+
+/* Make the chip let go of a queue. -EIO when it doesn't. */
+static int neuron_queue_halt(struct neuron_queue *q)
+{
+	struct neuron_device *ndev = q->ndev;
+	u32 value;
+	int ret;
+
+	if (neuron_queue_is_core(q)) {
+		neuron_write(ndev, NEURON_REG_CORE_RESET, BIT(q->index));
+		ret = read_poll_timeout(neuron_read, value, !(value & BIT(q->index)), 50,
+					NEURON_CORE_RESET_US, false, ndev, NEURON_REG_CORE_RESET);
+	} else {
+		neuron_queue_write(q, NEURON_QUEUE_CONTROL, 0);
+		ret = 0;
+	}
+
+	return ret ?: read_poll_timeout(neuron_queue_read, value,
+					!(value & (NEURON_QUEUE_ACTIVE | NEURON_QUEUE_ENABLED)),
+					50, NEURON_CORE_RESET_US, false, q, NEURON_QUEUE_STATUS);
+}
+
+static int neuron_chip_reset(struct neuron_device *ndev)
+{
+	u32 value;
+
+	neuron_write(ndev, NEURON_REG_CONTROL, NEURON_CONTROL_RESET);
+	if (read_poll_timeout(neuron_read, value, !(value & NEURON_CONTROL_RESET), 100,
+			      NEURON_CHIP_RESET_US, false, ndev, NEURON_REG_CONTROL))
+		return -EIO;
+
+	if (read_poll_timeout(neuron_read, value,
+			      value & NEURON_STATUS_READY && !(value & NEURON_STATUS_RESETTING),
+			      100, NEURON_CHIP_RESET_US, false, ndev, NEURON_REG_STATUS) ||
+	    value == NEURON_GONE || value & NEURON_STATUS_FATAL)
+		return -EIO;
+
+	return 0;
+}
+
+static void neuron_job_set_result(struct neuron_job *job, u32 state,
+				  const struct neuron_fault *fault)
+{
+	job->result.state = state;
+	job->result.cycles = 0;
+	if (fault)
+		job->result.fault = *fault;
+	else
+		memset(&job->result.fault, 0, sizeof(job->result.fault));
+}
+
+/*
+ * The chip has let go of the queue: decide what becomes of its jobs.
+ *
+ * @guilty: the job that was executing when the verdict fell. It may have
+ * completed in the last moment; then the one that followed has been started and
+ * abandoned, and must not be executed a second time.
+ */
+static void neuron_queue_settle(struct neuron_queue *q, enum neuron_verdict verdict,
+				struct neuron_job *guilty)
+{
+	struct neuron_job *job, *next;
+	unsigned long flags;
+	LIST_HEAD(done);
+
+	spin_lock_irqsave(&q->lock, flags);
+	neuron_queue_poll_locked(q, &done);
+
+	job = list_first_entry_or_null(&q->jobs, struct neuron_job, link);
+	if (job && job->queued) {
+		if (job != guilty)
+			neuron_job_set_result(job, DRM_NEURON_JOB_CANCELLED, NULL);
+		else if (verdict == NEURON_VERDICT_TIMEOUT)
+			neuron_job_set_result(job, DRM_NEURON_JOB_TIMEOUT, NULL);
+		else
+			neuron_job_set_result(job, DRM_NEURON_JOB_FAULT, &neuron_fault_internal);
+		neuron_queue_drop_locked(q, job, &done);
+	}
+
+	list_for_each_entry_safe(job, next, &q->jobs, link) {
+		job->queued = false;
+		if (job->ctx && READ_ONCE(job->ctx->closed)) {
+			neuron_job_set_result(job, DRM_NEURON_JOB_CANCELLED, NULL);
+			neuron_queue_drop_locked(q, job, &done);
+		}
+	}
+	q->resets++;
+	spin_unlock_irqrestore(&q->lock, flags);
+
+	neuron_jobs_complete(&done);
+}
+
+/* No way back: nothing of the device is used any more, and all jobs are lost. */
+static void neuron_device_kill(struct neuron_device *ndev)
+{
+	struct neuron_job *job, *next;
+	unsigned int i;
+
+	WRITE_ONCE(ndev->dead, true);
+	pci_clear_master(ndev->pdev);
+
+	for (i = 0; i < ndev->num_queues; i++) {
+		struct neuron_queue *q = ndev->queue[i];
+		LIST_HEAD(done);
+
+		spin_lock_irq(&q->lock);
+		q->state = NEURON_QUEUE_DEAD;
+		list_for_each_entry_safe(job, next, &q->jobs, link) {
+			neuron_job_set_result(job, DRM_NEURON_JOB_LOST, NULL);
+			neuron_queue_drop_locked(q, job, &done);
+		}
+		spin_unlock_irq(&q->lock);
+
+		neuron_jobs_complete(&done);
+	}
+}
+
+static int neuron_chip_recover(struct neuron_queue *origin, enum neuron_verdict verdict,
+			       struct neuron_job *guilty)
+{
+	struct neuron_device *ndev = origin->ndev;
+	unsigned int i;
+	int ret;
+
+	dev_warn(&ndev->pdev->dev, "resetting the chip\n");
+
+	for (i = 0; i < ndev->num_queues; i++)
+		neuron_queue_stop(ndev->queue[i]);
+
+	ret = neuron_chip_reset(ndev);
+	if (ret)
+		return ret;
+	atomic_inc(&ndev->chip_resets);
+
+	for (i = 0; i < ndev->num_queues; i++) {
+		struct neuron_queue *q = ndev->queue[i];
+
+		neuron_queue_settle(q, verdict, q == origin ? guilty : NULL);
+	}
+
+	for (i = 0; i < ndev->num_queues; i++) {
+		ret = neuron_queue_enable(ndev->queue[i]);
+		if (ret)
+			return ret;
+	}
+
+	for (i = 0; i < ndev->num_queues; i++)
+		neuron_queue_resume(ndev->queue[i]);
+
+	return 0;
+}
+
+static void neuron_queue_recover(struct neuron_queue *q, enum neuron_verdict verdict)
+{
+	struct neuron_device *ndev = q->ndev;
+	bool late = verdict == NEURON_VERDICT_TIMEOUT;
+	struct device *dev = &ndev->pdev->dev;
+	struct neuron_job *guilty;
+
+	if (verdict == NEURON_VERDICT_GONE) {
+		dev_err(dev, "the device does not answer any more\n");
+		neuron_device_kill(ndev);
+		return;
+	}
+
+	guilty = neuron_queue_stop(q);
+	if (guilty) {
+		dev_warn_ratelimited(dev, "%s: %s, resetting it (context %llu, job %llu)\n",
+				     q->name, late ? "job takes too long" : "out of order",
+				     guilty->ctx ? guilty->ctx->cookie : 0, guilty->result.job);
+		guilty->result.state = late ? DRM_NEURON_JOB_TIMEOUT : DRM_NEURON_JOB_FAULT;
+		neuron_coredump(guilty);
+	}
+
+	if (!neuron_queue_halt(q)) {
+		neuron_queue_settle(q, verdict, guilty);
+		guilty = NULL;
+		if (!neuron_queue_enable(q)) {
+			neuron_queue_resume(q);
+			neuron_dram_retry(ndev);
+			return;
+		}
+	}
+
+	if (neuron_chip_recover(q, verdict, guilty)) {
+		dev_err(dev, "no reset helps, giving the device up\n");
+		neuron_device_kill(ndev);
+		return;
+	}
+	neuron_dram_retry(ndev);
+}
+
+static enum neuron_verdict neuron_queue_judge_locked(struct neuron_queue *q)
+{
+	u32 status;
+
+	lockdep_assert_held(&q->lock);
+
+	if (q->state != NEURON_QUEUE_LIVE)
+		return NEURON_VERDICT_FINE;
+
+	status = neuron_queue_read(q, NEURON_QUEUE_STATUS);
+	if (status == NEURON_GONE)
+		return NEURON_VERDICT_GONE;
+	if (q->broken || status & NEURON_QUEUE_ERROR || !(status & NEURON_QUEUE_ENABLED))
+		return NEURON_VERDICT_BROKEN;
+	if (!list_empty(&q->jobs) && time_after_eq(jiffies, neuron_queue_deadline_locked(q)))
+		return NEURON_VERDICT_TIMEOUT;
+
+	return NEURON_VERDICT_FINE;
+}
+
+/**
+ * neuron_watchdog() - look after a queue
+ * @work: &neuron_queue.watchdog
+ */
+void neuron_watchdog(struct work_struct *work)
+{
+	struct neuron_queue *q = container_of(to_delayed_work(work), struct neuron_queue, watchdog);
+	enum neuron_verdict verdict;
+	LIST_HEAD(done);
+	bool cookie;
+	int idx;
+
+	if (!drm_dev_enter(&q->ndev->drm, &idx))
+		return;
+
+	cookie = dma_fence_begin_signalling();
+
+	spin_lock_irq(&q->lock);
+	if (q->state == NEURON_QUEUE_LIVE)
+		neuron_queue_poll_locked(q, &done);
+	if (!list_empty(&done))
+		q->polled++;
+	verdict = neuron_queue_judge_locked(q);
+	if (verdict == NEURON_VERDICT_FINE)
+		neuron_queue_watch_locked(q);
+	spin_unlock_irq(&q->lock);
+
+	neuron_jobs_complete(&done);
+	if (verdict != NEURON_VERDICT_FINE)
+		neuron_queue_recover(q, verdict);
+
+	dma_fence_end_signalling(cookie);
+	drm_dev_exit(idx);
+}
+
+/**
+ * neuron_chip_start() - bring the chip into a known state and start its queues
+ * @ndev: device
+ *
+ * Return: 0, or a negative error code.
+ */
+int neuron_chip_start(struct neuron_device *ndev)
+{
+	unsigned int i;
+	int ret;
+
+	ret = neuron_chip_reset(ndev);
+	if (ret)
+		return dev_err_probe(&ndev->pdev->dev, ret, "the chip does not get ready\n");
+
+	for (i = 0; i < ndev->num_queues; i++) {
+		ret = neuron_queue_enable(ndev->queue[i]);
+		if (ret)
+			return dev_err_probe(&ndev->pdev->dev, ret, "%s does not start\n",
+					     ndev->queue[i]->name);
+	}
+
+	for (i = 0; i < ndev->num_queues; i++)
+		neuron_queue_resume(ndev->queue[i]);
+
+	return 0;
+}
+
+/**
+ * neuron_chip_stop() - stop the chip for good
+ * @ndev: device that is unplugged
+ *
+ * When this returns the device does not touch memory any more, because it is
+ * reset or has lost the bus; all jobs that it had are LOST, and no watchdog
+ * runs.
+ */
+void neuron_chip_stop(struct neuron_device *ndev)
+{
+	unsigned int i;
+
+	if (neuron_chip_reset(ndev))
+		dev_warn(&ndev->pdev->dev, "the chip does not reset; it is taken off the bus\n");
+
+	neuron_device_kill(ndev);
+
+	for (i = 0; i < ndev->num_queues; i++)
+		cancel_delayed_work_sync(&ndev->queue[i]->watchdog);
+}
