@@ -18,9 +18,11 @@ NRT_LIBS	:= -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN/lib:$$ORIGIN/../lib:$$ORIGIN/../
 $(foreach src,$(LIBNEURON_SRCS),$(eval CFLAGS-$(src:%.c=%) := \
 	-Iinclude/uapi $(LIBNEURON_DRM)))
 
+LIBNEURON_NAMES	:= $(addprefix $(BUILD)/lib/,libneuron.so libnrt.so libnrt.so.1)
+
 all: libneuron
 .PHONY: libneuron
-libneuron: $(BUILD)/lib/libnrt.so $(BUILD)/lib/libneuron.a ## the runtime library
+libneuron: $(LIBNEURON_NAMES) $(BUILD)/lib/libneuron.a ## the runtime library
 
 $(BUILD)/lib/libneuron.a: $(LIBNEURON_OBJS)
 	$(call say,AR,$@)
@@ -36,7 +38,21 @@ $(BUILD)/lib/libneuron.so.1: $(LIBNEURON_OBJS) libneuron/libneuron.map $(LIBNEUR
 		-Wl,--version-script=libneuron/libneuron.map -Wl,--as-needed \
 		-o $@ $(LIBNEURON_OBJS) $(NCHIP_LIBS) -ldrm
 
-$(BUILD)/lib/libnrt.so: $(BUILD)/lib/libneuron.so.1
-	$(Q)ln -sf libneuron.so.1 $(@D)/libneuron.so
-	$(Q)ln -sf libneuron.so.1 $(@D)/libnrt.so.1
-	$(Q)ln -sf libneuron.so.1 $@
+$(LIBNEURON_NAMES): $(BUILD)/lib/libneuron.so.1
+	$(Q)ln -sf $(<F) $@
+
+# The reader of model files alone, which needs no chip.
+LIBNEFF_OBJS	:= $(BUILD)/obj/libneuron/neff.o
+
+# Tests of the inside link the objects, tests of the API the library.
+NRT_INSIDE_TESTS := neff
+NRT_API_TESTS	:=
+
+define NRT_INSIDE_TEST
+UNIT_TESTS += $$(BUILD)/tests/unit/$(1)
+$$(BUILD)/tests/unit/$(1): $$(BUILD)/obj/tests/unit/$(1).o $$(BUILD)/lib/libneuron.a $$(LIBNEURON_DEPS)
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$< $$(LIBNEURON_LIBS)
+endef
+$(foreach t,$(NRT_INSIDE_TESTS),$(eval $(call NRT_INSIDE_TEST,$(t))))
