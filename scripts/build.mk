@@ -53,5 +53,7 @@ $(DEBUG_STAMP): $(module_sources) | $(BUILD)/kernel/debug
 	$(Q)scripts/build-module debug
 	$(Q)touch $@
 
+HOST_TESTS += tests/vm/test-neuron-vm
+
 clean-cache: ## remove what setup fetched and built in the user's cache
 	$(Q)rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/neuron-accel"

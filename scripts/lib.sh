@@ -89,15 +89,17 @@ progress()
 	fi
 }
 
+# A sed command that turns a build folder's paths into the tree's own.
+SHOWN_PATHS=
+
 # What LOG says went wrong: its first lines about errors, else its last ones.
-# SHOWN_PATHS is a sed command that turns a cache's paths into the tree's own.
 show_errors()
 {
 	local text
 
 	text=$(grep -E -A 4 '(^|[^a-z])(error|Error|ERROR|FAILED|WARNING)[: ]' "$1" | head -n 24) || true
 	[ -n "$text" ] || text=$(tail -n 15 "$1")
-	printf '%s\n' "$text" | cut -c1-300 | sed "${SHOWN_PATHS:-};s/^/  | /" >&2
+	printf '%s\n' "$text" | cut -c1-300 | sed "$SHOWN_PATHS;s/^/  | /" >&2
 }
 
 # step [-k] [-l LINES] TAG TEXT COMMAND...: run COMMAND with its output in a log.
@@ -106,7 +108,7 @@ show_errors()
 # step returns the status instead. STEP_LOG is left naming the log.
 step()
 {
-	local keep= lines=0 tag text start now shown=0 status=0 p
+	local keep='' lines=0 tag text start now shown=0 status=0 p
 
 	if [ "$1" = -k ]; then
 		keep=y

@@ -11,9 +11,9 @@ PASSED_PREFIXES = ("NEURON_", "NRT_", "LC_", "DNNL_", "KSELFTEST_", "KTAP_")
 
 # Host files change under the guest: attributes are always asked for again, file
 # data is cached only while it is the same version of the file.
-SHARE_OPTIONS = "trans=virtio,version=9p2000.L,msize=262144,cache=mmap"
+SHARE_OPTIONS = "trans=virtio,version=9p2000.L,msize=524288,cache=mmap"
 # The operating system's own files don't change while a VM runs.
-ROOT_OPTIONS = "trans=virtio,version=9p2000.L,msize=262144,cache=loose"
+ROOT_OPTIONS = "trans=virtio,version=9p2000.L,msize=524288,cache=loose"
 
 
 def environment(extra):
@@ -53,7 +53,10 @@ def description(opts, kernel, module_tree, load, exported, env, tty):
     items += [f"overlay=modules /newroot{modules} /lower{module_tree}"]
     items += [f"opts={SHARE_OPTIONS}"]
     items += [f"share={tag} {path}" for tag, path, _ in exported if path != "/"]
-    items += ["enter=", "sysctl=/proc/sys/kernel/printk 7"]
+    items += ["enter=", "sysctl=/proc/sys/kernel/printk 7",
+              # what a command writes to a file it keeps open is on the host soon
+              "sysctl=/proc/sys/vm/dirty_writeback_centisecs 50",
+              "sysctl=/proc/sys/vm/dirty_expire_centisecs 50"]
     items += [f"module={modules}/{path}" + (f" {args}" if args else "") for path, args in load]
     items += [f"cwd={os.getcwd()}"]
     if tty:

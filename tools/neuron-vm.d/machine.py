@@ -54,7 +54,7 @@ def kernel_command_line(opts):
         "panic=-1", "oops=panic", "hung_task_panic=1", "softlockup_panic=1",
         # the guest is thrown away: don't pay for its safety or for probing
         "mitigations=off", "nokaslr", "tsc=reliable", "no_timer_check", "random.trust_cpu=on",
-        "cryptomgr.notests", "audit=0", "rcupdate.rcu_expedited=1",
+        "cryptomgr.notests", "audit=0", "apparmor=0", "lsm=", "rcupdate.rcu_expedited=1",
     ]
     if opts.iommu:
         words += ["intel_iommu=on", "iommu.passthrough=0", "iommu.strict=1"]
