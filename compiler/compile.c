@@ -53,6 +53,8 @@ static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 		return;
 	nc_upgrade(ctx);
 	nc_infer(ctx);		/* also after errors: to name them all */
+	if (ctx->diag.count)
+		list_needed(ctx);
 	if (!checked(ctx, "infer"))
 		return;
 	nc_decompose(ctx);
@@ -85,6 +87,21 @@ static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 	if (ctx->diag.count)
 		return;
 	nc_summarize(ctx);
+}
+
+/* Inputs that have to be constants, for the caller to try again with. */
+static void list_needed(struct nc_ctx *ctx)
+{
+	const struct nc_graph *graph = ctx->graph;
+	struct nc_result *result = ctx->result;
+	unsigned int i;
+
+	result->needed = nc_alloc(ctx->arena, graph->num_inputs,
+				  sizeof(*result->needed));
+	for (i = 0; i < graph->num_inputs; i++)
+		if (graph->inputs[i]->needed)
+			result->needed[result->num_needed++] =
+				graph->inputs[i]->name;
 }
 
 bool nc_compile(const void *onnx, size_t size, const char *name,

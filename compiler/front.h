@@ -74,6 +74,18 @@ bool nc_set_like(struct nc_ctx *ctx, struct nc_node *node, unsigned int output,
 bool nc_need(struct nc_ctx *ctx, const struct nc_node *node, unsigned int least,
 	     unsigned int most);
 
+/**
+ * nc_need_const() - report that a value would have to be known already
+ * @ctx: the compilation
+ * @node: that needs it
+ * @value: what it needs; not constant
+ * @what: what it says, for the message
+ *
+ * Marks the graph inputs that it depends on as needed.
+ */
+void nc_need_const(struct nc_ctx *ctx, const struct nc_node *node,
+		   struct nc_value *value, const char *what);
+
 /* A negative axis counts from the end. Return: false after nc_error(). */
 bool nc_axis(struct nc_ctx *ctx, const struct nc_node *node, int64_t axis,
 	     int rank, int *result);

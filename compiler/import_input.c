@@ -55,6 +55,17 @@ static const struct nc_shape_arg *find_arg(const struct nc_ctx *ctx,
 	return NULL;
 }
 
+static const struct nc_const_arg *find_const(const struct nc_ctx *ctx,
+					     const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ctx->options->num_consts; i++)
+		if (!strcmp(ctx->options->consts[i].name, name))
+			return &ctx->options->consts[i];
+	return NULL;
+}
+
 /* The shape as the model has it, open dimensions by name or '?'. */
 static const char *model_shape(const Onnx__TensorShapeProto *shape,
 			       char *buf, size_t size)
@@ -116,6 +127,28 @@ static void apply_arg(struct nc_ctx *ctx, struct nc_value *value,
 			 "input '%.100s': the shape given, %s, does not fit the model's [%s]",
 			 value->name, nc_shape_text(value, given),
 			 model_shape(shape, text, sizeof(text)));
+}
+
+/* The input's contents are given: it becomes a constant. */
+static void apply_const(struct nc_ctx *ctx, struct nc_value *value,
+			const Onnx__TensorShapeProto *shape,
+			const struct nc_const_arg *arg, struct nc_scope *symbols)
+{
+	struct nc_shape_arg as_shape = { .name = arg->name, .rank = arg->rank };
+
+	memcpy(as_shape.dims, arg->dims, sizeof(as_shape.dims));
+	if (value->dtype != arg->dtype) {
+		nc_error(ctx, NULL, "input '%.100s' is %s, the value given is %s",
+			 value->name, nc_dtype_name(value->dtype),
+			 nc_dtype_name(arg->dtype));
+		return;
+	}
+	apply_arg(ctx, value, shape, &as_shape, symbols);
+	if (value->rank < 0)
+		return;
+	value->is_input = false;
+	value->data = arg->data;
+	value->size = nc_bytes(value);
 }
 
 /* Without a shape from the user: all dimensions have to be known by now. */
@@ -181,6 +214,17 @@ static enum nc_dtype input_type(struct nc_ctx *ctx,
 	return dtype;
 }
 
+/* Constants are no inputs any more. */
+static void drop_consts(struct nc_graph *graph)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < graph->num_inputs; i++)
+		if (graph->inputs[i]->is_input)
+			graph->inputs[n++] = graph->inputs[i];
+	graph->num_inputs = n;
+}
+
 /* --input for something that is no input: a slip of the user's. */
 static void check_args(struct nc_ctx *ctx, const struct nc_graph *graph)
 {
@@ -192,9 +236,12 @@ static void check_args(struct nc_ctx *ctx, const struct nc_graph *graph)
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
 					"%s'%.60s'", i ? ", " : "",
 					graph->inputs[i]->name);
-	for (i = 0; i < ctx->options->num_shapes; i++) {
-		const char *name = ctx->options->shapes[i].name;
+	for (i = 0; i < ctx->options->num_shapes + ctx->options->num_consts; i++) {
+		const char *name;
 
+		name = i < ctx->options->num_shapes ?
+		       ctx->options->shapes[i].name :
+		       ctx->options->consts[i - ctx->options->num_shapes].name;
 		for (j = 0; j < graph->num_inputs; j++)
 			if (!strcmp(graph->inputs[j]->name, name))
 				break;
@@ -241,16 +288,24 @@ void nc_import_inputs(struct nc_ctx *ctx, const Onnx__GraphProto *proto,
 
 	for (i = 0; i < graph->num_inputs; i++) {
 		struct nc_value *value = graph->inputs[i];
+		const struct nc_const_arg *fixed = find_const(ctx, value->name);
 		const struct nc_shape_arg *arg = find_arg(ctx, value->name);
 
 		value->dtype = input_type(ctx, protos[i]);
-		if (arg && value->dtype)
+		if (!value->dtype)
+			continue;
+		if (fixed)
+			apply_const(ctx, value, shape_of(protos[i]), fixed,
+				    &symbols);
+		else if (arg)
 			apply_arg(ctx, value, shape_of(protos[i]), arg, &symbols);
 	}
 	for (i = 0; i < graph->num_inputs; i++)
 		if (graph->inputs[i]->rank < 0 && graph->inputs[i]->dtype &&
-		    !find_arg(ctx, graph->inputs[i]->name))
+		    !find_arg(ctx, graph->inputs[i]->name) &&
+		    !find_const(ctx, graph->inputs[i]->name))
 			apply_model(ctx, graph->inputs[i], shape_of(protos[i]),
 				    &symbols);
 	check_args(ctx, graph);
+	drop_consts(graph);
 }

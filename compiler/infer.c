@@ -69,6 +69,44 @@ bool nc_need(struct nc_ctx *ctx, const struct nc_node *node, unsigned int least,
 	return true;
 }
 
+void nc_need_const(struct nc_ctx *ctx, const struct nc_node *node,
+		   struct nc_value *value, const char *what)
+{
+	struct nc_value **stack;
+	unsigned int depth = 0, i;
+	const char *input = NULL;
+
+	/* Each value is pushed once at most. */
+	stack = nc_alloc(ctx->arena, ctx->graph->num_values + 1, sizeof(*stack));
+	if (!value->needed)
+		stack[depth++] = value;
+	value->needed = true;
+	if (value->is_input)
+		input = value->name;
+	while (depth) {
+		const struct nc_value *top = stack[--depth];
+
+		for (i = 0; top->producer && i < top->producer->num_inputs; i++) {
+			struct nc_value *next = nc_resolve(top->producer->inputs[i]);
+
+			if (!next || next->needed || next->data)
+				continue;
+			next->needed = true;
+			if (next->is_input)
+				input = next->name;
+			stack[depth++] = next;
+		}
+	}
+	if (input)
+		nc_error(ctx, node,
+			 "its %s depends on input '%.60s' and must be known when compiling; give the input with --const '%.60s=VALUE'",
+			 what, input, input);
+	else
+		nc_error(ctx, node,
+			 "its %s ('%.60s') is computed while the model runs; only constant ones are supported",
+			 what, value->name);
+}
+
 bool nc_axis(struct nc_ctx *ctx, const struct nc_node *node, int64_t axis,
 	     int rank, int *result)
 {
@@ -84,13 +122,15 @@ bool nc_axis(struct nc_ctx *ctx, const struct nc_node *node, int64_t axis,
 int nc_ints(struct nc_ctx *ctx, const struct nc_node *node, unsigned int input,
 	    const char *what, int64_t *ints, int max)
 {
-	const struct nc_value *value = nc_in(node, input);
+	struct nc_value *value = nc_in(node, input);
 	int64_t n, i;
 
+	if (!value) {
+		nc_error(ctx, node, "its %s is missing", what);
+		return -1;
+	}
 	if (!nc_is_const(value)) {
-		nc_error(ctx, node,
-			 "its %s is computed while the model runs ('%.60s'); only constant ones are supported",
-			 what, value ? value->name : "");
+		nc_need_const(ctx, node, value, what);
 		return -1;
 	}
 	if (value->dtype != NC_I64 && value->dtype != NC_I32) {
@@ -138,14 +178,15 @@ bool nc_broadcast(struct nc_ctx *ctx, const struct nc_node *node,
 		  int64_t dims[NC_MAX_RANK])
 {
 	char at[NC_SHAPE_TEXT], bt[NC_SHAPE_TEXT];
+	int common = a->rank > b->rank ? a->rank : b->rank;
+	int64_t result[NC_MAX_RANK];
 	int i, ia, ib;
 
-	*rank = a->rank > b->rank ? a->rank : b->rank;
-	for (i = 0; i < *rank; i++) {
+	for (i = 0; i < common; i++) {
 		int64_t da, db;
 
-		ia = i - (*rank - a->rank);
-		ib = i - (*rank - b->rank);
+		ia = i - (common - a->rank);
+		ib = i - (common - b->rank);
 		da = ia < 0 ? 1 : a->dims[ia];
 		db = ib < 0 ? 1 : b->dims[ib];
 		if (da != db && da != 1 && db != 1) {
@@ -154,8 +195,11 @@ bool nc_broadcast(struct nc_ctx *ctx, const struct nc_node *node,
 				 nc_shape_text(a, at), nc_shape_text(b, bt));
 			return false;
 		}
-		dims[i] = da == 1 ? db : da;
+		result[i] = da == 1 ? db : da;
 	}
+	/* The result may be one of the values. */
+	*rank = common;
+	memcpy(dims, result, (size_t)common * sizeof(*dims));
 	return true;
 }
 
@@ -180,18 +224,20 @@ static void infer_nodes(struct nc_ctx *ctx, struct nc_graph *graph,
 static void infer_if(struct nc_ctx *ctx, struct nc_node *node,
 		     struct nc_node_list *list)
 {
-	const struct nc_value *cond;
 	const struct nc_attr *attr;
+	struct nc_value *cond;
 	struct nc_graph *graph;
 	unsigned int i;
 
 	if (!nc_need(ctx, node, 1, 1))
 		return;
 	cond = node->inputs[0];
-	if (!nc_is_const(cond) || nc_numel(cond) != 1) {
-		nc_error(ctx, node,
-			 "its condition is computed while the model runs ('%.60s'); only constant ones are supported",
-			 cond->name);
+	if (!nc_is_const(cond)) {
+		nc_need_const(ctx, node, cond, "condition");
+		return;
+	}
+	if (nc_numel(cond) != 1) {
+		nc_error(ctx, node, "its condition is not a single value");
 		return;
 	}
 	attr = nc_attr(node, nc_const_int(cond, 0) ? "then_branch" : "else_branch");
@@ -244,6 +290,7 @@ static void infer_node(struct nc_ctx *ctx, struct nc_node *node,
 	const struct nc_op_info *info = &nc_ops[node->op];
 	unsigned int errors = ctx->diag.count;
 	unsigned int i;
+	bool stays;
 
 	for (i = 0; i < node->num_inputs; i++) {
 		node->inputs[i] = nc_resolve(node->inputs[i]);
@@ -269,13 +316,15 @@ static void infer_node(struct nc_ctx *ctx, struct nc_node *node,
 	if (!all_const(node->outputs, node->num_outputs) && info->fold &&
 	    all_const(node->inputs, node->num_inputs))
 		info->fold(ctx, node);
-	if (!all_const(node->outputs, node->num_outputs)) {
-		nc_node_list_add(ctx, list, node);
-		return;
-	}
-	for (i = 0; i < node->num_outputs; i++)
-		if (node->outputs[i])
+	stays = !all_const(node->outputs, node->num_outputs);
+	for (i = 0; i < node->num_outputs; i++) {
+		if (nc_is_const(node->outputs[i])) {
 			node->outputs[i]->producer = NULL;
+			node->outputs[i] = NULL;
+		}
+	}
+	if (stays)
+		nc_node_list_add(ctx, list, node);
 	return;
 
 unknown:

@@ -130,10 +130,13 @@ bool nc_infer_range(struct nc_ctx *ctx, struct nc_node *node)
 		return false;
 	for (i = 0; i < 3; i++) {
 		v = node->inputs[i];
-		if (!nc_is_const(v) || nc_numel(v) != 1 ||
-		    v->dtype != node->inputs[0]->dtype) {
+		if (!nc_is_const(v)) {
+			nc_need_const(ctx, node, node->inputs[i], "range");
+			return false;
+		}
+		if (nc_numel(v) != 1 || v->dtype != node->inputs[0]->dtype) {
 			nc_error(ctx, node,
-				 "start, limit and delta must be single constants of one type");
+				 "its start, limit and delta must be single numbers of one type");
 			return false;
 		}
 	}
@@ -162,9 +165,8 @@ bool nc_infer_nonzero(struct nc_ctx *ctx, struct nc_node *node)
 		return false;
 	x = node->inputs[0];
 	if (!nc_is_const(x)) {
-		nc_error(ctx, node,
-			 "its output's shape depends on data ('%.60s'); only constant inputs are supported",
-			 x->name);
+		nc_need_const(ctx, node, node->inputs[0],
+			      "input, which decides the shape of the output,");
 		return false;
 	}
 	n = nc_numel(x);

@@ -67,6 +67,7 @@ struct nc_arena;
  * @num_uses: inputs of nodes that name it, plus one for a graph output
  * @is_input: is an input of the graph
  * @is_output: is an output of the graph
+ * @needed: its contents are needed at compile time; of interest for graph inputs
  * @alias: value that stands for this one since a pass replaced it, or NULL;
  *	   nc_graph_update() redirects the uses
  * @lir: the back end's own
@@ -82,6 +83,7 @@ struct nc_value {
 	unsigned int num_uses;
 	bool is_input;
 	bool is_output;
+	bool needed;
 	struct nc_value *alias;
 	void *lir;
 };

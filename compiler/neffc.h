@@ -21,10 +21,28 @@ struct nc_shape_arg {
 };
 
 /**
+ * struct nc_const_arg - contents of an input, known at compile time
+ * @name: input of the graph; it is none of the compiled model's
+ * @dtype: element type, the model's
+ * @rank: number of dimensions
+ * @dims: dimensions
+ * @data: elements, dense, row-major; must outlive the result
+ */
+struct nc_const_arg {
+	const char *name;
+	enum nc_dtype dtype;
+	int rank;
+	int64_t dims[NC_MAX_RANK];
+	const void *data;
+};
+
+/**
  * struct nc_options - how to compile
  * @auto_cast: type of matrix operands
  * @shapes: shapes for inputs whose dimensions the model leaves open
  * @num_shapes: entries of @shapes
+ * @consts: inputs whose contents are fixed: shapes, axes, sampling rates
+ * @num_consts: entries of @consts
  * @cores: cores that the model runs on; 0 and 1: one
  * @sbuf_size: scratchpad bytes a core; 0: the chip's default
  * @psum_size: accumulator bytes a core; 0: the chip's default
@@ -37,6 +55,8 @@ struct nc_options {
 	enum nc_auto_cast auto_cast;
 	const struct nc_shape_arg *shapes;
 	unsigned int num_shapes;
+	const struct nc_const_arg *consts;
+	unsigned int num_consts;
 	unsigned int cores;
 	uint32_t sbuf_size;
 	uint32_t psum_size;
@@ -95,6 +115,9 @@ struct nc_summary {
  * @neff_size: bytes of it
  * @errors: every problem found, one line each, NUL-terminated; NULL without any
  * @num_errors: lines of @errors
+ * @needed: after an error: inputs that would have to be constants
+ *	    (nc_options.consts), because shapes or conditions depend on them
+ * @num_needed: entries of @needed
  * @summary: filled in after success
  * @graph: the model as the front end left it; NULL when it could not be read
  * @memory: what the summary and the graph live in
@@ -104,6 +127,8 @@ struct nc_result {
 	size_t neff_size;
 	char *errors;
 	unsigned int num_errors;
+	const char **needed;
+	unsigned int num_needed;
 	struct nc_summary summary;
 	struct nc_graph *graph;
 	void *memory;
