@@ -634,7 +634,7 @@ static void system_reset(void)
 	stop();
 }
 
-/* Properties that can't be: QEMU says so and exits with an error. */
+/* Properties that can't be: QEMU names the property and exits with an error. */
 static void bad_properties(void)
 {
 	static const char *const bad[] = {
@@ -643,22 +643,27 @@ static void bad_properties(void)
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		char device[64];
-		int status;
+		char device[64], said[512] = "", name[32];
+		int status, out[2];
 		pid_t pid;
 
 		snprintf(device, sizeof(device), "neuron,%s", bad[i]);
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(bad[i], "="), bad[i]);
+		CHECK(!pipe(out));
 		pid = fork();
 		if (!pid) {
-			int null = open("/dev/null", O_WRONLY);
-
-			dup2(null, 2);
+			dup2(out[1], 2);
 			execl(qemu, qemu, "-nodefaults", "-display", "none", "-accel", "qtest",
+			      "-L", "/usr/share/seabios", "-L", "/usr/share/qemu",
 			      "-machine", "q35", "-device", device, NULL);
 			_exit(126);
 		}
+		close(out[1]);
 		CHECK(waitpid(pid, &status, 0) == pid);
 		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+		CHECK(read(out[0], said, sizeof(said) - 1) > 0);
+		CHECK(strstr(said, "neuron: ") && strstr(said, name));
+		close(out[0]);
 	}
 }
 

@@ -115,6 +115,12 @@ struct qtest *qtest_start(const char *qemu, char *const argv[])
 	args[n++] = "none";
 	args[n++] = "-accel";
 	args[n++] = "qtest";
+	args[n++] = "-L";
+	args[n++] = "/usr/share/seabios";
+	args[n++] = "-L";
+	args[n++] = "/usr/share/qemu";
+	args[n++] = "-qtest-log";
+	args[n++] = "/dev/null";
 	args[n++] = "-chardev";
 	args[n++] = testdev;
 	args[n++] = "-qtest";
