@@ -56,3 +56,21 @@ $$(BUILD)/tests/unit/$(1): $$(BUILD)/obj/tests/unit/$(1).o $$(BUILD)/lib/libneur
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$< $$(LIBNEURON_LIBS)
 endef
 $(foreach t,$(NRT_INSIDE_TESTS),$(eval $(call NRT_INSIDE_TEST,$(t))))
+
+# As its author would build it: the public headers, -lnrt, nothing else.
+$(BUILD)/tests/unit/nrt_doc_program: tests/unit/nrt_doc_program.c $(LIBNEURON_NAMES)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -O2 -g -Wall -Wextra -Werror $(EXTRA_CFLAGS) $(NRT_CPPFLAGS) $(EXTRA_LDFLAGS) -o $@ $< $(NRT_LIBS)
+
+$(BUILD)/tests/unit/nrt_models: $(BUILD)/obj/tests/unit/nrt_models.o $(BUILD)/lib/libneuron.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBNEURON_LIBS)
+
+# Runs on the host with the simulator, and in the VM with the driver.
+UNIT_TESTS += $(BUILD)/tests/unit/nrt_programs
+VM_TESTS += $(BUILD)/tests/unit/nrt_programs
+$(BUILD)/tests/unit/nrt_programs: tests/unit/nrt_programs \
+		$(BUILD)/tests/unit/nrt_doc_program $(BUILD)/tests/unit/nrt_models
+	$(Q)install -m 755 $< $@
