@@ -161,7 +161,7 @@ static enum nk_status reference(const struct nk_call *call, struct conv *c)
 	const struct neuron_params_CONV *p = NEURON_CPARAMS(CONV, call->inst);
 	unsigned int spatial = out->rank - 2;
 	float *arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS,
-				   NK_EPILOGUE_ARRAYS * NK_ROUND_UP((size_t)out->dims[1]) * 4);
+				   nk_epilogue_bytes(out->dims[1]));
 	enum nk_status status;
 
 	c->channels = in->dims[1] / p->groups;

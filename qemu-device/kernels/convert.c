@@ -307,14 +307,7 @@ NK_CLONES static uint32_t row_##name(type *restrict dst,			\
 DEFINE_NARROW(i8, int8_t, INT8_MIN, INT8_MAX)
 DEFINE_NARROW(u8, uint8_t, 0, UINT8_MAX)
 
-/*
- * Rounding by addition: in [2^23, 2^24) floats are the integers, so adding
- * 1.5 * 2^23 leaves the nearest one, ties to even, in the low bits.
- * The clamp before it changes nothing: a zero point is at most 2^20 away.
- */
-#define ROUNDER		12582912.0f
-#define ROUND_LIMIT	0x1p21f
-
+/* A zero point is at most 2^20, so that rounding saturates far enough out. */
 #define DEFINE_ROUNDED(name, type, low, high)					\
 NK_CLONES static uint32_t row_rounded_##name(type *restrict dst,		\
 					     const float *restrict src,		\
@@ -323,13 +316,8 @@ NK_CLONES static uint32_t row_rounded_##name(type *restrict dst,		\
 	uint32_t saturated = 0;							\
 										\
 	for (size_t i = 0; i < n; i++) {					\
-		float f = src[i];						\
-		int32_t v;							\
+		int32_t v = nk_round_i32(src[i]) + zero_point;			\
 										\
-		f = f > -ROUND_LIMIT ? f : -ROUND_LIMIT;			\
-		f = f < ROUND_LIMIT ? f : ROUND_LIMIT;				\
-		f = src[i] == src[i] ? f : 0;					\
-		v = (int32_t)(nk_bits(f + ROUNDER) - 0x4b400000u) + zero_point;	\
 		saturated += v < (low) || v > (high);				\
 		dst[i] = clamp(v, low, high);					\
 	}									\

@@ -14,6 +14,8 @@
  * saturates. Integers that go to int32 without scale, fp32 bias or act stay
  * integers throughout, and wrap around.
  */
+#include <math.h>
+
 #include "nk.h"
 
 /* The channels' parameters as an array; a single one stands for all. */
@@ -28,12 +30,20 @@ static void gather(void *dst, const struct nk_view *view, size_t channels, bool 
 		nk_copy_i32(desc->dtype, view->data, step, channels, dst);
 }
 
+/* Repeat a channel array, so that several rows can be finished as one. */
+static void repeat(void *array, size_t channels, size_t times)
+{
+	for (size_t i = 1; i < times; i++)
+		memcpy((float *)array + i * channels, array, channels * sizeof(float));
+}
+
 void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
 		      const struct nk_view *op, size_t channels, bool integer,
 		      float *arrays)
 {
 	const struct neuron_params_MATMUL *p = NEURON_CPARAMS(MATMUL, inst);
-	size_t room = NK_ROUND_UP(channels);
+	size_t times = nk_epilogue_times(channels);
+	size_t room = NK_ROUND_UP(channels * times);
 
 	/* CONV's parameters begin with the same fields. */
 	*ep = (struct nk_epilogue){
@@ -43,17 +53,21 @@ void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
 		.dtype = op[0].desc->dtype,
 		.zero_point = op[0].desc->zero_point,
 		.accumulate = inst->flags & NEURON_INST_ACCUMULATE,
+		.channels = channels,
 	};
 	if (op[3].desc && integer && op[3].desc->dtype == NEURON_I32) {
 		ep->bias_i32 = (int32_t *)(arrays + room);
 		gather(arrays + room, &op[3], channels, false);
+		repeat(arrays + room, channels, times);
 	} else if (op[3].desc) {
 		ep->bias_f32 = arrays + room;
 		gather(arrays + room, &op[3], channels, true);
+		repeat(arrays + room, channels, times);
 	}
 	if (op[4].desc) {
 		ep->scale = arrays;
 		gather(arrays, &op[4], channels, true);
+		repeat(arrays, channels, times);
 	}
 	ep->exact = integer && ep->dtype == NEURON_I32 && !ep->scale && !ep->bias_f32 &&
 		    ep->act == NEURON_ACT_IDENTITY;
@@ -93,6 +107,14 @@ NK_CLONES static void bias_row_i32(uint32_t *v, const int32_t *bias, size_t chan
 	EACH(bias, v[i] += (uint32_t)c);
 }
 
+/* In place: each element becomes the float next to it. */
+NK_CLONES static void i32_to_f32(float *f, const int32_t *v, size_t n)
+{
+	NK_INDEPENDENT
+	for (size_t i = 0; i < n; i++)
+		f[i] = (float)v[i];
+}
+
 NK_CLONES static void add_row(float *restrict v, const float *restrict previous, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -106,32 +128,176 @@ NK_CLONES static void add_row_i32(uint32_t *restrict v, const int32_t *restrict 
 		v[i] += (uint32_t)previous[i];
 }
 
-void nk_epilogue_row(const struct nk_epilogue *ep, void *sums, bool integer,
+/*
+ * The common end of a quantised layer in one loop: the same operations in the
+ * same order as below.
+ */
+#define DEFINE_REQUANTIZE(name, type, low, high)				\
+NK_CLONES static uint32_t requantize_##name(type *restrict dst,			\
+		const int32_t *restrict sums, const int32_t *restrict bias,	\
+		const float *restrict scale, float least, float greatest,	\
+		int32_t zero_point, size_t n)					\
+{										\
+	uint32_t saturated = 0;							\
+										\
+	for (size_t i = 0; i < n; i++) {					\
+		uint32_t sum = (uint32_t)sums[i] + (bias ? (uint32_t)bias[i] : 0); \
+		float f = (float)(int32_t)sum * scale[i];			\
+		float g = f < least ? least : f;				\
+		int32_t v;							\
+										\
+		g = g > greatest ? greatest : g;				\
+		v = nk_round_i32(g) + zero_point;				\
+		saturated += v < (low) || v > (high);				\
+		dst[i] = v < (low) ? (low) : v > (high) ? (high) : v;		\
+	}									\
+	return saturated;							\
+}
+
+DEFINE_REQUANTIZE(i8, int8_t, INT8_MIN, INT8_MAX)
+DEFINE_REQUANTIZE(u8, uint8_t, 0, UINT8_MAX)
+
+static bool can_requantize(const struct nk_epilogue *ep, bool integer, bool advance,
+			   ptrdiff_t step)
+{
+	return integer && advance && step == 1 && nk_is_byte(ep->dtype) && ep->scale &&
+	       !ep->bias_f32 && !ep->accumulate &&
+	       (ep->act == NEURON_ACT_IDENTITY || ep->act == NEURON_ACT_RELU ||
+		ep->act == NEURON_ACT_CLIP) &&
+	       ep->zero_point >= -(1 << 20) && ep->zero_point <= 1 << 20;
+}
+
+static void requantize(const struct nk_epilogue *ep, const int32_t *sums, size_t channel,
+		       void *dst, size_t n, struct nk_stats *stats)
+{
+	const int32_t *bias = ep->bias_i32 ? ep->bias_i32 + channel : NULL;
+	float least = -INFINITY, greatest = INFINITY;
+
+	if (ep->act == NEURON_ACT_RELU) {
+		least = 0;
+	} else if (ep->act == NEURON_ACT_CLIP) {
+		least = ep->alpha;
+		greatest = ep->beta;
+	}
+	if (ep->dtype == NEURON_I8)
+		stats->saturations += requantize_i8(dst, sums, bias, ep->scale + channel, least,
+						    greatest, ep->zero_point, n);
+	else
+		stats->saturations += requantize_u8(dst, sums, bias, ep->scale + channel, least,
+						    greatest, ep->zero_point, n);
+}
+
+void nk_epilogue_row(const struct nk_epilogue *ep, const void *sums, bool integer,
 		     size_t channel, bool advance, void *dst, ptrdiff_t step, size_t n,
 		     struct nk_stats *stats)
 {
-	float previous[NK_CHUNK] NK_ALIGNED;
-	float *v = sums;
+	union {
+		float f[NK_CHUNK];
+		int32_t i[NK_CHUNK];
+		uint32_t u[NK_CHUNK];
+	} v NK_ALIGNED, previous NK_ALIGNED;
 
+	if (can_requantize(ep, integer, advance, step)) {
+		requantize(ep, sums, channel, dst, n, stats);
+		return;
+	}
+
+	memcpy(v.f, sums, n * sizeof(v.f[0]));
 	if (ep->bias_i32)
-		bias_row_i32(sums, ep->bias_i32, channel, advance, n);
+		bias_row_i32(v.u, ep->bias_i32, channel, advance, n);
 	if (ep->exact) {
 		if (ep->accumulate)
-			add_row_i32(sums, nk_load_i32(ep->dtype, dst, step, n,
-						      (int32_t *)previous), n);
-		nk_store_i32(ep->dtype, dst, step, n, sums, stats);
+			add_row_i32(v.u, nk_load_i32(ep->dtype, dst, step, n, previous.i), n);
+		nk_store_i32(ep->dtype, dst, step, n, v.i, stats);
 		return;
 	}
 
 	if (integer)
-		nk_copy_f32(NEURON_I32, sums, sizeof(int32_t), n, v);
+		i32_to_f32(v.f, v.i, n);
 	if (ep->accumulate)
-		add_row(v, nk_load_f32(ep->dtype, dst, step, n, previous), n);
+		add_row(v.f, nk_load_f32(ep->dtype, dst, step, n, previous.f), n);
 	if (ep->scale)
-		scale_row(v, ep->scale, channel, advance, n);
+		scale_row(v.f, ep->scale, channel, advance, n);
 	if (ep->bias_f32)
-		bias_row(v, ep->bias_f32, channel, advance, n);
-	if (ep->act != NEURON_ACT_IDENTITY)
-		nk_act_f32(ep->act, ep->alpha, ep->beta, v, v, n);
-	nk_store_rounded(ep->dtype, dst, step, n, v, ep->zero_point, stats);
+		bias_row(v.f, ep->bias_f32, channel, advance, n);
+	if (ep->act != NEURON_ACT_IDENTITY) {
+		for (size_t i = n; i % NK_LANES; i++)
+			v.f[i] = 0;
+		nk_act_f32(ep->act, ep->alpha, ep->beta, v.f, v.f, n);
+	}
+	nk_store_rounded(ep->dtype, dst, step, n, v.f, ep->zero_point, stats);
+}
+
+void nk_epilogue_rows(const struct nk_epilogue *ep, const void *sums, bool integer,
+		      size_t channel, size_t channels, void *dst, ptrdiff_t step,
+		      ptrdiff_t row_step, size_t rows, struct nk_stats *stats)
+{
+	size_t times = nk_epilogue_times(ep->channels);
+	const float *from = sums;
+	char *to = dst;
+
+	/* Whole rows that follow each other are one long row of repeated channels. */
+	if (channels != ep->channels || row_step != (ptrdiff_t)channels * step)
+		times = 1;
+	while (rows) {
+		size_t together = rows < times ? rows : times;
+		size_t n = together * channels;
+
+		for (size_t i = 0; i < n; i += NK_CHUNK)
+			nk_epilogue_row(ep, from + i, integer, channel + i, true,
+					to + (ptrdiff_t)i * step, step,
+					n - i < NK_CHUNK ? n - i : NK_CHUNK, stats);
+		from += n;
+		to += (ptrdiff_t)together * row_step;
+		rows -= together;
+	}
+}
+
+bool nk_epilogue_direct(const struct nk_epilogue *ep, const struct neuron_tensor *out,
+			unsigned int dtype)
+{
+	if (out->dtype != dtype || ep->scale || ep->accumulate || ep->bias_i32)
+		return false;
+	/* Functions come before rounding to bf16, where that makes a difference. */
+	return dtype == NEURON_F32 || (dtype == NEURON_BF16 &&
+	       (ep->act == NEURON_ACT_IDENTITY || ep->act == NEURON_ACT_RELU));
+}
+
+/* x < 0 ? 0 : x; NaN and -0 stay */
+NK_CLONES static void relu_bf16(uint16_t *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		x[i] = x[i] > 0x8000 && x[i] <= 0xff80 ? 0 : x[i];
+}
+
+static void act_in_place(const struct nk_epilogue *ep, float *x, size_t n)
+{
+	float rest[NK_LANES] NK_ALIGNED = { 0 };
+	size_t whole = n & ~(size_t)(NK_LANES - 1);
+
+	nk_act_f32(ep->act, ep->alpha, ep->beta, x, x, whole);
+	if (n > whole) {
+		memcpy(rest, x + whole, (n - whole) * sizeof(*x));
+		nk_act_f32(ep->act, ep->alpha, ep->beta, rest, rest, NK_LANES);
+		memcpy(x + whole, rest, (n - whole) * sizeof(*x));
+	}
+}
+
+void nk_epilogue_finish(const struct nk_epilogue *ep, void *dst, size_t n,
+			struct nk_stats *stats)
+{
+	size_t size = nk_size(ep->dtype);
+
+	for (size_t i = 0; i < n; i += NK_CHUNK) {
+		size_t count = n - i < NK_CHUNK ? n - i : NK_CHUNK;
+		void *at = (char *)dst + i * size;
+
+		if (ep->act != NEURON_ACT_IDENTITY) {
+			if (ep->dtype == NEURON_F32)
+				act_in_place(ep, at, count);
+			else
+				relu_bf16(at, count);
+		}
+		stats->nans += nk_count_nans(ep->dtype, at, count);
+	}
 }

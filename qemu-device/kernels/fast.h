@@ -27,7 +27,7 @@ struct nk_signature {
 		uint8_t present;
 		uint8_t dtype;
 		uint8_t rank;
-		uint8_t aligned;
+		uint8_t reserved;
 		uint32_t dims[NEURON_MAX_RANK];
 		int32_t strides[NEURON_MAX_RANK];
 		int32_t zero_point;

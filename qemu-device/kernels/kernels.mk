@@ -4,7 +4,7 @@
 
 NKERNELS_SRCS := $(wildcard qemu-device/kernels/*.c)
 NKERNELS_OBJS := $(NKERNELS_SRCS:%.c=$(BUILD)/obj/%.o)
-NKERNELS_LIBS := $(BUILD)/lib/libnkernels.a -ldnnl -lm
+NKERNELS_LIBS := $(BUILD)/lib/libnkernels.a -ldnnl -lgomp -lm
 
 # Vectorised at -O3. Contraction is off so that every instruction set gives the
 # same bits; nobody reads errno or floating-point exceptions here.
@@ -18,3 +18,13 @@ $(BUILD)/lib/libnkernels.a: $(NKERNELS_OBJS)
 	$(Q)$(AR) rcs $@ $^
 
 all: $(BUILD)/lib/libnkernels.a
+
+# Tests and the benchmark.
+NKERNELS_TESTS := kernels_fast
+UNIT_TESTS += $(NKERNELS_TESTS:%=$(BUILD)/tests/unit/%)
+
+$(NKERNELS_TESTS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: \
+		$(BUILD)/obj/tests/unit/%.o $(BUILD)/lib/libnkernels.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(NKERNELS_LIBS)

@@ -21,9 +21,8 @@ struct matmul {
 	uint64_t row_tiles;
 };
 
-/* The distance between the matrices of batch entry @entry and the first, in elements. */
-static ptrdiff_t batch_offset(const struct neuron_tensor *t, const struct neuron_tensor *out,
-			      uint64_t entry, bool dense)
+ptrdiff_t nk_batch_offset(const struct neuron_tensor *t, const struct neuron_tensor *out,
+			  uint64_t entry, bool dense)
 {
 	ptrdiff_t offset = 0, stride = 1;
 	unsigned int lead = out->rank - t->rank;
@@ -71,10 +70,10 @@ static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct n
 	uint64_t entry = tile / mm->row_tiles;
 	uint32_t row = tile % mm->row_tiles * ROWS;
 	uint32_t end = mm->m - row < ROWS ? mm->m : row + ROWS;
-	const char *a = mm->a + 4 * batch_offset(op[1].desc, out, entry, true);
-	const char *b = mm->b + 4 * batch_offset(op[2].desc, out, entry, true);
+	const char *a = mm->a + 4 * nk_batch_offset(op[1].desc, out, entry, true);
+	const char *b = mm->b + 4 * nk_batch_offset(op[2].desc, out, entry, true);
 	char *dst = (char *)op[0].data +
-		    batch_offset(out, out, entry, false) * (ptrdiff_t)nk_size(out->dtype);
+		    nk_batch_offset(out, out, entry, false) * (ptrdiff_t)nk_size(out->dtype);
 	float *sums = (float *)mm->sums + thread * NK_ROUND_UP((size_t)mm->n);
 	ptrdiff_t step = nk_stride(out, out->rank - 1);
 
@@ -89,12 +88,7 @@ static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct n
 				mm->k, mm->n);
 		else
 			row_f32(sums, (const float *)a_row, (const float *)b, mm->k, mm->n);
-		for (uint32_t j = 0; j < mm->n; j += NK_CHUNK) {
-			uint32_t count = mm->n - j < NK_CHUNK ? mm->n - j : NK_CHUNK;
-
-			nk_epilogue_row(&mm->ep, sums + j, mm->integer, j, true,
-					to + (ptrdiff_t)j * step, step, count, stats);
-		}
+		nk_epilogue_rows(&mm->ep, sums, mm->integer, 0, mm->n, to, step, 0, 1, stats);
 	}
 	return NK_OK;
 }
@@ -104,7 +98,7 @@ static enum nk_status reference(const struct nk_call *call, struct matmul *mm)
 	const struct nk_view *op = call->op;
 	uint64_t batch = nk_elements(op[0].desc) / mm->m / mm->n;
 	float *arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS,
-				   NK_EPILOGUE_ARRAYS * NK_ROUND_UP((size_t)mm->n) * 4);
+				   nk_epilogue_bytes(mm->n));
 	enum nk_status status;
 
 	mm->a = nk_scratch(call->ctx, NK_SCRATCH_IN, nk_elements(op[1].desc) * 4);

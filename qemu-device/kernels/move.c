@@ -215,31 +215,53 @@ static void pack_i32_row(void *arg, char *const *ptr, const ptrdiff_t *step, siz
 	}
 }
 
-static enum nk_status pack(const struct nk_call *call, const struct nk_view *in, void *dst,
-			   unsigned int dtype, nk_row_fn *row)
+static enum nk_status pack_rows(const struct nk_call *call, const struct nk_view *out,
+				const struct nk_view *in, nk_row_fn *row)
 {
-	struct neuron_tensor desc;
-	struct nk_view view[2] = { { &desc, dst }, *in };
+	struct nk_view view[2] = { *out, *in };
 	struct pack p = {
 		.in = in->desc->dtype,
 		.zero_point = nk_is_float(in->desc->dtype) ? 0 : in->desc->zero_point,
 	};
 	struct nk_nest nest;
 
-	dense(&desc, in, dtype);
 	nk_nest_init(&nest, 2, view, ~0u);
 	return nk_nest_run(call, &nest, row, &p);
 }
 
+enum nk_status nk_convert_f32(const struct nk_call *call, const struct nk_view *out,
+			      const struct nk_view *in)
+{
+	return pack_rows(call, out, in, pack_f32_row);
+}
+
 enum nk_status nk_pack_f32(const struct nk_call *call, const struct nk_view *view, float *dst)
 {
-	return pack(call, view, dst, NEURON_F32, pack_f32_row);
+	struct neuron_tensor desc;
+	struct nk_view out = { &desc, dst };
+
+	dense(&desc, view, NEURON_F32);
+	return nk_convert_f32(call, &out, view);
 }
 
 enum nk_status nk_pack_i32(const struct nk_call *call, const struct nk_view *view,
 			   int32_t *dst)
 {
-	return pack(call, view, dst, NEURON_I32, pack_i32_row);
+	struct neuron_tensor desc;
+	struct nk_view out = { &desc, dst };
+
+	dense(&desc, view, NEURON_I32);
+	return pack_rows(call, &out, view, pack_i32_row);
+}
+
+enum nk_status nk_pack(const struct nk_call *call, const struct nk_view *view, void *dst,
+		       unsigned int dtype)
+{
+	struct neuron_tensor desc;
+	struct nk_view out = { &desc, dst };
+
+	dense(&desc, view, dtype);
+	return nk_move(call, &out, view);
 }
 
 struct fill {

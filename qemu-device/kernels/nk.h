@@ -115,6 +115,20 @@ static inline float nk_float(uint32_t u)
 	return f;
 }
 
+/*
+ * Nearest, ties to even; 0 for NaN. In [2^23, 2^24) floats are the integers, so
+ * adding 1.5 * 2^23 leaves the nearest one in the low bits. Only for results
+ * that saturate to far fewer bits: beyond 2^21 it is 2^21.
+ */
+static inline int32_t nk_round_i32(float f)
+{
+	float near = f > -0x1p21f ? f : -0x1p21f;
+
+	near = near < 0x1p21f ? near : 0x1p21f;
+	near = f == f ? near : 0;
+	return (int32_t)(nk_bits(near + 12582912.0f) - 0x4b400000u);
+}
+
 /* ctx.c: memory that lives as long as the context and only grows */
 enum nk_scratch {
 	NK_SCRATCH_IN,
@@ -277,7 +291,13 @@ enum nk_status nk_pack_f32(const struct nk_call *call, const struct nk_view *vie
 /* The same for bytes and int32, minus the view's zero point. */
 enum nk_status nk_pack_i32(const struct nk_call *call, const struct nk_view *view,
 			   int32_t *dst);
-/* A dense array of the same type and dims to a view, and back. */
+/* One view to another of fp32, minus the zero point of bytes. */
+enum nk_status nk_convert_f32(const struct nk_call *call, const struct nk_view *out,
+			      const struct nk_view *in);
+/* The same for any type, converted as LOAD does. */
+enum nk_status nk_pack(const struct nk_call *call, const struct nk_view *view, void *dst,
+		       unsigned int dtype);
+/* One view to another of the same dims. */
 enum nk_status nk_move(const struct nk_call *call, const struct nk_view *out,
 		       const struct nk_view *in);
 
@@ -295,6 +315,7 @@ void nk_powf(float *dst, const float *a, const float *b, size_t n);
 
 /**
  * struct nk_epilogue - what MATMUL and CONV do to a sum before it is stored
+ * @channels: how many
  * @scale: by channel, or NULL
  * @bias_f32: by channel, or NULL
  * @bias_i32: by channel, or NULL
@@ -302,8 +323,11 @@ void nk_powf(float *dst, const float *a, const float *b, size_t n);
  * @dtype: of the output, with @zero_point
  * @accumulate: add to the output's previous contents
  * @exact: sums are integers, and so is what is stored
+ *
+ * The arrays are repeated nk_epilogue_times() times.
  */
 struct nk_epilogue {
+	size_t channels;
 	const float *scale;
 	const float *bias_f32;
 	const int32_t *bias_i32;
@@ -316,8 +340,17 @@ struct nk_epilogue {
 	bool exact;
 };
 
-/* Room for a plan's channel parameters: scale, bias_f32 and bias_i32. */
-#define NK_EPILOGUE_ARRAYS	3
+/* Rows of few channels are finished together. */
+static inline size_t nk_epilogue_times(size_t channels)
+{
+	return channels <= NK_CHUNK / 2 ? NK_CHUNK / channels : 1;
+}
+
+/* Bytes for the channels' parameters: scale and bias. */
+static inline size_t nk_epilogue_bytes(size_t channels)
+{
+	return 2 * NK_ROUND_UP(channels * nk_epilogue_times(channels)) * sizeof(float);
+}
 
 /**
  * nk_epilogue_init() - gather the channels' parameters
@@ -326,7 +359,7 @@ struct nk_epilogue {
  * @op: its operands
  * @channels: elements of scale and bias
  * @integer: sums are int32
- * @arrays: room for NK_EPILOGUE_ARRAYS * NK_ROUND_UP(@channels) elements
+ * @arrays: room for nk_epilogue_bytes()
  */
 void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
 		      const struct nk_view *op, size_t channels, bool integer,
@@ -335,8 +368,7 @@ void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
 /**
  * nk_epilogue_row() - finish and store a row of sums
  * @ep: what to do
- * @sums: float, or int32 when @integer; overwritten, and readable up to
- *	  NK_ROUND_UP(@n)
+ * @sums: float, or int32 when @integer
  * @integer: see @sums
  * @channel: of the first sum
  * @advance: true: each sum is of the next channel; false: all are of one
@@ -345,9 +377,51 @@ void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
  * @n: at most NK_CHUNK sums
  * @stats: added to
  */
-void nk_epilogue_row(const struct nk_epilogue *ep, void *sums, bool integer,
+void nk_epilogue_row(const struct nk_epilogue *ep, const void *sums, bool integer,
 		     size_t channel, bool advance, void *dst, ptrdiff_t step, size_t n,
 		     struct nk_stats *stats);
+
+/**
+ * nk_epilogue_rows() - finish and store dense rows, each of the same channels
+ * @ep: what to do
+ * @sums: @rows * @channels of them, float or int32
+ * @integer: see @sums
+ * @channel: the first channel
+ * @channels: of a row
+ * @dst: where the first row goes
+ * @step: distance of neighbours there, in bytes
+ * @row_step: distance of rows there, in bytes
+ * @rows: how many
+ * @stats: added to
+ */
+void nk_epilogue_rows(const struct nk_epilogue *ep, const void *sums, bool integer,
+		      size_t channel, size_t channels, void *dst, ptrdiff_t step,
+		      ptrdiff_t row_step, size_t rows, struct nk_stats *stats);
+
+/**
+ * nk_epilogue_direct() - can a library write the output itself?
+ * @ep: what to do after the sum
+ * @out: the output
+ * @dtype: type that the library would write
+ *
+ * It may add a bias of fp32; nk_epilogue_finish() does the rest.
+ */
+bool nk_epilogue_direct(const struct nk_epilogue *ep, const struct neuron_tensor *out,
+			unsigned int dtype);
+
+/**
+ * nk_epilogue_finish() - the function and the counters, where the output is
+ * @ep: what to do
+ * @dst: contiguous elements
+ * @n: how many
+ * @stats: added to
+ */
+void nk_epilogue_finish(const struct nk_epilogue *ep, void *dst, size_t n,
+			struct nk_stats *stats);
+
+/* matmul.c: elements between the matrices of batch entry @entry and the first. */
+ptrdiff_t nk_batch_offset(const struct neuron_tensor *t, const struct neuron_tensor *out,
+			  uint64_t entry, bool dense);
 
 /* The kernels, one for each opcode. */
 enum nk_status nk_move_op(const struct nk_call *call);

@@ -83,8 +83,6 @@ void nk_signature_init(struct nk_signature *sig, const struct nk_call *call)
 		memcpy(sig->op[i].dims, t->dims, sizeof(t->dims));
 		memcpy(sig->op[i].strides, t->strides, sizeof(t->strides));
 		sig->op[i].zero_point = t->zero_point;
-		/* Libraries want their operands aligned; what is not takes another way. */
-		sig->op[i].aligned = (uintptr_t)call->op[i].data % 64 == 0;
 	}
 }
 

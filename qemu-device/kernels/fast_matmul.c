@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: MIT
+/*
+ * MATMUL through the library.
+ *
+ * Matrices are given to it where they are when their rows or columns are
+ * contiguous, and copied otherwise. The work is cut into tiles by shape; each
+ * is one call, followed by the epilogue while its sums are in the cache.
+ */
+#include "lib.h"
+
+/* Multiplications of a tile: some tens of microseconds. */
+#define TILE_MACS	((uint64_t)4 << 20)
+#define MAX_PIECES	64
+#define MIN_ROWS	64
+#define MIN_COLUMNS	64
+
+/* Integers whose sums stay below it are exact in fp32, in any order. */
+#define EXACT_F32	(1 << 24)
+
+/* A matrix of the batch, in elements. */
+struct layout {
+	bool packed;			/* copied to a dense array first */
+	ptrdiff_t row, column;		/* strides */
+};
+
+struct matmul_plan {
+	struct nk_plan head;
+	bool refused;
+	bool integer;		/* sums are int32 */
+	bool as_f32;		/* integers are computed in fp32 */
+	bool direct;
+	unsigned int a_type, b_type;	/* that the library sees */
+	struct neuron_tensor out, a, b;	/* with the batch folded into rows if possible */
+	uint32_t m, n, k;
+	uint64_t batch;
+	uint32_t rows, columns;		/* of a tile */
+	uint32_t row_tiles, column_tiles;
+	uint64_t entries;		/* batch entries of a tile */
+	struct layout a_layout, b_layout;
+	size_t temp_bytes;		/* of a thread, for the library */
+	struct lib_op op[2][2];		/* whole and last rows, whole and last columns */
+};
+
+struct run {
+	const struct nk_call *call;
+	struct matmul_plan *plan;
+	struct nk_epilogue ep;
+	char *a, *b;
+	char *temp;
+	size_t temp_step;
+};
+
+static void destroy(struct nk_plan *head)
+{
+	struct matmul_plan *plan = (struct matmul_plan *)head;
+
+	for (unsigned int i = 0; i < 4; i++)
+		lib_op_destroy(&plan->op[i / 2][i % 2]);
+	free(plan);
+}
+
+/* One row of a desc's leading dimensions after another: can they be one dimension? */
+static bool folds(const struct neuron_tensor *t)
+{
+	for (unsigned int d = 0; d + 2 < t->rank; d++) {
+		if (t->dims[d] == 1)
+			continue;
+		for (unsigned int e = d + 1; e + 1 < t->rank; e++) {
+			if (t->dims[e] == 1 && e + 2 < t->rank)
+				continue;
+			if (t->strides[d] != (int64_t)t->strides[e] * t->dims[e])
+				return false;
+			break;
+		}
+	}
+	return true;
+}
+
+/* Make [..., m, c] a matrix of all rows. */
+static void fold(struct neuron_tensor *t)
+{
+	uint64_t rows = nk_elements(t) / t->dims[t->rank - 1];
+	int32_t row_stride = t->strides[t->rank - 2];
+
+	/* With one row at the end, the distance is that of the next real dimension. */
+	for (unsigned int d = t->rank - 1; d-- > 0;) {
+		if (t->dims[d] > 1) {
+			row_stride = t->strides[d];
+			break;
+		}
+	}
+	t->dims[0] = rows;
+	t->dims[1] = t->dims[t->rank - 1];
+	t->strides[0] = row_stride;
+	t->strides[1] = t->strides[t->rank - 1];
+	t->rank = 2;
+}
+
+static void fold_batch(struct matmul_plan *plan)
+{
+	struct neuron_tensor *b = &plan->b;
+	bool shared = true;
+
+	for (unsigned int d = 0; d + 2 < b->rank; d++)
+		shared &= b->dims[d] == 1 || !b->strides[d];
+	if (!shared || plan->a.rank != plan->out.rank || !folds(&plan->a) || !folds(&plan->out))
+		return;
+	for (unsigned int d = 0; d + 1 < plan->out.rank; d++)
+		if (plan->a.dims[d] != plan->out.dims[d])
+			return;
+	if (nk_elements(&plan->out) / plan->out.dims[plan->out.rank - 1] > UINT32_MAX)
+		return;
+	fold(&plan->a);
+	fold(&plan->out);
+	b->dims[0] = b->dims[b->rank - 2];
+	b->dims[1] = b->dims[b->rank - 1];
+	b->strides[0] = b->strides[b->rank - 2];
+	b->strides[1] = b->strides[b->rank - 1];
+	b->rank = 2;
+}
+
+/* How the library can walk the last two dimensions; copied when it cannot. */
+static struct layout find_layout(const struct neuron_tensor *t, bool convert)
+{
+	int64_t rows = t->dims[t->rank - 2], columns = t->dims[t->rank - 1];
+	struct layout l = {
+		.row = rows == 1 ? columns : t->strides[t->rank - 2],
+		.column = columns == 1 ? 1 : t->strides[t->rank - 1],
+	};
+
+	if (!convert && l.column == 1 && l.row >= columns)
+		return l;
+	if (!convert && rows > 1 && l.row == 1 && l.column >= rows)
+		return l;
+	/* One column of a wider matrix, seen as rows. */
+	if (!convert && columns == 1 && l.row >= 1)
+		return l;
+	return (struct layout){ .packed = true, .row = columns, .column = 1 };
+}
+
+/* The library keeps zero points in the type of their operand. */
+static bool zero_point_fits(const struct neuron_tensor *t)
+{
+	return t->dtype == NEURON_I8 ? t->zero_point >= INT8_MIN && t->zero_point <= INT8_MAX :
+	       t->zero_point >= 0 && t->zero_point <= UINT8_MAX;
+}
+
+static void choose_types(struct matmul_plan *plan, const struct lib_features *lib)
+{
+	unsigned int a = plan->a.dtype, b = plan->b.dtype;
+
+	plan->a_type = plan->b_type = NEURON_F32;
+	plan->integer = nk_is_byte(a) && nk_is_byte(b);
+	if (plan->integer && lib->int8 && zero_point_fits(&plan->a) && zero_point_fits(&plan->b)) {
+		plan->a_type = a;
+		plan->b_type = NEURON_I8;
+	} else if (plan->integer) {
+		plan->as_f32 = true;
+	} else if (a == NEURON_BF16 && b == NEURON_BF16 && lib->bf16) {
+		plan->a_type = plan->b_type = NEURON_BF16;
+	}
+}
+
+static void choose_tiles(struct matmul_plan *plan)
+{
+	uint64_t macs = (uint64_t)plan->m * plan->n * plan->k;
+	uint64_t pieces = (macs + TILE_MACS - 1) / TILE_MACS;
+	uint32_t rows, columns = plan->n;
+
+	if (pieces > MAX_PIECES)
+		pieces = MAX_PIECES;
+	rows = (plan->m + pieces - 1) / pieces;
+	if (rows < MIN_ROWS)
+		rows = MIN_ROWS;
+	if (rows > plan->m)
+		rows = plan->m;
+	plan->rows = rows;
+	plan->row_tiles = (plan->m + rows - 1) / rows;
+
+	pieces = (pieces + plan->row_tiles - 1) / plan->row_tiles;
+	if (pieces > 1) {
+		columns = (plan->n + pieces - 1) / pieces;
+		columns = (columns + MIN_COLUMNS - 1) / MIN_COLUMNS * MIN_COLUMNS;
+	}
+	if (columns > plan->n)
+		columns = plan->n;
+	plan->columns = columns;
+	plan->column_tiles = (plan->n + columns - 1) / columns;
+
+	plan->entries = macs >= TILE_MACS / 4 ? 1 : TILE_MACS / 4 / macs;
+	if (plan->entries > plan->batch)
+		plan->entries = plan->batch;
+}
+
+static bool make_op(struct matmul_plan *plan, struct lib_op *op, uint32_t rows,
+		    uint32_t columns)
+{
+	const struct neuron_tensor *out = &plan->out;
+	dnnl_dims_t a_dims = { rows, plan->k }, b_dims = { plan->k, columns };
+	dnnl_dims_t out_dims = { rows, columns }, bias_dims = { 1, columns };
+	dnnl_dims_t a_strides = { plan->a_layout.row, plan->a_layout.column };
+	dnnl_dims_t b_strides = { plan->b_layout.row, plan->b_layout.column };
+	dnnl_dims_t out_strides = { columns, 1 }, bias_strides = { columns, 1 };
+	dnnl_data_type_t out_type = plan->integer && !plan->as_f32 ? dnnl_s32 : dnnl_f32;
+	int32_t a_zero = plan->a.zero_point;
+	int32_t b_zero = plan->b.zero_point - (plan->b.dtype == NEURON_U8 ? 128 : 0);
+	bool has_bias = plan->direct && plan->head.sig.op[3].present;
+	dnnl_memory_desc_t a, b, bias, dst;
+	dnnl_primitive_attr_t attr;
+	dnnl_matmul_desc_t desc;
+	bool ok;
+
+	if (plan->direct) {
+		out_type = lib_type(out->dtype);
+		if (plan->m > 1)
+			out_strides[0] = out->strides[out->rank - 2];
+	}
+	if (dnnl_memory_desc_init_by_strides(&a, 2, a_dims, lib_type(plan->a_type), a_strides) ||
+	    dnnl_memory_desc_init_by_strides(&b, 2, b_dims, lib_type(plan->b_type), b_strides) ||
+	    dnnl_memory_desc_init_by_strides(&bias, 2, bias_dims, dnnl_f32, bias_strides) ||
+	    dnnl_memory_desc_init_by_strides(&dst, 2, out_dims, out_type, out_strides) ||
+	    dnnl_matmul_desc_init(&desc, &a, &b, has_bias ? &bias : NULL, &dst))
+		return false;
+	if (dnnl_primitive_attr_create(&attr))
+		return false;
+	ok = true;
+	if (plan->integer && !plan->as_f32) {
+		if (a_zero)
+			ok &= !dnnl_primitive_attr_set_zero_points(attr, DNNL_ARG_SRC, 1, 0,
+								   &a_zero);
+		if (b_zero)
+			ok &= !dnnl_primitive_attr_set_zero_points(attr, DNNL_ARG_WEIGHTS, 1, 0,
+								   &b_zero);
+	}
+	ok = ok && lib_op_init(op, &desc, attr);
+	dnnl_primitive_attr_destroy(attr);
+	if (ok && op->temp_bytes > plan->temp_bytes)
+		plan->temp_bytes = op->temp_bytes;
+	return ok;
+}
+
+static bool make_ops(struct matmul_plan *plan)
+{
+	uint32_t last_rows = plan->m - (plan->row_tiles - 1) * plan->rows;
+	uint32_t last_columns = plan->n - (plan->column_tiles - 1) * plan->columns;
+
+	for (unsigned int r = 0; r < 2; r++) {
+		for (unsigned int c = 0; c < 2; c++) {
+			/* Unless there is more than one tile, all are the last. */
+			if ((!r && plan->row_tiles == 1) || (!c && plan->column_tiles == 1))
+				continue;
+			if (!make_op(plan, &plan->op[r][c], r ? last_rows : plan->rows,
+				     c ? last_columns : plan->columns))
+				return false;
+		}
+	}
+	return true;
+}
+
+static struct matmul_plan *make(const struct nk_call *call, const struct nk_signature *sig)
+{
+	const struct lib_features *lib = lib_features();
+	struct matmul_plan *plan = calloc(1, sizeof(*plan));
+	struct nk_epilogue ep;
+	float *arrays;
+
+	if (!plan)
+		return NULL;
+	plan->head.destroy = destroy;
+	plan->head.bytes = sizeof(*plan) + 4 * 65536;	/* about that for code */
+	plan->head.sig = *sig;
+	plan->out = *call->op[0].desc;
+	plan->a = *call->op[1].desc;
+	plan->b = *call->op[2].desc;
+	plan->refused = true;
+	if (!lib)
+		return plan;
+
+	choose_types(plan, lib);
+	fold_batch(plan);
+	plan->m = plan->out.dims[plan->out.rank - 2];
+	plan->n = plan->out.dims[plan->out.rank - 1];
+	plan->k = plan->a.dims[plan->a.rank - 1];
+	plan->batch = nk_elements(&plan->out) / plan->m / plan->n;
+	plan->a_layout = find_layout(&plan->a, plan->a.dtype != plan->a_type || plan->as_f32);
+	plan->b_layout = find_layout(&plan->b, plan->b.dtype != plan->b_type || plan->as_f32);
+	choose_tiles(plan);
+
+	arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS, nk_epilogue_bytes(plan->n));
+	if (!arrays)
+		return plan;
+	nk_epilogue_init(&ep, call->inst, call->op, plan->n, plan->integer, arrays);
+	plan->direct = !plan->integer &&
+		       nk_epilogue_direct(&ep, &plan->out,
+					  plan->a_type == NEURON_BF16 &&
+					  plan->out.dtype == NEURON_BF16 ?
+					  NEURON_BF16 : NEURON_F32) &&
+		       (plan->n == 1 || plan->out.strides[plan->out.rank - 1] == 1) &&
+		       (plan->m == 1 || plan->out.strides[plan->out.rank - 2] >= (int64_t)plan->n);
+
+	int threads = lib_enter();
+
+	plan->refused = !make_ops(plan);
+	lib_leave(threads);
+	return plan;
+}
+
+static enum nk_status compute(const struct run *run, uint64_t entry, uint32_t row,
+			      uint32_t column, unsigned int thread, struct nk_stats *stats)
+{
+	struct matmul_plan *plan = run->plan;
+	const struct neuron_tensor *out = &plan->out;
+	bool last_row = plan->m - row <= plan->rows, last_column = plan->n - column <= plan->columns;
+	uint32_t rows = last_row ? plan->m - row : plan->rows;
+	uint32_t columns = last_column ? plan->n - column : plan->columns;
+	ptrdiff_t step = nk_stride(out, out->rank - 1), row_step = nk_stride(out, out->rank - 2);
+	char *dst = (char *)run->call->op[0].data +
+		    nk_batch_offset(out, out, entry, false) * (ptrdiff_t)nk_size(out->dtype) +
+		    (ptrdiff_t)row * row_step + (ptrdiff_t)column * step;
+	char *temp = run->temp + thread * run->temp_step;
+	char *sums = temp + ((plan->temp_bytes + 63) & ~(size_t)63);
+	ptrdiff_t a = nk_batch_offset(&plan->a, out, entry, plan->a_layout.packed) +
+		      row * plan->a_layout.row;
+	ptrdiff_t b = nk_batch_offset(&plan->b, out, entry, plan->b_layout.packed) +
+		      column * plan->b_layout.column;
+	void *data[LIB_OPERANDS] = {
+		[LIB_SRC] = run->a + a * (ptrdiff_t)nk_size(plan->a_type),
+		[LIB_WEIGHTS] = run->b + b * (ptrdiff_t)nk_size(plan->b_type),
+		[LIB_BIAS] = (void *)(run->ep.bias_f32 + (run->ep.bias_f32 ? column : 0)),
+		[LIB_DST] = plan->direct ? dst : sums,
+		[LIB_TEMP] = temp,
+	};
+	enum nk_status status = lib_op_run(&plan->op[last_row][last_column], thread, data);
+
+	if (status)
+		return status;
+	if (plan->direct) {
+		size_t together = plan->m > 1 && out->strides[out->rank - 2] == (int64_t)columns ?
+				  rows : 1;
+
+		for (uint32_t i = 0; i < rows; i += together)
+			nk_epilogue_finish(&run->ep, dst + (ptrdiff_t)i * row_step,
+					   together * columns, stats);
+		return NK_OK;
+	}
+	if (plan->as_f32) {
+		struct nk_stats none = { 0 };
+
+		nk_store_f32(NEURON_I32, sums, sizeof(int32_t), (size_t)rows * columns,
+			     (float *)sums, &none);
+	}
+	nk_epilogue_rows(&run->ep, sums, plan->integer, column, columns, dst, step, row_step, rows,
+			 stats);
+	return NK_OK;
+}
+
+static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct nk_stats *stats)
+{
+	const struct run *run = arg;
+	const struct matmul_plan *plan = run->plan;
+	uint32_t column = tile % plan->column_tiles * plan->columns;
+	uint32_t row = tile / plan->column_tiles % plan->row_tiles * plan->rows;
+	uint64_t entry = tile / plan->column_tiles / plan->row_tiles * plan->entries;
+	uint64_t end = entry + plan->entries;
+
+	for (; entry < end && entry < plan->batch; entry++) {
+		enum nk_status status = compute(run, entry, row, column, thread, stats);
+
+		if (status)
+			return status;
+	}
+	return NK_OK;
+}
+
+/* Columns of @b may add up to 2^24 together with the greatest of @a. */
+static bool exact_in_f32(const struct matmul_plan *plan, const float *b, uint64_t matrices,
+			 float *column)
+{
+	int64_t zero = plan->a.zero_point;
+	int64_t low = plan->a.dtype == NEURON_I8 ? INT8_MIN : 0, high = low + 255;
+	int64_t most = llabs(low - zero) > llabs(high - zero) ? llabs(low - zero) :
+		       llabs(high - zero);
+
+	if (llabs((int64_t)plan->b.zero_point) > 255 || most > 511)
+		return false;
+	for (uint64_t i = 0; i < matrices; i++, b += (size_t)plan->k * plan->n) {
+		memset(column, 0, plan->n * sizeof(*column));
+		for (uint32_t row = 0; row < plan->k; row++)
+			for (uint32_t j = 0; j < plan->n; j++)
+				column[j] += b[(size_t)row * plan->n + j] < 0 ?
+					     -b[(size_t)row * plan->n + j] :
+					     b[(size_t)row * plan->n + j];
+		for (uint32_t j = 0; j < plan->n; j++)
+			if (!(column[j] * most < EXACT_F32))
+				return false;
+	}
+	return true;
+}
+
+/* Bytes as signed ones: those of unsigned operands minus 128. */
+static enum nk_status pack_signed(const struct nk_call *call, const struct nk_view *view,
+				  int8_t *dst)
+{
+	size_t n = nk_elements(view->desc);
+	enum nk_status status = nk_pack(call, view, dst, view->desc->dtype);
+
+	if (view->desc->dtype == NEURON_U8)
+		for (size_t i = 0; i < n; i++)
+			dst[i] ^= 0x80;
+	return status;
+}
+
+static enum nk_status prepare(const struct nk_call *call, const struct nk_view *view,
+			      const struct layout *layout, unsigned int dtype,
+			      enum nk_scratch where, char **data)
+{
+	enum nk_status status;
+
+	*data = view->data;
+	if (!layout->packed)
+		return NK_OK;
+	*data = nk_scratch(call->ctx, where, nk_elements(view->desc) * nk_size(dtype));
+	if (!*data)
+		return NK_NO_MEMORY;
+	if (dtype == NEURON_F32)
+		status = nk_pack_f32(call, view, (float *)*data);
+	else if (dtype == NEURON_I8 && view->desc->dtype == NEURON_U8)
+		status = pack_signed(call, view, (int8_t *)*data);
+	else
+		status = nk_pack(call, view, *data, dtype);
+	return status;
+}
+
+enum nk_status nk_fast_matmul(const struct nk_call *call)
+{
+	struct nk_plans *plans = nk_ctx_plans(call->ctx);
+	struct run run = { .call = call };
+	struct nk_signature sig;
+	struct matmul_plan *plan;
+	enum nk_status status;
+	struct nk_view a, b;
+	float *arrays;
+
+	nk_signature_init(&sig, call);
+	plan = (struct matmul_plan *)nk_plan_find(plans, &sig);
+	if (!plan) {
+		plan = make(call, &sig);
+		if (!plan)
+			return NK_NO_MEMORY;
+		nk_plan_add(plans, &plan->head, &sig);
+	}
+	if (plan->refused)
+		return NK_UNSUPPORTED;
+
+	run.plan = plan;
+	a = (struct nk_view){ &plan->a, call->op[1].data };
+	b = (struct nk_view){ &plan->b, call->op[2].data };
+	status = prepare(call, &a, &plan->a_layout, plan->a_type, NK_SCRATCH_IN, &run.a);
+	if (!status)
+		status = prepare(call, &b, &plan->b_layout, plan->b_type, NK_SCRATCH_WEIGHT,
+				 &run.b);
+	if (status)
+		return status;
+
+	run.temp_step = ((plan->temp_bytes + 63) & ~(size_t)63) +
+			(plan->direct ? 0 : (size_t)plan->rows * plan->columns * 4);
+	run.temp_step = (run.temp_step + 63) & ~(size_t)63;
+	run.temp = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) *
+			      run.temp_step + plan->n * sizeof(float));
+	arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS, nk_epilogue_bytes(plan->n));
+	if (!run.temp || !arrays)
+		return NK_NO_MEMORY;
+	if (plan->as_f32 && !exact_in_f32(plan, (float *)run.b, nk_elements(&plan->b) / plan->k /
+					  plan->n, (float *)run.temp))
+		return NK_UNSUPPORTED;
+
+	nk_epilogue_init(&run.ep, call->inst, call->op, plan->n, plan->integer, arrays);
+	return nk_parallel(call, (plan->batch + plan->entries - 1) / plan->entries *
+			   plan->row_tiles * plan->column_tiles, tile, &run);
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The fast paths against the reference kernels: pseudo-random shapes, layouts
+ * and types. Integers must agree to the bit, floats to the order of additions.
+ * One and several threads must agree to the bit always.
+ */
+#include <stdio.h>
+
+#include "kernels.h"
+
+#define CASES	300
+
+static struct nk_ctx *reference, *fast, *threaded;
+
+struct instance {
+	struct neuron_inst inst;
+	struct test_tensor t[TEST_OPERANDS];
+	struct test_tensor *op[TEST_OPERANDS];
+	double tolerance;
+	char text[200];
+};
+
+static void add(struct instance *x, unsigned int i, unsigned int dtype, unsigned int rank,
+		const uint32_t *dims, enum test_layout layout)
+{
+	test_alloc(&x->t[i], dtype, rank, dims, layout);
+	test_fill_random(&x->t[i]);
+	x->op[i] = &x->t[i];
+}
+
+static void drop(struct instance *x)
+{
+	for (unsigned int i = 0; i < TEST_OPERANDS; i++)
+		if (x->op[i])
+			test_free(x->op[i]);
+}
+
+/* Types of the output, and of both inputs; how exact the output is. */
+struct types {
+	unsigned int out, a, b;
+};
+
+static const struct types all_types[] = {
+	{ NEURON_F32, NEURON_F32, NEURON_F32 },
+	{ NEURON_F32, NEURON_BF16, NEURON_BF16 },
+	{ NEURON_BF16, NEURON_BF16, NEURON_BF16 },
+	{ NEURON_F16, NEURON_F16, NEURON_F16 },
+	{ NEURON_F32, NEURON_F32, NEURON_I8 },
+	{ NEURON_BF16, NEURON_F32, NEURON_F32 },
+	{ NEURON_I32, NEURON_U8, NEURON_I8 },
+	{ NEURON_U8, NEURON_U8, NEURON_I8 },
+	{ NEURON_I8, NEURON_I8, NEURON_I8 },
+	{ NEURON_F32, NEURON_U8, NEURON_U8 },
+	{ NEURON_U8, NEURON_I8, NEURON_U8 },
+};
+
+static bool is_byte(unsigned int dtype)
+{
+	return dtype == NEURON_I8 || dtype == NEURON_U8;
+}
+
+static void random_types(struct types *t)
+{
+	*t = all_types[test_below(sizeof(all_types) / sizeof(all_types[0]))];
+}
+
+/* Mostly none or one that the type can hold; nobody checks that it does. */
+static int32_t random_zero_point(unsigned int dtype)
+{
+	switch (test_below(8)) {
+	case 0:
+		return (int32_t)test_below(600) - 300;
+	case 1:
+	case 2:
+		return 0;
+	}
+	return (int32_t)test_below(256) - (dtype == NEURON_I8 ? 128 : 0);
+}
+
+/* Bias, scale, function, zero points and accumulation, as the types allow. */
+static void random_epilogue(struct instance *x, const struct types *t, uint32_t channels,
+			    uint32_t k)
+{
+	struct neuron_params_MATMUL *p = NEURON_PARAMS(MATMUL, &x->inst);
+	static const uint32_t acts[] = {
+		NEURON_ACT_IDENTITY, NEURON_ACT_RELU, NEURON_ACT_CLIP, NEURON_ACT_GELU,
+		NEURON_ACT_IDENTITY, NEURON_ACT_RELU, NEURON_ACT_LEAKY_RELU,
+	};
+	bool integer = is_byte(t->a) && is_byte(t->b);
+	const uint32_t one = 1;
+
+	if (test_below(2))
+		add(x, 3, integer && test_below(4) ? NEURON_I32 : NEURON_F32, 1, &channels,
+		    test_below(2) ? TEST_DENSE : TEST_PADDED);
+	if (t->out != NEURON_I32 && (integer || !test_below(4))) {
+		add(x, 4, NEURON_F32, 1, test_below(2) ? &one : &channels, TEST_DENSE);
+		/* Small enough that 8-bit outputs do not all saturate. */
+		for (uint32_t i = 0; i < x->t[4].desc.dims[0]; i++)
+			((float *)x->t[4].data)[i] = fabsf(test_float()) * 1e-2f / sqrtf(k);
+	}
+	if (t->out != NEURON_I32) {
+		p->act = acts[test_below(sizeof(acts) / sizeof(acts[0]))];
+		p->alpha = p->act == NEURON_ACT_CLIP ? -0.5f : 0.1f;
+		p->beta = 0.75f;
+	} else if (x->op[3] && x->t[3].desc.dtype == NEURON_F32) {
+		/* An fp32 bias would make the sums floats. */
+		test_free(&x->t[3]);
+		x->op[3] = NULL;
+	}
+	if (t->out == NEURON_F32 || t->out == NEURON_I32)
+		x->inst.flags = test_below(4) ? 0 : NEURON_INST_ACCUMULATE;
+	for (unsigned int i = 0; i < 3; i++)
+		if (is_byte(x->t[i].desc.dtype))
+			x->t[i].desc.zero_point = random_zero_point(x->t[i].desc.dtype);
+	x->tolerance = integer && t->out != NEURON_F32 && p->act != NEURON_ACT_GELU ? 0 :
+		       integer ? 1e-6 : 2e-7 * k + 2e-6;
+	if (is_byte(t->a) != is_byte(t->b))
+		x->tolerance *= 256;
+}
+
+static void random_matmul(struct instance *x)
+{
+	static const uint32_t sizes[] = { 1, 2, 3, 8, 15, 16, 17, 31, 64, 65, 100, 130, 256 };
+	unsigned int batch = test_below(3), rank = 2 + batch;
+	uint32_t m = sizes[test_below(13)], n = sizes[test_below(13)], k = sizes[test_below(13)];
+	uint32_t out[4], a[4], b[4];
+	struct types t;
+
+	if (!test_below(10)) {		/* several tiles */
+		m = 300 + test_below(100);
+		n = 200;
+		k = 250;
+		rank = 2;
+		batch = 0;
+	}
+	memset(x, 0, sizeof(*x));
+	x->inst = test_inst(NEURON_OP_MATMUL);
+	random_types(&t);
+	for (unsigned int d = 0; d < batch; d++)
+		out[d] = a[d] = b[d] = 1 + test_below(4);
+	out[batch] = a[batch] = m;
+	out[batch + 1] = b[batch + 1] = n;
+	a[batch + 1] = b[batch] = k;
+	add(x, 0, t.out, rank, out, test_below(TEST_LAYOUTS));
+	add(x, 1, t.a, rank, a, test_below(TEST_LAYOUTS));
+	add(x, 2, t.b, rank, b, test_below(TEST_LAYOUTS));
+	/* One matrix for the whole batch, as weights are. */
+	if (test_below(2))
+		for (unsigned int d = 0; d < batch; d++)
+			x->t[2].desc.strides[d] = 0;
+	random_epilogue(x, &t, n, k);
+	snprintf(x->text, sizeof(x->text), "matmul %ux%ux%u rank %u types %u,%u,%u act %u flags %u",
+		 m, n, k, rank, t.out, t.a, t.b, NEURON_PARAMS(MATMUL, &x->inst)->act,
+		 x->inst.flags);
+}
+
+static void random_conv(struct instance *x, bool transpose)
+{
+	unsigned int spatial = 1 + test_below(3), rank = 2 + spatial;
+	struct neuron_params_CONV *p = NEURON_PARAMS(CONV, &x->inst);
+	static const uint32_t counts[] = { 1, 2, 3, 8, 16, 20, 32 };
+	uint32_t channels, filters, groups = 1;
+	uint32_t out[5], in[5], w[5], k;
+	struct types t;
+
+	memset(x, 0, sizeof(*x));
+	x->inst = test_inst(transpose ? NEURON_OP_CONV_TRANSPOSE : NEURON_OP_CONV);
+	random_types(&t);
+	channels = counts[test_below(7)];
+	filters = counts[test_below(7)];
+	if (!test_below(3)) {
+		groups = channels;
+		filters = channels * (1 + test_below(2));
+	} else if (!test_below(4)) {
+		groups = 2;
+		channels *= 2;
+		filters *= 2;
+	}
+	in[0] = out[0] = 1 + test_below(3);
+	in[1] = channels;
+	out[1] = filters;
+	w[0] = transpose ? channels : filters;
+	w[1] = (transpose ? filters : channels) / groups;
+	k = transpose ? channels / groups : w[1];
+	p->groups = groups;
+	for (unsigned int d = 0; d < spatial; d++) {
+		int64_t extent, length;
+
+		p->stride[d] = 1 + test_below(2);
+		p->dilation[d] = 1 + !test_below(4);
+		w[2 + d] = 1 + test_below(4);
+		k *= w[2 + d];
+		extent = (int64_t)(w[2 + d] - 1) * p->dilation[d] + 1;
+		in[2 + d] = extent + test_below(spatial == 3 ? 6 : 20);
+		p->pad[d] = test_below(w[2 + d]);
+		length = transpose ? ((int64_t)in[2 + d] - 1) * p->stride[d] + extent :
+				     (int64_t)in[2 + d];
+		length += transpose ? -p->pad[d] - (int64_t)test_below(w[2 + d]) +
+				      (int64_t)test_below(p->stride[d]) :
+				      p->pad[d] + (int64_t)test_below(w[2 + d]);
+		if (length < 1)
+			length = 1;
+		out[2 + d] = transpose ? length : length < extent ? 1 :
+			     (length - extent) / p->stride[d] + 1;
+	}
+	if (!test_below(8) && spatial == 2) {	/* several tiles */
+		in[2] = 130;
+		in[3] = 64;
+		out[2] = transpose ? (in[2] - 1) * p->stride[0] + (w[2] - 1) * p->dilation[0] + 1 -
+				     2 * p->pad[0] :
+			 (in[2] + 2 * p->pad[0] - (w[2] - 1) * p->dilation[0] - 1) / p->stride[0] + 1;
+		out[3] = transpose ? (in[3] - 1) * p->stride[1] + (w[3] - 1) * p->dilation[1] + 1 -
+				     2 * p->pad[1] :
+			 (in[3] + 2 * p->pad[1] - (w[3] - 1) * p->dilation[1] - 1) / p->stride[1] + 1;
+	}
+	add(x, 0, t.out, rank, out, test_below(4) ? TEST_CHANNELS_LAST : test_below(TEST_LAYOUTS));
+	add(x, 1, t.a, rank, in, test_below(4) ? TEST_CHANNELS_LAST : test_below(TEST_LAYOUTS));
+	add(x, 2, t.b, rank, w, test_below(4) ? TEST_DENSE : test_below(TEST_LAYOUTS));
+	random_epilogue(x, &t, filters, k);
+	snprintf(x->text, sizeof(x->text),
+		 "conv%s %ud n%u c%u m%u g%u in %ux%u out %ux%u k %ux%u s %u,%u d %u,%u p %d,%d types %u,%u,%u act %u flags %u",
+		 transpose ? "-transpose" : "", spatial, in[0], channels, filters, groups, in[2],
+		 spatial > 1 ? in[3] : 1, out[2], spatial > 1 ? out[3] : 1, w[2],
+		 spatial > 1 ? w[3] : 1, p->stride[0], p->stride[1], p->dilation[0],
+		 p->dilation[1], p->pad[0], p->pad[1], t.out, t.a, t.b, p->act, x->inst.flags);
+}
+
+/* How far two outputs may be apart: one step of the type, and sums' order. */
+static double allowed(unsigned int dtype, double tolerance, double value)
+{
+	double step = dtype == NEURON_BF16 ? 0x1p-7 : dtype == NEURON_F16 ? 0x1p-10 :
+		      dtype == NEURON_F32 ? 2e-6 : 0;
+
+	if (!tolerance)
+		return 0;
+	/* A last bit before rounding to 8 bits can turn a tie. */
+	if (is_byte(dtype))
+		return 1;
+	return tolerance + step * fabs(value);
+}
+
+static void compare(const struct instance *x, const struct test_tensor *seen,
+		    const struct test_tensor *expected)
+{
+	uint64_t n = test_elements(&expected->desc);
+
+	for (uint64_t i = 0; i < n; i++) {
+		double s = test_get(seen, i), e = test_get(expected, i);
+
+		if (fabs(s - e) <= allowed(expected->desc.dtype, x->tolerance, e) || s == e)
+			continue;
+		printf("# %s: element %llu: expected %g, saw %g\n", x->text,
+		       (unsigned long long)i, e, s);
+		ktap_failed = true;
+		return;
+	}
+}
+
+/* Run it on another context, into a copy of the output. */
+static enum nk_status run_copy(struct instance *x, struct nk_ctx *ctx, struct test_tensor *out,
+			       struct nk_stats *stats)
+{
+	struct test_tensor *op[TEST_OPERANDS];
+
+	*out = x->t[0];
+	out->memory = malloc(out->bytes);
+	out->data = out->memory;
+	memcpy(out->memory, x->t[0].memory, out->bytes);
+	memcpy(op, x->op, sizeof(op));
+	op[0] = out;
+	return test_run(ctx, &x->inst, op, stats);
+}
+
+static void check(struct instance *x)
+{
+	struct nk_stats stats[3] = { 0 };
+	struct test_tensor seen[3];
+
+	CHECK_EQ(run_copy(x, reference, &seen[0], &stats[0]), NK_OK);
+	CHECK_EQ(run_copy(x, fast, &seen[1], &stats[1]), NK_OK);
+	CHECK_EQ(run_copy(x, threaded, &seen[2], &stats[2]), NK_OK);
+	compare(x, &seen[1], &seen[0]);
+	if (memcmp(seen[1].memory, seen[2].memory, seen[1].bytes)) {
+		printf("# %s: depends on the number of threads\n", x->text);
+		ktap_failed = true;
+	}
+	CHECK_EQ(stats[1].macs, stats[0].macs);
+	if (!x->tolerance)
+		CHECK_EQ(stats[1].saturations, stats[0].saturations);
+	CHECK_EQ(stats[2].saturations, stats[1].saturations);
+	CHECK_EQ(stats[2].nans, stats[1].nans);
+	for (unsigned int i = 0; i < 3; i++)
+		test_free(&seen[i]);
+}
+
+static void matmuls(void)
+{
+	for (unsigned int i = 0; i < CASES; i++) {
+		struct instance x;
+
+		random_matmul(&x);
+		check(&x);
+		drop(&x);
+	}
+}
+
+static void convolutions(void)
+{
+	for (unsigned int i = 0; i < CASES; i++) {
+		struct instance x;
+
+		random_conv(&x, false);
+		check(&x);
+		drop(&x);
+	}
+}
+
+static void transposed_convolutions(void)
+{
+	for (unsigned int i = 0; i < CASES; i++) {
+		struct instance x;
+
+		random_conv(&x, true);
+		check(&x);
+		drop(&x);
+	}
+}
+
+int main(void)
+{
+	reference = nk_ctx_create(1, true);
+	fast = nk_ctx_create(1, false);
+	threaded = nk_ctx_create(3, false);
+
+	ktap_run("matrix products agree with the reference", matmuls);
+	ktap_run("convolutions agree with the reference", convolutions);
+	ktap_run("transposed convolutions agree with the reference", transposed_convolutions);
+
+	nk_ctx_destroy(reference);
+	nk_ctx_destroy(fast);
+	nk_ctx_destroy(threaded);
+	return ktap_done();
+}
