@@ -13,3 +13,15 @@ $(NCHIP_LIB): $(NCHIP_OBJS)
 	$(call say,AR,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# tests/unit/isa.c and its like, each a program.
+NCHIP_TESTS	:= isa timing chip_queue chip_exec chip_inject
+NCHIP_TESTS	:= $(addprefix $(BUILD)/tests/unit/,$(basename $(notdir $(wildcard \
+		   $(patsubst %,tests/unit/%.c,$(NCHIP_TESTS))))))
+UNIT_TESTS	+= $(NCHIP_TESTS)
+
+$(NCHIP_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(NCHIP_LIB) \
+		$(BUILD)/lib/libnkernels.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) $< $(NCHIP_LIBS) -o $@
