@@ -44,6 +44,8 @@ static bool done(struct nc_ctx *ctx, const char *pass)
 	return true;
 }
 
+static void list_needed(struct nc_ctx *ctx);
+
 static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 		   const char *name)
 {
@@ -80,12 +82,13 @@ static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 	nc_schedule(ctx);
 	if (!done(ctx, "schedule"))
 		return;
-	nc_check_races(ctx);
-	if (ctx->diag.count)
-		return;
 	nc_emit(ctx);
 	if (ctx->diag.count)
 		return;
+	nc_check_races(ctx);
+	if (ctx->diag.count)
+		return;
+	nc_neff_write(ctx);
 	nc_summarize(ctx);
 }
 

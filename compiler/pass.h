@@ -44,6 +44,15 @@ void nc_simplify(struct nc_ctx *ctx);
 void nc_fuse(struct nc_ctx *ctx);
 void nc_cast(struct nc_ctx *ctx);
 
+/* Back end: the state is ctx->program, see lir.h. */
+void nc_lower(struct nc_ctx *ctx);
+void nc_plan(struct nc_ctx *ctx);
+void nc_schedule(struct nc_ctx *ctx);
+void nc_emit(struct nc_ctx *ctx);
+void nc_check_races(struct nc_ctx *ctx);
+void nc_neff_write(struct nc_ctx *ctx);
+void nc_summarize(struct nc_ctx *ctx);
+
 /* Between passes. */
 void nc_verify(struct nc_ctx *ctx, const char *pass);
 void nc_dump(struct nc_ctx *ctx, const char *pass);

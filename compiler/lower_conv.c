@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+/* Conv and ConvTranspose. */
+#include <inttypes.h>
+
+#include "lower.h"
+#include "window.h"
+
+/* The window into an instruction's fields; false, and a note, when too large. */
+static bool set_window(struct nc_ctx *ctx, struct nc_node *node,
+		       const struct nc_window *win,
+		       struct neuron_params_CONV *params)
+{
+	int i;
+
+	params->groups = win->groups;
+	for (i = 0; i < win->num_spatial; i++) {
+		if (win->stride[i] > UINT16_MAX ||
+		    win->dilation[i] > UINT16_MAX ||
+		    win->pad_lo[i] > INT16_MAX || win->pad_lo[i] < INT16_MIN ||
+		    win->pad_hi[i] > INT16_MAX) {
+			nc_error(ctx, node,
+				 "strides and dilations end at %d, pads at %d",
+				 UINT16_MAX, INT16_MAX);
+			return false;
+		}
+		params->stride[i] = win->stride[i];
+		params->dilation[i] = win->dilation[i];
+		params->pad[i] = win->pad_lo[i];
+	}
+	return true;
+}
+
+static void lower_conv(struct nc_ctx *ctx, struct nc_node *node,
+		       unsigned int opcode)
+{
+	unsigned int dtype = nc_matrix_dtype(node);
+	struct neuron_params_CONV params = { 0 };
+	const struct nc_view *in, *weight;
+	struct nc_window win;
+	struct nc_view out;
+	struct nc_inst *inst;
+	int order[NC_MAX_RANK];
+	const char *why = nc_window(node, &win);
+
+	if (why) {
+		nc_error(ctx, node, "%s", why);
+		return;
+	}
+	if (!set_window(ctx, node, &win, &params))
+		return;
+	NC_EPILOGUE(&params, node);
+
+	in = nc_operand_as(ctx, node, node->inputs[0], dtype);
+	weight = nc_operand_as(ctx, node, node->inputs[1], dtype);
+	nc_channels_last(in->rank, order);
+	out = nc_result(ctx, node, 0, order);
+	if (nc_in(node, 2)) {
+		const struct nc_view *bias =
+			nc_operand_as(ctx, node, node->inputs[2], NEURON_F32);
+
+		inst = nc_add(ctx, node, opcode, &out, in, weight);
+		nc_add_operand(ctx, inst, 3, bias);
+	} else {
+		inst = nc_add(ctx, node, opcode, &out, in, weight);
+	}
+	*NC_PARAMS(CONV, inst) = params;
+}
+
+void nc_lower_conv(struct nc_ctx *ctx, struct nc_node *node)
+{
+	lower_conv(ctx, node, NEURON_OP_CONV);
+}
+
+void nc_lower_conv_transpose(struct nc_ctx *ctx, struct nc_node *node)
+{
+	lower_conv(ctx, node, NEURON_OP_CONV_TRANSPOSE);
+}

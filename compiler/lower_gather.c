@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/* Gather. */
+#include <string.h>
+
+#include "lower.h"
+
+/*
+ * Constant indices at even distances are a slice. True: the output is bound.
+ */
+static bool lower_as_slice(struct nc_ctx *ctx, struct nc_node *node, int axis)
+{
+	const struct nc_view *in = nc_operand(ctx, node->inputs[0]);
+	const struct nc_value *index = node->inputs[1];
+	struct nc_view view = *in;
+	int64_t i, n, first = 0, step = 1;
+	int j;
+
+	if (!nc_is_const(index) || index->rank > 1)
+		return false;
+	n = nc_numel(index);
+	if (!n)
+		return false;
+	for (i = 0; i < n; i++) {
+		int64_t at = nc_const_int(index, i);
+
+		if (at < -in->dims[axis] || at >= in->dims[axis]) {
+			nc_error(ctx, node, "index %lld lies outside",
+				 (long long)at);
+			return true;
+		}
+		if (at < 0)
+			at += in->dims[axis];
+		if (i == 0)
+			first = at;
+		else if (i == 1)
+			step = at - first;
+		if (at != first + i * step)
+			return false;
+	}
+	view = nc_view_slice(in, axis, first, n, step);
+	if (index->rank == 0) {
+		for (j = axis; j + 1 < in->rank; j++) {
+			view.dims[j] = view.dims[j + 1];
+			view.strides[j] = view.strides[j + 1];
+		}
+		view.rank--;
+	}
+	nc_bind(ctx, node, 0, &view);
+	return true;
+}
+
+void nc_lower_gather(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_view *in = nc_operand(ctx, node->inputs[0]);
+	int axis = nc_axis(nc_attr_int(node, "axis", 0), in->rank);
+	int64_t dims[3] = { 1, in->dims[axis], 1 }, out_dims[3];
+	struct nc_view index, table, out;
+	struct nc_inst *inst;
+	int64_t count;
+	int i;
+
+	if (lower_as_slice(ctx, node, axis))
+		return;
+	for (i = 0; i < in->rank; i++) {
+		if (i < axis)
+			dims[0] *= in->dims[i];
+		else if (i > axis)
+			dims[2] *= in->dims[i];
+	}
+	index = *nc_operand_as(ctx, node, node->inputs[1], NEURON_I32);
+	count = nc_view_numel(&index);
+	if (nc_numel(node->outputs[0]) == 0) {
+		nc_result(ctx, node, 0, NULL);
+		return;
+	}
+	index = nc_reshaped(ctx, node, &index, 1, &count);
+	table = nc_reshaped(ctx, node, in, 3, dims);
+	out = nc_result(ctx, node, 0, NULL);
+	memcpy(out_dims, dims, sizeof(out_dims));
+	out_dims[1] = count;
+	out = nc_view_dense(out.buf, out.dtype, 3, out_dims);
+	inst = nc_add(ctx, node, NEURON_OP_GATHER, &out, &table, &index);
+	NC_PARAMS(GATHER, inst)->axis = 1;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+/*
+ * From instructions on whole tensors to instructions with places in memory.
+ *
+ * What is on the chip gets an offset in the scratchpad by a walk through the
+ * program: each buffer is given a place before its first use, and its place is
+ * free again some time after its last. "Some time", because a place that is
+ * used anew at once makes the new writer wait for the last reader; leaving it
+ * alone for a while is what lets tiles alternate between two places.
+ *
+ * Buffers that live long are put at the low end, tiles at the high end. Where
+ * the walk finds no place, all is done again with less scratchpad to count on.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "backend.h"
+
+/* Instructions for which a place is left alone when there are others. */
+#define REST	8
+
+/* Lives of at most this many instructions are short. */
+#define SHORT	32
+
+struct resting {
+	struct nc_buf *buf;
+	uint32_t since;
+};
+
+/**
+ * struct planner - state of the walk
+ * @space: by memory: scratchpad, accumulators, scratch DRAM
+ * @used: the highest byte that was given away, plus one
+ * @queue: buffers whose life is over but whose place is not free yet, by age
+ * @head: first entry of @queue
+ * @tail: end of @queue
+ */
+struct planner {
+	struct nc_ctx *ctx;
+	struct nc_space *space[3];
+	uint64_t used[3];
+	struct resting *queue;
+	uint32_t head;
+	uint32_t tail;
+};
+
+enum { SBUF, PSUM, SCRATCH, NOWHERE };
+
+static unsigned int memory_of(const struct nc_buf *buf)
+{
+	switch (buf->kind) {
+	case NC_BUF_PSUM:
+		return PSUM;
+	case NC_BUF_STAGE:
+		return SBUF;
+	case NC_BUF_TEMP:
+		return buf->resident ? SBUF : SCRATCH;
+	default:
+		return NOWHERE;
+	}
+}
+
+static void release_oldest(struct planner *planner)
+{
+	struct nc_buf *buf = planner->queue[planner->head++].buf;
+	unsigned int memory = memory_of(buf);
+
+	nc_space_give(planner->space[memory], memory == SCRATCH ?
+		      buf->slot_offset : buf->offset, buf->size);
+}
+
+static bool take(struct planner *planner, struct nc_buf *buf)
+{
+	unsigned int memory = memory_of(buf);
+	bool high = memory == SBUF && buf->last - buf->first <= SHORT;
+	uint64_t offset;
+
+	while (!nc_space_take(planner->space[memory], buf->size, high,
+			      &offset)) {
+		if (planner->head == planner->tail)
+			return false;
+		release_oldest(planner);
+	}
+	if (memory == SCRATCH) {
+		buf->slot = NC_SLOT_SCRATCH;
+		buf->slot_offset = offset;
+	} else {
+		buf->offset = offset;
+	}
+	if (offset + buf->size > planner->used[memory])
+		planner->used[memory] = offset + buf->size;
+	return true;
+}
+
+static bool place_all(struct nc_ctx *ctx)
+{
+	struct nc_program *prog = ctx->program;
+	struct planner planner = { .ctx = ctx };
+	uint64_t scratch = 0, num_scratch = 0;
+	uint32_t pos, i;
+
+	nc_liveness(ctx, &prog->list);
+	for (i = 0; i < prog->num_bufs; i++)
+		if (memory_of(prog->bufs[i]) == SCRATCH) {
+			scratch += prog->bufs[i]->size;
+			num_scratch++;
+		}
+	planner.space[SBUF] = nc_space_new(ctx->arena, prog->sbuf_size);
+	planner.space[PSUM] = nc_space_new(ctx->arena, prog->psum_size);
+	/* Room for all at once, the last grain of each included. */
+	scratch += num_scratch * (NC_BUF_ALIGN + scratch / 8192);
+	planner.space[SCRATCH] = nc_space_new(ctx->arena, scratch);
+	planner.queue = nc_alloc(ctx->arena, prog->num_bufs,
+				 sizeof(*planner.queue));
+
+	for (pos = 0; pos < prog->list.count; pos++) {
+		const struct nc_inst *inst = &prog->list.insts[pos];
+
+		while (planner.head < planner.tail &&
+		       planner.queue[planner.head].since + REST < pos)
+			release_oldest(&planner);
+		for (i = 0; i < NC_MAX_OPERANDS; i++) {
+			struct nc_buf *buf = inst->operands[i] ?
+					     inst->operands[i]->buf : NULL;
+
+			if (!buf || buf->first != pos ||
+			    memory_of(buf) == NOWHERE || buf->next_use)
+				continue;
+			buf->next_use = 1;
+			if (!take(&planner, buf))
+				return false;
+		}
+		for (i = 0; i < NC_MAX_OPERANDS; i++) {
+			struct nc_buf *buf = inst->operands[i] ?
+					     inst->operands[i]->buf : NULL;
+
+			if (!buf || buf->last != pos ||
+			    memory_of(buf) == NOWHERE || buf->next_use != 1)
+				continue;
+			buf->next_use = 2;
+			planner.queue[planner.tail++] =
+				(struct resting){ buf, pos };
+		}
+	}
+	prog->sbuf_used = planner.used[SBUF];
+	prog->psum_used = planner.used[PSUM];
+	prog->scratch_size = planner.used[SCRATCH];
+	return true;
+}
+
+void nc_plan(struct nc_ctx *ctx)
+{
+	/* Eighths of the scratchpad to count on; fragments take the rest. */
+	static const uint8_t eighths[] = { 8, 7, 6, 5, 4, 3, 2 };
+	struct nc_program *prog = ctx->program;
+	struct nc_inst_list whole = prog->list;
+	uint32_t num_bufs = prog->num_bufs;
+	const struct nc_inst *misfit = NULL;
+	uint64_t *live = nc_alloc(ctx->arena, whole.count + 1, sizeof(*live));
+	unsigned int i;
+
+	for (i = 0; i < 2 * sizeof(eighths); i++) {
+		uint64_t limit = prog->sbuf_size / 8 * eighths[i / 2];
+
+		/* First with loads ahead of time, then without. */
+		prog->list = whole;
+		prog->num_bufs = num_bufs;
+		nc_place(ctx, limit, live);
+		misfit = nc_tile(ctx, &whole, limit, live);
+		if (misfit)
+			continue;
+		if (i % 2 == 0)
+			nc_prefetch(ctx, limit / 8 * 7);
+		if (place_all(ctx))
+			return;
+	}
+	prog->list = whole;
+	prog->num_bufs = num_bufs;
+	if (misfit)
+		nc_error(ctx, NULL,
+			 "layer '%s' (%s): its smallest piece does not fit the scratchpad of %" PRIu64 " bytes",
+			 ctx->graph->layers[misfit->layer],
+			 ctx->graph->layer_ops[misfit->layer], prog->sbuf_size);
+	else
+		nc_error(ctx, NULL,
+			 "the model does not fit the scratchpad of %" PRIu64 " bytes",
+			 prog->sbuf_size);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+/* What the compiler made, in figures: per layer and as a whole. */
+#include <errno.h>
+#include <string.h>
+#include <qemu-device/chip/chip.h>
+#include <qemu-device/timing/timing.h>
+
+#include "backend.h"
+
+static uint64_t elements(const struct neuron_tensor *tensor)
+{
+	uint64_t n = 1;
+	unsigned int i;
+
+	for (i = 0; i < tensor->rank; i++)
+		n *= tensor->dims[i];
+	return n;
+}
+
+static uint64_t macs_of(const struct neuron_inst *inst,
+			const struct neuron_tensor *tensors)
+{
+	const struct neuron_tensor *out, *w;
+	uint64_t macs;
+	unsigned int i;
+
+	switch (inst->opcode) {
+	case NEURON_OP_MATMUL:
+		out = &tensors[inst->operand[0]];
+		w = &tensors[inst->operand[2]];
+		return elements(out) * w->dims[w->rank - 2];
+	case NEURON_OP_CONV:
+	case NEURON_OP_CONV_TRANSPOSE:
+		out = &tensors[inst->operand[inst->opcode ==
+					     NEURON_OP_CONV ? 0 : 1]];
+		w = &tensors[inst->operand[2]];
+		macs = elements(out);
+		for (i = 1; i < w->rank; i++)
+			macs *= w->dims[i];
+		return macs;
+	default:
+		return 0;
+	}
+}
+
+/**
+ * struct layer - what its instructions add up to
+ * @busy: cycles by engine
+ */
+struct layer {
+	uint64_t busy[NEURON_NUM_ENGINES];
+	uint64_t macs;
+	uint64_t bytes;
+	const struct nc_value *out;
+};
+
+static void add_insts(const struct nc_program *prog, struct layer *layers,
+		      unsigned int num_layers,
+		      const struct neuron_inst_time *times)
+{
+	const struct neuron_program_header *header = prog->image;
+	const struct neuron_tensor *tensors = neuron_program_tensors(header);
+	const struct neuron_inst *insts = neuron_program_insts(header);
+	uint32_t i;
+
+	for (i = 0; i < header->num_insts; i++) {
+		const struct neuron_inst *inst = &insts[i];
+		struct layer *layer = &layers[inst->layer];
+		const struct neuron_tensor *slot = NULL;
+
+		if (inst->layer >= num_layers)
+			continue;
+		layer->busy[inst->engine] += times[i].end - times[i].start;
+		layer->macs += macs_of(inst, tensors);
+		if (inst->opcode == NEURON_OP_LOAD)
+			slot = &tensors[inst->operand[1]];
+		else if (inst->opcode == NEURON_OP_STORE)
+			slot = &tensors[inst->operand[0]];
+		if (slot)
+			layer->bytes += elements(slot) *
+					neuron_dtype_size(slot->dtype);
+	}
+}
+
+static void fill_layers(struct nc_ctx *ctx, const struct layer *layers)
+{
+	const struct nc_graph *graph = ctx->graph;
+	struct nc_summary *summary = &ctx->result->summary;
+	unsigned int i, j;
+
+	summary->layers = nc_alloc(ctx->arena, graph->num_layers,
+				   sizeof(*summary->layers));
+	for (i = 0; i < graph->num_layers; i++) {
+		struct nc_layer_summary *to =
+			&summary->layers[summary->num_layers];
+
+		for (j = 0; j < NEURON_NUM_ENGINES; j++) {
+			if (layers[i].busy[j] <= to->cycles)
+				continue;
+			to->cycles = layers[i].busy[j];
+			to->engine = j;
+		}
+		if (!to->cycles)
+			continue;
+		to->name = graph->layers[i];
+		to->op = graph->layer_ops[i];
+		to->macs = layers[i].macs;
+		to->bytes_dram = layers[i].bytes;
+		if (layers[i].out) {
+			to->rank = layers[i].out->rank;
+			memcpy(to->dims, layers[i].out->dims,
+			       sizeof(to->dims));
+		}
+		summary->num_layers++;
+	}
+}
+
+void nc_summarize(struct nc_ctx *ctx)
+{
+	static const struct neuron_timing_config chip = {
+		.clock_khz = NEURON_CHIP_CLOCK_KHZ,
+		.dram_mibps = NEURON_CHIP_DRAM_MIBPS,
+		.link_mibps = NEURON_CHIP_LINK_MIBPS,
+	};
+	const struct nc_program *prog = ctx->program;
+	const struct neuron_program_header *header = prog->image;
+	const struct nc_graph *graph = ctx->graph;
+	struct nc_summary *summary = &ctx->result->summary;
+	struct neuron_inst_time *times;
+	struct layer *layers;
+	bool *slot_is_dram;
+	unsigned int i, j;
+	int ret;
+
+	summary->num_nodes = graph->num_nodes;
+	summary->num_insts = header->num_insts;
+	summary->weight_bytes = prog->weights_size;
+	summary->scratch_bytes = prog->scratch_size;
+	for (i = 0; i < graph->num_values; i++)
+		if (nc_is_const(graph->values[i]) &&
+		    graph->values[i]->num_uses &&
+		    nc_dtype_is_float(graph->values[i]->dtype))
+			summary->num_params += nc_numel(graph->values[i]);
+
+	/* Inputs and outputs are device tensors, as nrt programs make them. */
+	slot_is_dram = nc_alloc(ctx->arena, header->num_slots,
+				sizeof(*slot_is_dram));
+	for (i = 0; i < header->num_slots; i++)
+		slot_is_dram[i] = true;
+	times = nc_alloc(ctx->arena, header->num_insts, sizeof(*times));
+	ret = neuron_timing_schedule(&chip, header, slot_is_dram,
+				     header->num_slots, times,
+				     &summary->report);
+	if (ret == -ENOMEM) {
+		nc_error(ctx, NULL, "no memory for the timing model");
+		return;
+	}
+	if (ret) {
+		nc_error(ctx, NULL,
+			 "the compiler made a program that blocks, please report it");
+		return;
+	}
+
+	layers = nc_alloc(ctx->arena, graph->num_layers, sizeof(*layers));
+	for (i = 0; i < graph->num_nodes; i++) {
+		const struct nc_node *node = graph->nodes[i];
+
+		for (j = 0; j < node->num_outputs; j++)
+			if (node->outputs[j] && node->layer < graph->num_layers)
+				layers[node->layer].out = node->outputs[j];
+	}
+	add_insts(prog, layers, graph->num_layers, times);
+	fill_layers(ctx, layers);
+}

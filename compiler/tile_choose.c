@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+/* The sizes of an instruction's pieces, and the order in which they run. */
+#include <string.h>
+
+#include "backend.h"
+
+/*
+ * What a transfer costs beyond its bytes, in bytes: each run of neighbours in
+ * DRAM fills whole bursts.
+ */
+#define BURST	64
+
+bool nc_operand_in_place(const struct nc_view *view)
+{
+	return view->buf->resident || nc_buf_on_chip(view->buf);
+}
+
+struct nc_view nc_stage_view(const struct nc_inst *inst, unsigned int operand,
+			     const struct nc_view *view)
+{
+	struct nc_view stage = *view;
+	int64_t dims[NC_MAX_RANK];
+	int i, order[NC_MAX_RANK];
+
+	stage.buf = NULL;
+	stage.offset = 0;
+	/* What strides of zero repeat is there once. */
+	for (i = 0; i < view->rank; i++)
+		dims[i] = view->strides[i] ? view->dims[i] : 1;
+	switch (inst->opcode) {
+	case NEURON_OP_CONV:
+	case NEURON_OP_CONV_TRANSPOSE:
+	case NEURON_OP_POOL:
+		if (operand < 2)
+			nc_channels_last(view->rank, order);
+		else
+			nc_view_order(view, order);
+		break;
+	default:
+		nc_view_order(view, order);
+		break;
+	}
+	nc_pack(view->rank, dims, order, stage.strides);
+	for (i = 0; i < view->rank; i++)
+		if (!view->strides[i] && view->dims[i] > 1)
+			stage.strides[i] = 0;
+	return stage;
+}
+
+static uint64_t stage_bytes(const struct nc_view *view)
+{
+	uint64_t bytes = neuron_dtype_size(view->dtype);
+	int i;
+
+	for (i = 0; i < view->rank; i++)
+		if (view->strides[i])
+			bytes *= view->dims[i];
+	return (bytes + NC_BUF_ALIGN - 1) & -(uint64_t)NC_BUF_ALIGN;
+}
+
+/* What moving the view between DRAM and scratchpad costs, in bytes. */
+static double transfer_cost(const struct nc_view *view)
+{
+	double size = neuron_dtype_size(view->dtype), runs = 1, bytes = size;
+	int64_t run = 1;
+	int i, order[NC_MAX_RANK];
+
+	nc_view_order(view, order);
+	for (i = view->rank - 1; i >= 0; i--) {
+		int dim = order[i];
+
+		if (!view->strides[dim] || view->dims[dim] == 1)
+			continue;
+		bytes *= view->dims[dim];
+		if (runs == 1 && view->strides[dim] == run)
+			run *= view->dims[dim];
+		else
+			runs *= view->dims[dim];
+	}
+	return bytes > runs * BURST ? bytes : runs * BURST;
+}
+
+/**
+ * struct candidate - one way to cut, and what it costs
+ * @trips: how often the loop over each dimension runs
+ * @bytes: scratchpad for the pieces
+ * @once: of one piece and its accumulators, without double buffering
+ * @psum: accumulators for them
+ * @traffic: bytes moved, as transfer_cost() counts them
+ */
+struct candidate {
+	struct nc_tiling tiling;
+	int64_t trips[NC_TILE_DIMS];
+	uint64_t once;
+	uint64_t psum;
+	double traffic;
+};
+
+struct chooser {
+	const struct nc_inst *inst;
+	const struct nc_tile_space *space;
+	uint64_t budget;
+	uint64_t psum;
+};
+
+/* A piece from the middle: as large as any. */
+static void middle_piece(const struct chooser *chooser, const int64_t *n,
+			 int shift, struct nc_view *views)
+{
+	const struct nc_tile_space *space = chooser->space;
+	int64_t lo[NC_TILE_DIMS], len[NC_TILE_DIMS];
+	struct nc_inst piece;
+	int i;
+
+	for (i = 0; i < space->rank; i++) {
+		int64_t trips = (space->dims[i] + n[i] - 1) / n[i];
+		int64_t at = (trips - 1) / 2;
+
+		/* A neighbour, to see which operands differ between them. */
+		if (i == shift && trips > 1)
+			at = at + 1 < trips ? at + 1 : at - 1;
+		lo[i] = at * n[i];
+		len[i] = lo[i] + n[i] > space->dims[i] ?
+			 space->dims[i] - lo[i] : n[i];
+	}
+	nc_tile_piece(chooser->inst, lo, len, &piece, views);
+}
+
+static double traffic_in_order(const struct candidate *c, const int *order,
+			       int count, const uint32_t *depends,
+			       const double *cost, int operands)
+{
+	double traffic = 0;
+	int i, j;
+
+	for (i = 0; i < operands; i++) {
+		double trips = 1, all = 1;
+
+		/* Loaded anew whenever an outer loop or its own moves on. */
+		for (j = 0; j < count; j++) {
+			all *= c->trips[order[j]];
+			if (depends[i] >> order[j] & 1)
+				trips = all;
+		}
+		traffic += trips * cost[i];
+	}
+	return traffic;
+}
+
+static bool next_permutation(int *a, int n)
+{
+	int i = n - 2, j = n - 1, k;
+
+	while (i >= 0 && a[i] > a[i + 1])
+		i--;
+	if (i < 0)
+		return false;
+	while (a[j] < a[i])
+		j--;
+	k = a[i], a[i] = a[j], a[j] = k;
+	for (i++, j = n - 1; i < j; i++, j--)
+		k = a[i], a[i] = a[j], a[j] = k;
+	return true;
+}
+
+static void evaluate(const struct chooser *chooser, struct candidate *c)
+{
+	const struct nc_tile_space *space = chooser->space;
+	const struct nc_inst *inst = chooser->inst;
+	struct nc_view views[NC_MAX_OPERANDS], shifted[NC_MAX_OPERANDS];
+	uint32_t depends[NC_MAX_OPERANDS] = { 0 };
+	double cost[NC_MAX_OPERANDS] = { 0 };
+	int order[NC_TILE_DIMS], best[NC_TILE_DIMS];
+	int sum = space->sum ? space->rank - 1 : -1;
+	int i, d, cuts = 0, loops;
+	bool split_sum;
+
+	for (d = 0; d < space->rank; d++)
+		c->trips[d] = (space->dims[d] + c->tiling.n[d] - 1) /
+			      c->tiling.n[d];
+	split_sum = sum >= 0 && c->trips[sum] > 1;
+	for (d = 0; d < space->rank; d++)
+		if (c->trips[d] > 1 && d != sum)
+			order[cuts++] = d;
+	loops = cuts + split_sum;
+
+	middle_piece(chooser, c->tiling.n, -1, views);
+	for (d = 0; d < space->rank; d++) {
+		if (c->trips[d] == 1)
+			continue;
+		middle_piece(chooser, c->tiling.n, d, shifted);
+		for (i = 0; i < NC_MAX_OPERANDS; i++)
+			if (inst->operands[i] &&
+			    !nc_view_equal(&views[i], &shifted[i]))
+				depends[i] |= 1u << d;
+	}
+
+	c->tiling.bytes = 0;
+	c->once = nc_view_numel(&views[0]) * split_sum;
+	c->psum = split_sum ? 2 * (uint64_t)nc_view_numel(&views[0]) * 4 : 0;
+	for (i = 0; i < NC_MAX_OPERANDS; i++) {
+		if (!inst->operands[i] ||
+		    nc_operand_in_place(inst->operands[i]))
+			continue;
+		cost[i] = transfer_cost(&views[i]);
+		c->once += stage_bytes(&views[i]);
+		c->tiling.bytes += stage_bytes(&views[i]) *
+				   (depends[i] ? 2 : 1);
+	}
+
+	/* The sum's loop is the innermost; the others in the cheapest order. */
+	if (split_sum)
+		order[cuts] = sum;
+	memcpy(best, order, sizeof(best));
+	c->traffic = traffic_in_order(c, order, loops, depends, cost,
+				      NC_MAX_OPERANDS);
+	while (cuts <= 4 && next_permutation(order, cuts)) {
+		double traffic = traffic_in_order(c, order, loops, depends,
+						  cost, NC_MAX_OPERANDS);
+
+		if (traffic < c->traffic) {
+			c->traffic = traffic;
+			memcpy(best, order, sizeof(best));
+		}
+	}
+	/* Partial sums are rounded, and pass through the accumulators. */
+	if (split_sum)
+		c->traffic *= 1.25;
+	memcpy(c->tiling.order, best, sizeof(best));
+	c->tiling.cuts = loops;
+}
+
+static bool fits(const struct chooser *chooser, const struct candidate *c)
+{
+	return c->tiling.bytes <= chooser->budget && c->psum <= chooser->psum;
+}
+
+/* The dimension in one more piece, or in pieces half as large. */
+static bool cut(const struct nc_tile_space *space, int dim,
+		struct candidate *c)
+{
+	int64_t grain = space->grain[dim], n = c->tiling.n[dim];
+
+	if (n <= grain)
+		return false;
+	n = (n / 2 + grain - 1) / grain * grain;
+	if (n >= c->tiling.n[dim])
+		n -= grain;
+	c->tiling.n[dim] = n;
+	return true;
+}
+
+/* Pieces of about equal size instead of a small one at the end. */
+static void balance(const struct nc_tile_space *space, struct candidate *c)
+{
+	int d;
+
+	for (d = 0; d < space->rank; d++) {
+		int64_t grain = space->grain[d];
+		int64_t trips = (space->dims[d] + c->tiling.n[d] - 1) /
+				c->tiling.n[d];
+		int64_t n = (space->dims[d] + trips - 1) / trips;
+
+		c->tiling.n[d] = (n + grain - 1) / grain * grain;
+	}
+}
+
+bool nc_tiling_choose(const struct nc_inst *inst,
+		      const struct nc_tile_space *space, uint64_t budget,
+		      uint64_t psum, struct nc_tiling *tiling)
+{
+	struct chooser chooser = { inst, space, budget, psum };
+	struct candidate now = { 0 }, best, c;
+	bool found;
+	int d;
+
+	memcpy(now.tiling.n, space->dims, sizeof(now.tiling.n));
+	evaluate(&chooser, &now);
+	while (!fits(&chooser, &now)) {
+		found = false;
+		for (d = 0; d < space->rank; d++) {
+			c = now;
+			if (!cut(space, d, &c))
+				continue;
+			evaluate(&chooser, &c);
+			/* The least traffic; of equals the least memory. */
+			if (c.once >= now.once &&
+			    !(space->sum && d == space->rank - 1))
+				continue;
+			if (!found || c.traffic < best.traffic ||
+			    (c.traffic == best.traffic &&
+			     c.tiling.bytes < best.tiling.bytes)) {
+				best = c;
+				found = true;
+			}
+		}
+		if (!found)
+			return false;
+		now = best;
+	}
+	balance(space, &now);
+	evaluate(&chooser, &now);
+	*tiling = now.tiling;
+	return true;
+}
