@@ -49,7 +49,8 @@ static void start(void)
 		{ dnnl_cpu_isa_avx512_core_bf16, "avx512_core_bf16", { true, true } },
 		{ dnnl_cpu_isa_avx512_core_vnni, "avx512_core_vnni", { false, true } },
 		{ dnnl_cpu_isa_avx512_core, "avx512_core", { false, false } },
-		{ dnnl_cpu_isa_avx2_vnni, "avx2_vnni", { false, true } },
+		/* Not exact everywhere: its transposed convolutions saturate inside. */
+		{ dnnl_cpu_isa_avx2_vnni, "avx2_vnni", { false, false } },
 		{ dnnl_cpu_isa_avx2, "avx2", { false, false } },
 		{ dnnl_cpu_isa_avx, "avx", { false, false } },
 		{ dnnl_cpu_isa_sse41, "sse41", { false, false } },
