@@ -152,7 +152,7 @@ static enum neuron_fault_kind run_move(struct job *job, const struct neuron_inst
 			kind == NEURON_FAULT_NONE ? slot_bytes(out) : 0;
 	}
 	job->stats.saturations += result.saturations;
-	job->stats.nans += result.nans;
+	job->report.nans += result.nans;	/* not those that kernels saw */
 	if (kind != NEURON_FAULT_NONE) {
 		job->fault.operand = result.operand;
 		job->fault.info = result.info;
@@ -329,7 +329,6 @@ static enum neuron_fault_kind write_report(struct job *job, const struct neuron_
 	report->fault.kind = kind;
 	report->macs = job->stats.macs;
 	report->saturations = job->stats.saturations;
-	report->nans = job->stats.nans;
 	report->sbuf_high = job->program->sbuf_high;
 	report->psum_high = job->program->psum_high;
 	failed = slot_write(job->core->q, sqe->exec.report_slot,

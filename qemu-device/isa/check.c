@@ -11,7 +11,7 @@
  *    most 256 MiB, num_slots at most NEURON_MAX_SLOTS.
  * 2. Each tensor, used or not: known space and type; rank at most 8; dims from 1
  *    up within the rank, dims and strides zero beyond it; at most 2^32
- *    elements; reserved fields zero; offset a multiple of the element size;
+ *    elements, in SBUF and PSUM 2^28; reserved fields zero; offset a multiple of the element size;
  *    int64 in slots only; PSUM holds fp32 and int32 only; the slot below
  *    num_slots, or zero for SBUF and PSUM; scale finite and not negative, zero
  *    for fp32, bf16 and fp16; zero_point zero for floats, int32 and int64 and
@@ -171,7 +171,7 @@ static const char *check_tensor(const struct neuron_program_header *h,
 				enum neuron_fault_kind *kind, size_t *field,
 				uint64_t *limit)
 {
-	uint64_t start, end;
+	uint64_t start, end, most;
 	unsigned int i;
 
 	*kind = NEURON_FAULT_BAD_OPERAND;
@@ -221,10 +221,12 @@ static const char *check_tensor(const struct neuron_program_header *h,
 		return "offset is not a multiple of the element size";
 
 	AT(dims);
-	if (isa_elements(t) > NEURON_MAX_ELEMENTS) {
+	most = t->space == NEURON_SPACE_SLOT ? NEURON_MAX_ELEMENTS :
+					       NEURON_MAX_CHIP_ELEMENTS;
+	if (isa_elements(t) > most) {
 		*kind = NEURON_FAULT_LIMIT;
-		*limit = NEURON_MAX_ELEMENTS;
-		return "the tensor has more than 2^32 elements";
+		*limit = most;
+		return "the tensor has too many elements";
 	}
 
 	*field = offsetof(struct neuron_tensor, offset);
