@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# The command-line tools that work with models.
+
+TOOLS_COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/common/*.c))
+MODEL_TOOLS := $(addprefix $(BUILD)/,neuron-compile neuron-run neuron-test)
+
+$(foreach f,$(wildcard tools/common/*.c),$(eval \
+	CFLAGS-$(f:%.c=%) := -I$(BUILD)/gen $$(NRT_CPPFLAGS)))
+$(TOOLS_COMMON): | $(BUILD)/gen/onnx.pb-c.h
+
+$(MODEL_TOOLS): $(BUILD)/%: $(BUILD)/obj/tools/%.o $(TOOLS_COMMON) \
+		$(BUILD)/lib/libneffc.a $(BUILD)/lib/libnchip.a \
+		$(BUILD)/lib/libnkernels.a $(BUILD)/lib/libnrt.so
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(NRT_LIBS) -lcjson
+
+all: $(MODEL_TOOLS)

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include <stdlib.h>
+#include "print.h"
+#include "say.h"
+
+static const char *const engine_names[NEURON_NUM_ENGINES] = {
+#define X(name, value, text) [value] = text,
+	NEURON_ENGINES(X)
+#undef X
+};
+
+/* cJSON's numbers are doubles: exact up to 2^53, which no counter reaches. */
+static void number(cJSON *object, const char *name, uint64_t value)
+{
+	if (!cJSON_AddNumberToObject(object, name, (double)value))
+		die_oom();
+}
+
+static cJSON *object(void)
+{
+	cJSON *json = cJSON_CreateObject();
+
+	if (!json)
+		die_oom();
+	return json;
+}
+
+cJSON *json_report(const struct neuron_report *report)
+{
+	cJSON *json = object(), *engines = object(), *engine;
+	unsigned int i;
+
+	number(json, "cycles", report->cycles);
+	number(json, "macs", report->macs);
+	number(json, "bytes_host_in", report->bytes_host_in);
+	number(json, "bytes_host_out", report->bytes_host_out);
+	number(json, "bytes_dram_in", report->bytes_dram_in);
+	number(json, "bytes_dram_out", report->bytes_dram_out);
+	number(json, "saturations", report->saturations);
+	number(json, "nans", report->nans);
+	number(json, "sbuf_high", report->sbuf_high);
+	number(json, "psum_high", report->psum_high);
+	for (i = 0; i < NEURON_NUM_ENGINES; i++) {
+		engine = object();
+		number(engine, "busy", report->engine[i].busy);
+		number(engine, "stall_sem", report->engine[i].stall_sem);
+		number(engine, "stall_mem", report->engine[i].stall_mem);
+		number(engine, "insts", report->engine[i].insts);
+		cJSON_AddItemToObject(engines, engine_names[i], engine);
+	}
+	cJSON_AddItemToObject(json, "engines", engines);
+	return json;
+}
+
+cJSON *json_times(const struct run_times *times)
+{
+	cJSON *json = object(), *execute = object();
+
+	if (times->compile >= 0)
+		cJSON_AddNumberToObject(json, "compile", times->compile);
+	cJSON_AddNumberToObject(json, "load", times->load);
+	number(execute, "runs", times->count);
+	cJSON_AddNumberToObject(execute, "min", times->execute[0]);
+	cJSON_AddNumberToObject(execute, "median", run_times_median(times));
+	cJSON_AddNumberToObject(execute, "max",
+				times->execute[times->count - 1]);
+	cJSON_AddItemToObject(json, "execute", execute);
+	return json;
+}
+
+static cJSON *json_layer(const struct nc_layer_summary *layer)
+{
+	cJSON *json = object(), *shape = cJSON_CreateArray();
+	int i;
+
+	if (!shape)
+		die_oom();
+	cJSON_AddStringToObject(json, "name", layer->name);
+	cJSON_AddStringToObject(json, "op", layer->op);
+	if (layer->engine < NEURON_NUM_ENGINES)
+		cJSON_AddStringToObject(json, "engine",
+					engine_names[layer->engine]);
+	for (i = 0; i < layer->rank; i++)
+		cJSON_AddItemToArray(shape,
+				     cJSON_CreateNumber((double)layer->dims[i]));
+	cJSON_AddItemToObject(json, "shape", shape);
+	number(json, "macs", layer->macs);
+	number(json, "bytes_moved", layer->bytes_dram);
+	number(json, "cycles", layer->cycles);
+	return json;
+}
+
+cJSON *json_summary(const struct nc_summary *summary)
+{
+	cJSON *json = object(), *layers = cJSON_CreateArray();
+	unsigned int i;
+
+	if (!layers)
+		die_oom();
+	number(json, "operators", summary->num_nodes);
+	number(json, "parameters", summary->num_params);
+	number(json, "weight_bytes", summary->weight_bytes);
+	number(json, "scratch_bytes", summary->scratch_bytes);
+	number(json, "instructions", summary->num_insts);
+	for (i = 0; i < summary->num_layers; i++)
+		cJSON_AddItemToArray(layers, json_layer(&summary->layers[i]));
+	cJSON_AddItemToObject(json, "layers", layers);
+	cJSON_AddItemToObject(json, "execution", json_report(&summary->report));
+	return json;
+}
+
+void json_print(FILE *file, cJSON *json)
+{
+	char *text = cJSON_Print(json);
+
+	if (!text)
+		die_oom();
+	fprintf(file, "%s\n", text);
+	free(text);
+	cJSON_Delete(json);
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <compiler/graph.h>
+#include "print.h"
+
+static const char *const engine_names[NEURON_NUM_ENGINES] = {
+#define X(name, value, text) [value] = text,
+	NEURON_ENGINES(X)
+#undef X
+};
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+void run_times_sort(struct run_times *times)
+{
+	qsort(times->execute, times->count, sizeof(*times->execute),
+	      compare_doubles);
+}
+
+double run_times_median(const struct run_times *times)
+{
+	unsigned int middle = times->count / 2;
+
+	if (times->count % 2)
+		return times->execute[middle];
+	return (times->execute[middle - 1] + times->execute[middle]) / 2;
+}
+
+const char *duration_text(double seconds, char buf[32])
+{
+	if (seconds < 1e-3)
+		snprintf(buf, 32, "%.1f us", seconds * 1e6);
+	else if (seconds < 1)
+		snprintf(buf, 32, "%.2f ms", seconds * 1e3);
+	else
+		snprintf(buf, 32, "%.2f s", seconds);
+	return buf;
+}
+
+const char *bytes_text(uint64_t bytes, char buf[32])
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+	double n = (double)bytes / 1024;
+	unsigned int i = 0;
+
+	if (bytes < 1024) {
+		snprintf(buf, 32, "%" PRIu64 " B", bytes);
+		return buf;
+	}
+	while (n >= 1024 && i < 3) {
+		n /= 1024;
+		i++;
+	}
+	snprintf(buf, 32, "%.1f %s", n, units[i]);
+	return buf;
+}
+
+void print_report(FILE *file, const struct neuron_report *report)
+{
+	char in[32], out[32], from[32], to[32], sbuf[32], psum[32];
+	unsigned int i;
+
+	fprintf(file, "  cycles          %" PRIu64 "\n", (uint64_t)report->cycles);
+	fprintf(file, "  MACs            %" PRIu64 "\n", (uint64_t)report->macs);
+	fprintf(file, "  host memory     %s in, %s out\n",
+		bytes_text(report->bytes_host_in, in),
+		bytes_text(report->bytes_host_out, out));
+	fprintf(file, "  device DRAM     %s in, %s out\n",
+		bytes_text(report->bytes_dram_in, from),
+		bytes_text(report->bytes_dram_out, to));
+	fprintf(file, "  scratchpad      %s SBUF, %s PSUM at most\n",
+		bytes_text(report->sbuf_high, sbuf),
+		bytes_text(report->psum_high, psum));
+	fprintf(file, "  saturations     %" PRIu64 "\n",
+		(uint64_t)report->saturations);
+	fprintf(file, "  NaNs            %" PRIu64 "\n", (uint64_t)report->nans);
+	fprintf(file, "  %-8s %12s %12s %12s %8s\n", "engine", "busy", "wait",
+		"contention", "insts");
+	for (i = 0; i < NEURON_NUM_ENGINES; i++) {
+		const struct neuron_engine_report *e = &report->engine[i];
+
+		fprintf(file,
+			"  %-8s %12" PRIu64 " %12" PRIu64 " %12" PRIu64 " %8" PRIu64 "\n",
+			engine_names[i], (uint64_t)e->busy,
+			(uint64_t)e->stall_sem, (uint64_t)e->stall_mem,
+			(uint64_t)e->insts);
+	}
+}
+
+void print_times(FILE *file, const struct run_times *times)
+{
+	char a[32], b[32], c[32];
+
+	if (times->compile >= 0)
+		fprintf(file, "compile  %s\n", duration_text(times->compile, a));
+	fprintf(file, "load     %s\n", duration_text(times->load, a));
+	fprintf(file, "execute  min %s, median %s, max %s (%u %s)\n",
+		duration_text(times->execute[0], a),
+		duration_text(run_times_median(times), b),
+		duration_text(times->execute[times->count - 1], c),
+		times->count, times->count == 1 ? "run" : "runs");
+}
+
+/* Names of layers come from the model: nothing that moves the cursor. */
+static void print_name(FILE *file, const char *name, int width)
+{
+	int n = 0;
+
+	for (; *name && n < width; name++, n++)
+		fputc((unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name,
+		      file);
+	fprintf(file, "%*s", width - n, "");
+}
+
+static void print_layer(FILE *file, const struct nc_layer_summary *layer)
+{
+	struct nc_value shape = { .rank = layer->rank };
+	char text[NC_SHAPE_TEXT], bytes[32];
+
+	memcpy(shape.dims, layer->dims, sizeof(shape.dims));
+	fputs("  ", file);
+	print_name(file, layer->name, 28);
+	fputc(' ', file);
+	print_name(file, layer->op, 22);
+	fprintf(file, " %-7s %-20s %12" PRIu64 " %10s %10" PRIu64 "\n",
+		layer->engine < NEURON_NUM_ENGINES ?
+		engine_names[layer->engine] : "",
+		nc_shape_text(&shape, text), layer->macs,
+		bytes_text(layer->bytes_dram, bytes), layer->cycles);
+}
+
+void print_summary(FILE *file, const struct nc_summary *summary)
+{
+	char a[32];
+	unsigned int i;
+
+	fprintf(file, "  %-28s %-22s %-7s %-20s %12s %10s %10s\n", "layer",
+		"operator", "engine", "output", "MACs", "moved", "cycles");
+	for (i = 0; i < summary->num_layers; i++)
+		print_layer(file, &summary->layers[i]);
+	fprintf(file, "operators    %u\n", summary->num_nodes);
+	fprintf(file, "parameters   %" PRIu64 " (%s)\n", summary->num_params,
+		bytes_text(summary->weight_bytes, a));
+	fprintf(file, "scratch      %s of device DRAM\n",
+		bytes_text(summary->scratch_bytes, a));
+	fprintf(file, "instructions %u\n", summary->num_insts);
+	fputs("one execution, as modelled:\n", file);
+	print_report(file, &summary->report);
+}

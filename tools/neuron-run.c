@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: MIT
+/* Runs a model on the chip. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <compiler/graph.h>
+#include <tools/common/file.h>
+#include <tools/common/model.h>
+#include <tools/common/print.h>
+#include <tools/common/say.h>
+#include <tools/common/session.h>
+
+static const char help[] =
+"Usage: neuron-run MODEL --output-dir DIR [OPTION]...\n"
+"Run a model on the chip. MODEL is a .neff file, or an .onnx file, which is\n"
+"compiled first.\n"
+"\n"
+"  -i, --input NAME=FILE    data for an input: a .pb (TensorProto), .npy or .bin\n"
+"                           (bare elements) file; may be repeated\n"
+"  -I, --input-dir DIR      take DIR/input_0.pb, input_1.pb ... in graph order\n"
+"  -o, --output-dir DIR     write DIR/output_0.pb, output_1.pb ...; made if missing\n"
+"  -a, --auto-cast TYPE     when compiling: none, bf16 (default), fp16\n"
+"  -n, --cores N            when compiling: cores that the model runs on\n"
+"      --no-scratchpad      when compiling: every intermediate through DRAM\n"
+"  -r, --repeat N           execute N times\n"
+"  -j, --json               print times and counters as JSON\n"
+"  -q, --quiet              print nothing but errors\n"
+"  -h, --help               print this\n"
+"\n"
+"The device is the first one with a driver, or the one in this process with\n"
+"NEURON_RT_DEVICE=sim. The exit status is 0 after success, 1 after a failure, 2 for\n"
+"a bad command line.\n";
+
+/* Data for an input, by name. */
+struct input_arg {
+	const char *name;
+	const char *path;
+};
+
+struct settings {
+	const char *model;
+	const char *input_dir;
+	const char *output_dir;
+	struct input_arg *inputs;
+	unsigned int num_inputs;
+	struct nc_options options;
+	unsigned int repeat;
+	bool json;
+	bool quiet;
+};
+
+static void add_input(struct settings *settings, char *text)
+{
+	char *equals = strchr(text, '=');
+
+	if (!equals)
+		usage_error("--input '%s' is not NAME=FILE", text);
+	*equals = '\0';
+	settings->inputs = realloc(settings->inputs,
+				   (settings->num_inputs + 1) *
+				   sizeof(*settings->inputs));
+	if (!settings->inputs)
+		die_oom();
+	settings->inputs[settings->num_inputs++] = (struct input_arg) {
+		text, equals + 1
+	};
+}
+
+static void parse_options(struct settings *settings, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "input", required_argument, NULL, 'i' },
+		{ "input-dir", required_argument, NULL, 'I' },
+		{ "output-dir", required_argument, NULL, 'o' },
+		{ "auto-cast", required_argument, NULL, 'a' },
+		{ "cores", required_argument, NULL, 'n' },
+		{ "no-scratchpad", no_argument, NULL, 'S' },
+		{ "repeat", required_argument, NULL, 'r' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	long number;
+	int c;
+
+	settings->repeat = 1;
+	while ((c = getopt_long(argc, argv, "i:I:o:a:n:r:jqh", options, NULL)) != -1) {
+		switch (c) {
+		case 'i':
+			add_input(settings, optarg);
+			break;
+		case 'I':
+			settings->input_dir = optarg;
+			break;
+		case 'o':
+			settings->output_dir = optarg;
+			break;
+		case 'a':
+			if (!parse_auto_cast(optarg, &settings->options.auto_cast))
+				usage_error("--auto-cast '%s' is none of none, bf16, fp16",
+					    optarg);
+			break;
+		case 'n':
+			if (!parse_number(optarg, 1, 64, &number))
+				usage_error("--cores '%s' is no number from 1 to 64",
+					    optarg);
+			settings->options.cores = (unsigned int)number;
+			break;
+		case 'S':
+			settings->options.no_scratchpad = true;
+			break;
+		case 'r':
+			if (!parse_number(optarg, 1, 100000000, &number))
+				usage_error("--repeat '%s' is no number from 1 on",
+					    optarg);
+			settings->repeat = (unsigned int)number;
+			break;
+		case 'j':
+			settings->json = true;
+			break;
+		case 'q':
+			settings->quiet = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			exit(EXIT_OK);
+		default:
+			usage_error("the command line is not understood");
+		}
+	}
+	if (optind == argc)
+		usage_error("no model is given");
+	if (optind + 1 < argc)
+		usage_error("more than one model is given: '%s'", argv[optind + 1]);
+	if (!settings->output_dir)
+		usage_error("--output-dir is missing");
+	settings->model = argv[optind];
+}
+
+/* The inputs' names: from the ONNX file, or from the loaded model. */
+struct names {
+	const char **name;
+	unsigned int count;
+};
+
+static int find_name(const struct names *names, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < names->count; i++)
+		if (!strcmp(names->name[i], name))
+			return (int)i;
+	return -1;
+}
+
+static void say_no_input(const struct settings *settings,
+			 const struct names *names, const char *name)
+{
+	char text[400] = "";
+	size_t len = 0;
+	unsigned int i;
+
+	for (i = 0; i < names->count && len < sizeof(text); i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s'%.60s'",
+					i ? ", " : "", names->name[i]);
+	say_error("%s has no input '%s'; its inputs are: %s", settings->model,
+		  name, names->count ? text : "none");
+}
+
+static char *dir_path(const char *dir, const char *kind, unsigned int i)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s_%u.pb", dir, kind, i) < 0)
+		die_oom();
+	return path;
+}
+
+/*
+ * input_0.pb is the first input, and so on. A .neff can have fewer inputs than
+ * its ONNX model, when some became constants: then names decide.
+ */
+static bool load_dir(const struct settings *settings, const struct names *names,
+		     struct tensor *tensors, bool by_name)
+{
+	struct tensor tensor;
+	unsigned int i;
+	int at;
+
+	for (i = 0; ; i++) {
+		char *path = dir_path(settings->input_dir, "input", i);
+
+		if (access(path, F_OK)) {
+			free(path);
+			break;
+		}
+		if (!tensor_load(&tensor, path)) {
+			free(path);
+			return false;
+		}
+		free(path);
+		at = by_name ? find_name(names, tensor.name) : -1;
+		if (at < 0 && i < names->count)
+			at = (int)i;
+		if (at < 0 && !by_name)
+			say_error("%s has more inputs than the model's %u",
+				  settings->input_dir, names->count);
+		if (at < 0) {
+			tensor_free(&tensor);
+			if (by_name)
+				continue;
+			return false;
+		}
+		tensor_free(&tensors[at]);
+		tensors[at] = tensor;
+	}
+	if (i)
+		return true;
+	say_error("%s has no input_0.pb", settings->input_dir);
+	return !names->count;
+}
+
+static bool load_inputs(const struct settings *settings,
+			const struct names *names, struct tensor *tensors,
+			bool by_name)
+{
+	unsigned int i;
+
+	if (settings->input_dir && names->count &&
+	    !load_dir(settings, names, tensors, by_name))
+		return false;
+	for (i = 0; i < settings->num_inputs; i++) {
+		const struct input_arg *arg = &settings->inputs[i];
+		int at = find_name(names, arg->name);
+
+		if (at < 0) {
+			say_no_input(settings, names, arg->name);
+			return false;
+		}
+		tensor_free(&tensors[at]);
+		if (!tensor_load(&tensors[at], arg->path))
+			return false;
+	}
+	for (i = 0; i < names->count; i++) {
+		if (tensors[i].data)
+			continue;
+		say_error("no data for input '%s'; give it with --input '%s=FILE'",
+			  names->name[i], names->name[i]);
+		return false;
+	}
+	return true;
+}
+
+static bool write_outputs(const struct settings *settings,
+			  struct session *session)
+{
+	struct tensor tensor;
+	unsigned int i;
+	char *path;
+	bool ok;
+
+	if (!make_dirs(settings->output_dir))
+		return false;
+	for (i = 0; i < session->num_outputs; i++) {
+		if (!session_get_output(session, i, &tensor))
+			return false;
+		path = dir_path(settings->output_dir, "output", i);
+		ok = tensor_save(&tensor, path);
+		free(path);
+		tensor_free(&tensor);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static cJSON *json_outputs(const struct settings *settings,
+			   const struct session *session)
+{
+	cJSON *outputs = cJSON_CreateArray();
+	unsigned int i;
+	int d;
+
+	for (i = 0; i < session->num_outputs; i++) {
+		const struct port *port = &session->outputs[i];
+		cJSON *output = cJSON_CreateObject();
+		cJSON *shape = cJSON_AddArrayToObject(output, "shape");
+		char *path = dir_path(settings->output_dir, "output", i);
+
+		cJSON_AddStringToObject(output, "name", port->name);
+		cJSON_AddStringToObject(output, "dtype", nc_dtype_name(port->dtype));
+		for (d = 0; d < port->rank; d++)
+			cJSON_AddItemToArray(shape,
+					     cJSON_CreateNumber((double)port->dims[d]));
+		cJSON_AddStringToObject(output, "file", path);
+		cJSON_AddItemToArray(outputs, output);
+		free(path);
+	}
+	return outputs;
+}
+
+static void print_outputs(const struct settings *settings,
+			  const struct session *session)
+{
+	unsigned int i;
+
+	for (i = 0; i < session->num_outputs; i++) {
+		const struct port *port = &session->outputs[i];
+		struct nc_value shape = { .rank = port->rank };
+		char text[NC_SHAPE_TEXT];
+
+		memcpy(shape.dims, port->dims, sizeof(shape.dims));
+		printf("output   %s %s%s -> %s/output_%u.pb\n", port->name,
+		       nc_dtype_name(port->dtype), nc_shape_text(&shape, text),
+		       settings->output_dir, i);
+	}
+}
+
+static void print_run(const struct settings *settings, struct session *session,
+		      struct run_times *times)
+{
+	cJSON *json = NULL, *cores = NULL;
+	struct neuron_report report;
+	unsigned int i;
+
+	run_times_sort(times);
+	if (settings->json) {
+		json = cJSON_CreateObject();
+		cJSON_AddStringToObject(json, "model", settings->model);
+		cJSON_AddItemToObject(json, "seconds", json_times(times));
+		cJSON_AddItemToObject(json, "outputs",
+				      json_outputs(settings, session));
+		cores = cJSON_AddArrayToObject(json, "cores");
+	} else {
+		print_times(stdout, times);
+		print_outputs(settings, session);
+	}
+	for (i = 0; i < session->cores; i++) {
+		if (!session_report(session, i, &report))
+			continue;
+		if (settings->json) {
+			cJSON_AddItemToArray(cores, json_report(&report));
+			continue;
+		}
+		printf("core %u, last execution:\n", i);
+		print_report(stdout, &report);
+	}
+	if (settings->json)
+		json_print(stdout, json);
+}
+
+static bool execute(const struct settings *settings, struct session *session,
+		    struct run_times *times)
+{
+	double next = now() + 0.1;
+	bool nans = false;
+	unsigned int i;
+
+	times->execute = calloc(settings->repeat, sizeof(*times->execute));
+	if (!times->execute)
+		die_oom();
+	for (i = 0; i < settings->repeat; i++) {
+		if (!session_run(session, &times->execute[i], &nans))
+			return false;
+		times->count++;
+		if (now() > next) {
+			progress("%u of %u executions", i + 1, settings->repeat);
+			next = now() + 0.1;
+		}
+	}
+	progress(NULL);
+	if (nans)
+		say_error("warning: the model produced NaN");
+	return true;
+}
+
+/* The tensors belong to @names; constants among them are no inputs any more. */
+static bool set_inputs(struct session *session, const struct names *names,
+		       const struct tensor *tensors)
+{
+	unsigned int i;
+	int at;
+
+	for (i = 0; i < session->num_inputs; i++) {
+		at = find_name(names, session->inputs[i].name);
+		if (at < 0) {
+			say_error("no data for input '%s'", session->inputs[i].name);
+			return false;
+		}
+		if (!session_set_input(session, i, &tensors[at]))
+			return false;
+	}
+	return true;
+}
+
+static bool run_loaded(const struct settings *settings, struct session *session,
+		       const struct names *names, const struct tensor *tensors,
+		       struct run_times *times)
+{
+	times->load = session->load_seconds;
+	if (!set_inputs(session, names, tensors) ||
+	    !execute(settings, session, times) ||
+	    !write_outputs(settings, session))
+		return false;
+	if (!settings->quiet)
+		print_run(settings, session, times);
+	return true;
+}
+
+static void alloc_inputs(struct names *names, struct tensor **tensors,
+			 unsigned int count)
+{
+	names->count = count;
+	names->name = calloc((size_t)count + 1, sizeof(*names->name));
+	*tensors = calloc((size_t)count + 1, sizeof(**tensors));
+	if (!names->name || !*tensors)
+		die_oom();
+}
+
+static void free_inputs(struct names *names, struct tensor *tensors)
+{
+	unsigned int i;
+
+	for (i = 0; i < names->count; i++)
+		tensor_free(&tensors[i]);
+	free(tensors);
+	free(names->name);
+}
+
+static bool run_neff(const struct settings *settings, const struct model *model)
+{
+	struct run_times times = { .compile = -1 };
+	struct tensor *tensors = NULL;
+	struct names names = { 0 };
+	struct session *session;
+	unsigned int i;
+	bool ok;
+
+	progress("loading %s", settings->model);
+	session = session_open(settings->model, model->bytes, model->size);
+	if (!session)
+		return false;
+	alloc_inputs(&names, &tensors, session->num_inputs);
+	for (i = 0; i < session->num_inputs; i++)
+		names.name[i] = session->inputs[i].name;
+	ok = load_inputs(settings, &names, tensors, true) &&
+	     run_loaded(settings, session, &names, tensors, &times);
+	free_inputs(&names, tensors);
+	session_close(session);
+	free(times.execute);
+	return ok;
+}
+
+static bool run_onnx(const struct settings *settings, const struct model *model)
+{
+	struct run_times times = { 0 };
+	struct session *session = NULL;
+	struct tensor *tensors = NULL;
+	struct names names = { 0 };
+	struct nc_result result;
+	bool ok = false;
+	unsigned int i;
+
+	alloc_inputs(&names, &tensors, model->probe.num_inputs);
+	for (i = 0; i < names.count; i++)
+		names.name[i] = model->probe.inputs[i].name;
+	if (!load_inputs(settings, &names, tensors, false))
+		goto out;
+	progress("compiling %s", settings->model);
+	times.compile = now();
+	if (!model_compile(model, &settings->options, tensors, &result)) {
+		say_lines(result.errors);
+		nc_result_free(&result);
+		goto out;
+	}
+	times.compile = now() - times.compile;
+	progress("loading %s", settings->model);
+	session = session_open(settings->model, result.neff, result.neff_size);
+	nc_result_free(&result);
+	ok = session && run_loaded(settings, session, &names, tensors, &times);
+	session_close(session);
+out:
+	free_inputs(&names, tensors);
+	free(times.execute);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings settings = { 0 };
+	struct model model;
+	bool ok;
+
+	parse_options(&settings, argc, argv);
+	if (!model_open(&model, settings.model))
+		return EXIT_FAILED;
+	ok = runtime_open();
+	if (ok) {
+		ok = model.is_onnx ? run_onnx(&settings, &model) :
+				     run_neff(&settings, &model);
+		progress(NULL);
+		runtime_close();
+	}
+	if (fflush(stdout) || ferror(stdout)) {
+		say_error("standard output: %s", strerror(errno));
+		ok = false;
+	}
+	model_close(&model);
+	free(settings.inputs);
+	return ok ? EXIT_OK : EXIT_FAILED;
+}
