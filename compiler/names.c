@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#define XXH_INLINE_ALL
 #include <xxhash.h>
 #include "names.h"
 #include "pass.h"

@@ -155,4 +155,47 @@ bool nc_compile(const void *onnx, size_t size, const char *name,
  */
 void nc_result_free(struct nc_result *result);
 
+/**
+ * struct nc_io - an input or output as the model declares it
+ * @name: its name
+ * @is_tensor: false for sequences, maps, optional values
+ * @dtype: element type; NC_NONE for one that is not known
+ * @rank: number of dimensions; -1 where the model does not say
+ * @dims: dimensions; -1 for an open one
+ */
+struct nc_io {
+	const char *name;
+	bool is_tensor;
+	enum nc_dtype dtype;
+	int rank;
+	int64_t dims[NC_MAX_RANK];
+};
+
+/**
+ * struct nc_probe - what a model takes and gives; release with nc_probe_free()
+ * @inputs: in the model's order, without those that initializers provide
+ * @num_inputs: entries of @inputs
+ * @outputs: in the model's order
+ * @num_outputs: entries of @outputs
+ * @memory: what all of it lives in
+ */
+struct nc_probe {
+	struct nc_io *inputs;
+	unsigned int num_inputs;
+	struct nc_io *outputs;
+	unsigned int num_outputs;
+	void *memory;
+};
+
+/**
+ * nc_probe() - look at a model without compiling it
+ * @onnx: a serialised ModelProto; may be hostile
+ * @size: bytes of it
+ * @probe: filled in
+ *
+ * Return: NULL, or why the model cannot be read, as a static text.
+ */
+const char *nc_probe(const void *onnx, size_t size, struct nc_probe *probe);
+void nc_probe_free(struct nc_probe *probe);
+
 #endif /* COMPILER_NEFFC_H */
