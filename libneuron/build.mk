@@ -41,21 +41,18 @@ $(BUILD)/lib/libneuron.so.1: $(LIBNEURON_OBJS) libneuron/libneuron.map $(LIBNEUR
 $(LIBNEURON_NAMES): $(BUILD)/lib/libneuron.so.1
 	$(Q)ln -sf $(<F) $@
 
-# The reader of model files alone, which needs no chip.
-LIBNEFF_OBJS	:= $(BUILD)/obj/libneuron/neff.o
+# They link statically, so that sanitizers see the library, too.
+NRT_UNIT_TESTS := neff nrt_init nrt_tensor nrt_execute nrt_threads
 
-# Tests of the inside link the objects, tests of the API the library.
-NRT_INSIDE_TESTS := neff
-NRT_API_TESTS	:=
-
-define NRT_INSIDE_TEST
+define NRT_UNIT_TEST
 UNIT_TESTS += $$(BUILD)/tests/unit/$(1)
+CFLAGS-tests/unit/$(1) := $$(NRT_CPPFLAGS)
 $$(BUILD)/tests/unit/$(1): $$(BUILD)/obj/tests/unit/$(1).o $$(BUILD)/lib/libneuron.a $$(LIBNEURON_DEPS)
 	$$(call say,LD,$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$< $$(LIBNEURON_LIBS)
 endef
-$(foreach t,$(NRT_INSIDE_TESTS),$(eval $(call NRT_INSIDE_TEST,$(t))))
+$(foreach t,$(NRT_UNIT_TESTS),$(eval $(call NRT_UNIT_TEST,$(t))))
 
 # As its author would build it: the public headers, -lnrt, nothing else.
 $(BUILD)/tests/unit/nrt_doc_program: tests/unit/nrt_doc_program.c $(LIBNEURON_NAMES)

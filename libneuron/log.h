@@ -29,6 +29,8 @@ void neuron_log(enum neuron_log_level level, const char *function,
 #define fail(status, ...)						\
 	(neuron_log(NEURON_LOG_ERROR, __func__, __VA_ARGS__), (status))
 
+/* The same where there is nobody to have a status. */
+#define complain(...)	neuron_log(NEURON_LOG_ERROR, __func__, __VA_ARGS__)
 #define warn(...)	neuron_log(NEURON_LOG_WARN, __func__, __VA_ARGS__)
 #define info(...)							\
 	do {								\

@@ -18,8 +18,12 @@
 
 static enum { NEVER, OPEN, CLOSED, FORKED } state;
 static struct runtime *current;
-/* Calls hold it shared, nrt_init() and nrt_close() alone. */
-static pthread_rwlock_t state_lock = PTHREAD_RWLOCK_INITIALIZER;
+/*
+ * Calls hold it shared, nrt_init() and nrt_close() alone. These come before calls
+ * that begin later, or threads that never pause would keep them out for ever; so
+ * no call may take it twice.
+ */
+static pthread_rwlock_t state_lock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 
 NRT_STATUS runtime_enter(const char *function, struct runtime **runtime)
 {
@@ -257,7 +261,7 @@ static void forked(void)
 {
 	unsigned int i;
 
-	pthread_rwlock_init(&state_lock, NULL);
+	state_lock = (pthread_rwlock_t)PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 	neuron_log_forget();
 	object_forget();
 	tensor_forget();

@@ -11,6 +11,9 @@
 #define RESET_POLL_NS		100000
 #define RESET_TIMEOUT_NS	10000000000ll
 
+/* What is read from a device that is no more. */
+#define VANISHED		0xffffffffu
+
 /* The rings and slot tables of a queue, one mapping, touched where used. */
 struct ring_memory {
 	struct neuron_sqe sq[SIM_RING_SIZE];
@@ -38,6 +41,7 @@ static int enable(struct sim_queue *queue)
 {
 	uint32_t regs = NEURON_REG_QUEUE(queue->index);
 	uint64_t sq = (uintptr_t)queue->sq, cq = (uintptr_t)queue->cq;
+	uint32_t status;
 
 	memset(queue->cq, 0, SIM_RING_SIZE * sizeof(*queue->cq));
 	queue->tail = 0;
@@ -49,9 +53,8 @@ static int enable(struct sim_queue *queue)
 	write_reg(queue, regs + NEURON_QUEUE_CQ_BASE_HI, cq >> 32);
 	write_reg(queue, regs + NEURON_QUEUE_SHIFT, SIM_RING_SHIFT);
 	write_reg(queue, regs + NEURON_QUEUE_CONTROL, NEURON_QUEUE_ENABLE);
-	if (!(read_reg(queue, regs + NEURON_QUEUE_STATUS) & NEURON_QUEUE_ENABLED))
-		return -EIO;
-	return 0;
+	status = read_reg(queue, regs + NEURON_QUEUE_STATUS);
+	return status == VANISHED || !(status & NEURON_QUEUE_ENABLED) ? -EIO : 0;
 }
 
 int sim_queue_create(struct sim_queue *queue, struct sim_chip *chip,
@@ -177,9 +180,10 @@ static bool poll_clear(struct sim_queue *queue, uint32_t offset, uint32_t bits)
 {
 	const struct timespec pause = { .tv_nsec = RESET_POLL_NS };
 	int64_t deadline = now_ns() + RESET_TIMEOUT_NS;
+	uint32_t value;
 
-	while (read_reg(queue, offset) & bits) {
-		if (now_ns() > deadline)
+	while ((value = read_reg(queue, offset)) & bits) {
+		if (value == VANISHED || now_ns() > deadline)
 			return false;
 		nanosleep(&pause, NULL);
 	}

@@ -201,7 +201,7 @@ EXPORT void nrt_tensor_free(nrt_tensor_t **tensor)
 	/* Keeps nrt_close() from closing the device meanwhile. */
 	runtime_enter_any();
 	if (!object_remove(handle, OBJECT_TENSOR))
-		warn("this is no tensor, or it has been freed before");
+		complain("this is no tensor, or it has been freed before");
 	runtime_leave();
 }
 

@@ -72,7 +72,7 @@ EXPORT void nrt_destroy_tensor_set(nrt_tensor_set_t **tensor_set)
 	if (!tensor_set || !*tensor_set)
 		return;
 	if (!object_remove(*tensor_set, OBJECT_TENSOR_SET))
-		warn("this is no tensor set, or it has been destroyed before");
+		complain("this is no tensor set, or it has been destroyed before");
 	*tensor_set = NULL;
 }
 

@@ -489,7 +489,8 @@ enum neuron_log_level {
 /**
  * neuron_set_log() - receive the library's messages
  * @log: called with each message of the levels asked for, from any thread, one
- *	 line without a newline; NULL: back to NEURON_RT_LOG_LOCATION
+ *	 line without a newline; it must not call the library. NULL: back to
+ *	 NEURON_RT_LOG_LOCATION
  * @opaque: passed to @log
  */
 void neuron_set_log(void (*log)(void *opaque, enum neuron_log_level level,

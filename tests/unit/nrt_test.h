@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tests of the runtime share. They run on either backend: on the one
+ * that NEURON_RT_DEVICE names, else on the driver where there is one, else on the
+ * simulator.
+ */
+#ifndef TESTS_NRT_TEST_H
+#define TESTS_NRT_TEST_H
+
+#include <neuron.h>
+#include <nrt/nrt.h>
+#include <nrt/nrt_experimental.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "tests/ktap.h"
+#include "tests/unit/neff_builder.h"
+
+/* The last message, and how many there were since expect_messages(). */
+static char t_message[1024];
+static _Atomic int t_messages;
+
+static void t_log(void *opaque, enum neuron_log_level level, const char *function,
+		  const char *message)
+{
+	(void)opaque;
+	(void)function;
+	if (level > NEURON_LOG_WARN)
+		return;
+	t_messages++;
+	snprintf(t_message, sizeof(t_message), "%s", message);
+}
+
+static inline void t_setup(void)
+{
+	if (!getenv("NEURON_RT_DEVICE") && access("/dev/accel/accel0", F_OK))
+		setenv("NEURON_RT_DEVICE", "sim", 1);
+	unsetenv("NEURON_RT_VISIBLE_CORES");
+	unsetenv("NEURON_RT_NUM_CORES");
+	neuron_set_log(t_log, NULL);
+}
+
+static inline bool t_sim(void)
+{
+	const char *device = getenv("NEURON_RT_DEVICE");
+
+	return device && !strncmp(device, "sim", 3);
+}
+
+/* The call fails with a status, and logs one line with a word in it. */
+#define CHECK_FAILS(call, expected, word)				\
+	do {								\
+		t_messages = 0;						\
+		t_message[0] = '\0';					\
+		CHECK_EQ(call, expected);				\
+		CHECK_EQ(t_messages, 1);				\
+		if (!strstr(t_message, word))				\
+			CHECK_STR(t_message, word);			\
+	} while (0)
+
+/* The call succeeds without a word. */
+#define CHECK_OK(call)							\
+	do {								\
+		t_messages = 0;						\
+		CHECK_EQ(call, NRT_SUCCESS);				\
+		if (t_messages)						\
+			CHECK_STR(t_message, "nothing");		\
+	} while (0)
+
+static inline void t_init(void)
+{
+	CHECK_OK(nrt_init(NRT_FRAMEWORK_TYPE_NO_FW, "", ""));
+}
+
+static inline nrt_tensor_t *t_tensor(nrt_tensor_placement_t placement, size_t size)
+{
+	nrt_tensor_t *tensor = NULL;
+
+	CHECK_OK(nrt_tensor_allocate(placement, 0, size, "t", &tensor));
+	return tensor;
+}
+
+static inline nrt_model_t *t_load(void *file, size_t size)
+{
+	nrt_model_t *model = NULL;
+
+	CHECK_OK(nrt_load(file, size, -1, -1, &model));
+	free(file);
+	return model;
+}
+
+/* A set with one tensor of each name: up to a NULL. */
+static inline nrt_tensor_set_t *t_set(const char *name, nrt_tensor_t *tensor, ...)
+{
+	nrt_tensor_set_t *set = NULL;
+	va_list args;
+
+	CHECK_OK(nrt_allocate_tensor_set(&set));
+	va_start(args, tensor);
+	while (name) {
+		CHECK_OK(nrt_add_tensor_to_tensor_set(set, name, tensor));
+		name = va_arg(args, const char *);
+		if (name)
+			tensor = va_arg(args, nrt_tensor_t *);
+	}
+	va_end(args);
+	return set;
+}
+
+#endif /* TESTS_NRT_TEST_H */
