@@ -40,7 +40,8 @@ void nc_liveness(struct nc_ctx *ctx, const struct nc_inst_list *list);
  * where they do not fit, the instruction runs over pieces of its result.
  *
  * Return: NULL, or the first instruction of which not even the smallest piece
- * fits; ctx->program->list is the new program.
+ * fits, or with which the program gets longer than the chip takes;
+ * ctx->program->list is the new program.
  */
 const struct nc_inst *nc_tile(struct nc_ctx *ctx,
 			      const struct nc_inst_list *whole, uint64_t limit,

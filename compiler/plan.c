@@ -31,6 +31,8 @@ struct resting {
  * struct planner - state of the walk
  * @space: by memory: scratchpad, accumulators, scratch DRAM
  * @used: the highest byte that was given away, plus one
+ * @taken: bytes of scratchpad that are not free
+ * @peak: the most that @taken has been
  * @queue: buffers whose life is over but whose place is not free yet, by age
  * @head: first entry of @queue
  * @tail: end of @queue
@@ -39,12 +41,19 @@ struct planner {
 	struct nc_ctx *ctx;
 	struct nc_space *space[3];
 	uint64_t used[3];
+	uint64_t taken;
+	uint64_t peak;
 	struct resting *queue;
 	uint32_t head;
 	uint32_t tail;
 };
 
 enum { SBUF, PSUM, SCRATCH, NOWHERE };
+
+static uint64_t room_for(const struct nc_buf *buf)
+{
+	return (buf->size + NC_BUF_ALIGN - 1) & -(uint64_t)NC_BUF_ALIGN;
+}
 
 static unsigned int memory_of(const struct nc_buf *buf)
 {
@@ -65,6 +74,8 @@ static void release_oldest(struct planner *planner)
 	struct nc_buf *buf = planner->queue[planner->head++].buf;
 	unsigned int memory = memory_of(buf);
 
+	if (memory == SBUF)
+		planner->taken -= room_for(buf);
 	nc_space_give(planner->space[memory], memory == SCRATCH ?
 		      buf->slot_offset : buf->offset, buf->size);
 }
@@ -87,12 +98,18 @@ static bool take(struct planner *planner, struct nc_buf *buf)
 	} else {
 		buf->offset = offset;
 	}
+	if (memory == SBUF) {
+		planner->taken += room_for(buf);
+		if (planner->taken > planner->peak)
+			planner->peak = planner->taken;
+	}
 	if (offset + buf->size > planner->used[memory])
 		planner->used[memory] = offset + buf->size;
 	return true;
 }
 
-static bool place_all(struct nc_ctx *ctx)
+/* @size: scratchpad to use; @peak: receives how much of it was taken at once. */
+static bool place_all(struct nc_ctx *ctx, uint64_t size, uint64_t *peak)
 {
 	struct nc_program *prog = ctx->program;
 	struct planner planner = { .ctx = ctx };
@@ -105,7 +122,7 @@ static bool place_all(struct nc_ctx *ctx)
 			scratch += prog->bufs[i]->size;
 			num_scratch++;
 		}
-	planner.space[SBUF] = nc_space_new(ctx->arena, prog->sbuf_size);
+	planner.space[SBUF] = nc_space_new(ctx->arena, size);
 	planner.space[PSUM] = nc_space_new(ctx->arena, prog->psum_size);
 	/* Room for all at once, the last grain of each included. */
 	scratch += num_scratch * (NC_BUF_ALIGN + scratch / 8192);
@@ -145,7 +162,25 @@ static bool place_all(struct nc_ctx *ctx)
 	prog->sbuf_used = planner.used[SBUF];
 	prog->psum_used = planner.used[PSUM];
 	prog->scratch_size = planner.used[SCRATCH];
+	*peak = planner.peak;
 	return true;
+}
+
+/*
+ * Places for all buffers in no more scratchpad than they need, resting ones
+ * included: tiles at its high end then do not make a small program large.
+ */
+static bool place_tightly(struct nc_ctx *ctx)
+{
+	struct nc_program *prog = ctx->program;
+	uint64_t peak, tight, unused;
+
+	if (!place_all(ctx, prog->sbuf_size, &peak))
+		return false;
+	for (tight = peak; tight < prog->sbuf_size; tight += tight / 4 + 4096)
+		if (place_all(ctx, tight, &unused))
+			return true;
+	return place_all(ctx, prog->sbuf_size, &peak);
 }
 
 void nc_plan(struct nc_ctx *ctx)
@@ -168,17 +203,17 @@ void nc_plan(struct nc_ctx *ctx)
 		nc_place(ctx, limit, live);
 		misfit = nc_tile(ctx, &whole, limit, live);
 		if (misfit)
-			continue;
+			break;	/* with less it would not fit either */
 		if (i % 2 == 0)
 			nc_prefetch(ctx, limit / 8 * 7);
-		if (place_all(ctx))
+		if (place_tightly(ctx))
 			return;
 	}
 	prog->list = whole;
 	prog->num_bufs = num_bufs;
 	if (misfit)
 		nc_error(ctx, NULL,
-			 "layer '%s' (%s): its smallest piece does not fit the scratchpad of %" PRIu64 " bytes",
+			 "layer '%s' (%s): its pieces do not fit the scratchpad of %" PRIu64 " bytes, or are too many",
 			 ctx->graph->layers[misfit->layer],
 			 ctx->graph->layer_ops[misfit->layer], prog->sbuf_size);
 	else

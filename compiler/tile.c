@@ -262,6 +262,7 @@ static bool tile_inst(struct tiler *tiler, const struct nc_inst *inst,
 	const struct nc_view *psum = NULL;
 	struct nc_tile_space space;
 	struct nc_tiling tiling;
+	int64_t pieces = 1;
 	int i, sum;
 
 	/* A transfer between DRAM and a resident buffer needs no room. */
@@ -274,6 +275,11 @@ static bool tile_inst(struct tiler *tiler, const struct nc_inst *inst,
 	if (!nc_tiling_choose(inst, &space, budget, prog->psum_size, &tiling))
 		return false;
 
+	for (i = 0; i < space.rank; i++) {
+		pieces *= (space.dims[i] + tiling.n[i] - 1) / tiling.n[i];
+		if (tiler->list.count + pieces > NEURON_MAX_INSTS)
+			return false;
+	}
 	sum = space.sum && tiling.n[space.rank - 1] < space.dims[space.rank - 1] ?
 	      space.rank - 1 : -1;
 	for (;;) {

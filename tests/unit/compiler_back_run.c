@@ -53,8 +53,18 @@ static const char *execute(struct machine *m, const struct neuron_inst *inst)
 	}
 	if (inst->opcode == NEURON_OP_NOP)
 		return NULL;
-	return nk_execute(m->ctx, inst, views, NULL, NULL, &stats, &info) ==
-	       NK_OK ? NULL : "an instruction failed";
+	switch (nk_execute(m->ctx, inst, views, NULL, NULL, &stats, &info)) {
+	case NK_OK:
+		return NULL;
+	case NK_NO_MEMORY:
+		return "a kernel has no memory";
+	case NK_BAD_INDEX:
+		return "an index lies outside";
+	case NK_UNSUPPORTED:
+		return "a kernel does not know its instruction";
+	default:
+		return "a kernel failed";
+	}
 }
 
 /* The engine's next instruction; advances over those of others. */
