@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+#
+# The module itself is built by kbuild (Kbuild, scripts/build-module). Here: its
+# tests, which run as root in the virtual machine. HARNESS= builds them with the
+# kernel's kselftest_harness.h of that path instead of our own.
+
+KSELFTESTS := query bo copy submit fault
+
+KSELFTEST_OBJ := $(BUILD)/obj/tests/kselftest
+KSELFTEST_CPPFLAGS := -Iinclude/uapi $(shell pkg-config --cflags libdrm 2>/dev/null)
+ifneq ($(HARNESS),)
+KSELFTEST_CPPFLAGS += -DNEURON_KSELFTEST_HARNESS='"$(HARNESS)"' -I$(dir $(HARNESS))
+endif
+
+$(foreach t,$(KSELFTESTS) neuron_test,\
+	$(eval CFLAGS-tests/kselftest/$(t) := $(KSELFTEST_CPPFLAGS)))
+
+$(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS)): $(BUILD)/tests/kselftest/%: \
+		$(KSELFTEST_OBJ)/%.o $(KSELFTEST_OBJ)/neuron_test.o
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^
+
+.PHONY: kselftest
+kselftest: $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS)) ## build the tests of the driver
+
+VM_TESTS += $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS))
