@@ -87,7 +87,7 @@ static float *read_sound(const char *path, long *count)
 	if (!out)
 		errx(1, "out of memory");
 	src.data_out = out;
-	ret = src_simple(&src, SRC_SINC_MEDIUM_QUALITY, 1);
+	ret = src_simple(&src, SRC_SINC_FASTEST, 1);
 	if (ret)
 		errx(1, "%s: resampling: %s", path, src_strerror(ret));
 	free(mono);
