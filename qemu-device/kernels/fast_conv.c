@@ -429,7 +429,7 @@ static struct conv_plan *make(const struct nk_call *call)
 	if (!plan)
 		return NULL;
 	plan->head.destroy = destroy;
-	plan->head.bytes = sizeof(*plan) + 4 * 65536;	/* about that for code */
+	plan->head.bytes = sizeof(*plan) + 65536;	/* about that for code */
 	plan->transpose = call->inst->opcode == NEURON_OP_CONV_TRANSPOSE;
 	plan->refused = true;
 	arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS, nk_epilogue_bytes(out->dims[1]));

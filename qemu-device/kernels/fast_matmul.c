@@ -267,7 +267,7 @@ static struct matmul_plan *make(const struct nk_call *call, const struct nk_sign
 	if (!plan)
 		return NULL;
 	plan->head.destroy = destroy;
-	plan->head.bytes = sizeof(*plan) + 4 * 65536;	/* about that for code */
+	plan->head.bytes = sizeof(*plan) + 65536;	/* about that for code */
 	plan->head.sig = *sig;
 	plan->out = *call->op[0].desc;
 	plan->a = *call->op[1].desc;

@@ -20,7 +20,7 @@ $(BUILD)/lib/libnkernels.a: $(NKERNELS_OBJS)
 all: $(BUILD)/lib/libnkernels.a
 
 # Tests and the benchmark.
-NKERNELS_TESTS := kernels_fast
+NKERNELS_TESTS := kernels_context kernels_fast kernels_onnx kernels_reference
 UNIT_TESTS += $(NKERNELS_TESTS:%=$(BUILD)/tests/unit/%)
 
 $(NKERNELS_TESTS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: \

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a kernel context promises: plans that follow their instruction, no
+ * allocation in steady state, threads, cancellation.
+ */
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernels.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED	true
+#else
+#define SANITIZED	false
+#endif
+
+struct convolution {
+	struct neuron_inst inst;
+	struct test_tensor out, in, weight;
+};
+
+static void make_conv(struct convolution *c, uint32_t channels, uint32_t side, unsigned int type)
+{
+	const uint32_t out[4] = { 1, channels, side, side }, w[4] = { channels, channels, 3, 3 };
+	struct neuron_params_CONV *p;
+
+	c->inst = test_inst(NEURON_OP_CONV);
+	p = NEURON_PARAMS(CONV, &c->inst);
+	p->groups = 1;
+	for (unsigned int d = 0; d < 2; d++)
+		p->stride[d] = p->dilation[d] = p->pad[d] = 1;
+	test_alloc(&c->out, type, 4, out, TEST_CHANNELS_LAST);
+	test_alloc(&c->in, type, 4, out, TEST_CHANNELS_LAST);
+	test_alloc(&c->weight, type, 4, w, TEST_DENSE);
+	test_fill_random(&c->in);
+	test_fill_random(&c->weight);
+}
+
+static void free_conv(struct convolution *c)
+{
+	test_free(&c->out);
+	test_free(&c->in);
+	test_free(&c->weight);
+}
+
+static enum nk_status run_conv(struct nk_ctx *ctx, struct convolution *c)
+{
+	return test_run(ctx, &c->inst, (struct test_tensor *[5]){ &c->out, &c->in, &c->weight },
+			NULL);
+}
+
+static uint64_t sum_bytes(const struct test_tensor *t)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < t->bytes; i++)
+		sum = sum * 31 + ((const uint8_t *)t->memory)[i];
+	return sum;
+}
+
+/* The same key, other weights: what was packed before must not be used. */
+static void weights_change(void)
+{
+	struct nk_ctx *ctx = nk_ctx_create(1, false), *fresh = nk_ctx_create(1, false);
+	struct convolution c;
+	uint64_t first, second;
+
+	make_conv(&c, 16, 12, NEURON_F32);
+	CHECK_EQ(run_conv(ctx, &c), NK_OK);
+	first = sum_bytes(&c.out);
+	((float *)c.weight.data)[16 * 16 * 9 - 1] += 1;
+	CHECK_EQ(run_conv(ctx, &c), NK_OK);
+	second = sum_bytes(&c.out);
+	CHECK(first != second);
+	CHECK_EQ(run_conv(fresh, &c), NK_OK);
+	CHECK_EQ(sum_bytes(&c.out), second);
+	nk_forget(ctx);
+	CHECK_EQ(run_conv(ctx, &c), NK_OK);
+	CHECK_EQ(sum_bytes(&c.out), second);
+	free_conv(&c);
+	nk_ctx_destroy(ctx);
+	nk_ctx_destroy(fresh);
+}
+
+/* The same key, another shape: a plan is not only found by its key. */
+static void shapes_change(void)
+{
+	struct nk_ctx *ctx = nk_ctx_create(1, false), *fresh = nk_ctx_create(1, false);
+	struct convolution c;
+
+	for (unsigned int i = 0; i < 6; i++) {
+		uint64_t seen;
+
+		make_conv(&c, 4 + 4 * (i % 3), 5 + i % 2, i % 2 ? NEURON_BF16 : NEURON_F32);
+		CHECK_EQ(run_conv(ctx, &c), NK_OK);
+		seen = sum_bytes(&c.out);
+		nk_forget(fresh);
+		CHECK_EQ(run_conv(fresh, &c), NK_OK);
+		CHECK_EQ(sum_bytes(&c.out), seen);
+		free_conv(&c);
+	}
+	nk_ctx_destroy(ctx);
+	nk_ctx_destroy(fresh);
+}
+
+/* More instructions than plans are kept for. */
+static void plans_are_bounded(void)
+{
+	struct nk_ctx *ctx = nk_ctx_create(1, false);
+	const uint32_t dims[2] = { 2, 2 };
+	struct test_tensor out, a, b;
+	static struct neuron_inst inst[6000];
+
+	test_alloc(&out, NEURON_F32, 2, dims, TEST_DENSE);
+	test_alloc(&a, NEURON_F32, 2, dims, TEST_DENSE);
+	test_alloc(&b, NEURON_F32, 2, dims, TEST_DENSE);
+	test_put(&a, 0, 2);
+	test_put(&b, 0, 3);
+	for (unsigned int round = 0; round < 2; round++) {
+		for (unsigned int i = 0; i < 6000; i++) {
+			inst[i] = test_inst(NEURON_OP_MATMUL);
+			if (test_run(ctx, &inst[i], (struct test_tensor *[5]){ &out, &a, &b },
+				     NULL) || test_get(&out, 0) != 6)
+				ktap_failed = true;
+		}
+	}
+	test_free(&out);
+	test_free(&a);
+	test_free(&b);
+	nk_ctx_destroy(ctx);
+}
+
+static void no_allocation(void)
+{
+	struct nk_ctx *ctx = nk_ctx_create(2, false);
+	struct convolution c[3];
+	size_t before;
+
+	if (SANITIZED) {
+		ktap_skip("a sanitizer's allocator does not count");
+		nk_ctx_destroy(ctx);
+		return;
+	}
+	make_conv(&c[0], 16, 40, NEURON_F32);
+	make_conv(&c[1], 64, 30, NEURON_BF16);
+	make_conv(&c[2], 16, 20, NEURON_U8);
+	for (unsigned int i = 0; i < 60; i++)
+		CHECK_EQ(run_conv(ctx, &c[i % 3]), NK_OK);
+	before = mallinfo2().uordblks;
+	for (unsigned int i = 0; i < 60; i++)
+		CHECK_EQ(run_conv(ctx, &c[i % 3]), NK_OK);
+	CHECK_EQ(mallinfo2().uordblks, before);
+	for (unsigned int i = 0; i < 3; i++)
+		free_conv(&c[i]);
+	nk_ctx_destroy(ctx);
+}
+
+static void *run_often(void *arg)
+{
+	struct nk_ctx *ctx = nk_ctx_create(2, false);
+	struct convolution *c = arg;
+
+	for (unsigned int i = 0; i < 20; i++)
+		if (run_conv(ctx, c))
+			ktap_failed = true;
+	nk_ctx_destroy(ctx);
+	return NULL;
+}
+
+/* As the chip's cores do: a context and a thread each, several threads inside. */
+static void several_contexts(void)
+{
+	struct convolution c[4];
+	pthread_t thread[4];
+
+	for (unsigned int i = 0; i < 4; i++) {
+		test_seed = 12345;
+		make_conv(&c[i], 32, 60, NEURON_F32);
+	}
+	for (unsigned int i = 0; i < 4; i++)
+		pthread_create(&thread[i], NULL, run_often, &c[i]);
+	for (unsigned int i = 0; i < 4; i++)
+		pthread_join(thread[i], NULL);
+	for (unsigned int i = 1; i < 4; i++)
+		CHECK(!memcmp(c[i].out.memory, c[0].out.memory, c[0].out.bytes));
+	for (unsigned int i = 0; i < 4; i++)
+		free_conv(&c[i]);
+}
+
+static void thread_counts(void)
+{
+	struct nk_ctx *ctx = nk_ctx_create(1, false);
+	uint64_t sum = 0;
+	struct convolution c;
+
+	make_conv(&c, 32, 90, NEURON_F32);
+	for (unsigned int threads = 1; threads < 6; threads++) {
+		nk_ctx_threads(ctx, threads);
+		memset(c.out.memory, 0, c.out.bytes);
+		CHECK_EQ(run_conv(ctx, &c), NK_OK);
+		if (threads > 1)
+			CHECK_EQ(sum_bytes(&c.out), sum);
+		sum = sum_bytes(&c.out);
+	}
+	free_conv(&c);
+	nk_ctx_destroy(ctx);
+}
+
+static unsigned int count_threads(void)
+{
+	unsigned int n = 0;
+	char line[128];
+	FILE *file = fopen("/proc/self/status", "r");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "Threads: %u", &n) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return n;
+}
+
+/* No library may leave threads behind that spin between instructions. */
+static void no_foreign_threads(void)
+{
+	struct nk_ctx *ctx = nk_ctx_create(3, false);
+	unsigned int before = count_threads();
+	struct convolution c;
+
+	make_conv(&c, 32, 90, NEURON_F32);
+	CHECK_EQ(run_conv(ctx, &c), NK_OK);
+	CHECK_EQ(count_threads(), before + 2);
+	free_conv(&c);
+	nk_ctx_destroy(ctx);
+	CHECK_EQ(count_threads(), before);
+}
+
+static bool cancel;
+
+static void *raise_cancel(void *arg)
+{
+	struct timespec wait = { .tv_nsec = 20000000 };
+
+	(void)arg;
+	nanosleep(&wait, NULL);
+	__atomic_store_n(&cancel, true, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* The reference takes seconds for this; it must stop soon after the flag. */
+static void cancellation(bool reference)
+{
+	struct nk_ctx *ctx = nk_ctx_create(2, reference);
+	struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
+	struct nk_stats stats = { 0 };
+	struct timespec start, end;
+	enum nk_status status = NK_OK;
+	struct convolution c;
+	pthread_t thread;
+	uint64_t info;
+	double seconds;
+
+	make_conv(&c, 128, 200, NEURON_F32);
+	op[0] = test_view(&c.out);
+	op[1] = test_view(&c.in);
+	op[2] = test_view(&c.weight);
+	cancel = false;
+	pthread_create(&thread, NULL, raise_cancel, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	while (status == NK_OK)
+		status = nk_execute(ctx, &c.inst, op, &c.inst, &cancel, &stats, &info);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	pthread_join(thread, NULL);
+	CHECK_EQ(status, NK_CANCELLED);
+	seconds = end.tv_sec - start.tv_sec + 1e-9 * (end.tv_nsec - start.tv_nsec);
+	/* Generous: other work on the machine, and sanitizers. */
+	CHECK(seconds < 1.0);
+	/* The context is as good as before. */
+	free_conv(&c);
+	make_conv(&c, 16, 10, NEURON_F32);
+	CHECK_EQ(run_conv(ctx, &c), NK_OK);
+	free_conv(&c);
+	nk_ctx_destroy(ctx);
+}
+
+static void cancel_reference(void)
+{
+	cancellation(true);
+}
+
+static void cancel_fast(void)
+{
+	cancellation(false);
+}
+
+static void unknown_opcode(void)
+{
+	struct nk_ctx *ctx = nk_ctx_create(1, false);
+	struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
+	struct neuron_inst inst = test_inst(NEURON_NUM_OPCODES);
+	struct nk_stats stats = { 0 };
+	uint64_t info;
+
+	CHECK_EQ(nk_execute(ctx, &inst, op, NULL, NULL, &stats, &info), NK_UNSUPPORTED);
+	nk_ctx_destroy(ctx);
+	nk_ctx_destroy(NULL);
+}
+
+int main(void)
+{
+	ktap_run("weights that change under a key", weights_change);
+	ktap_run("shapes that change under a key", shapes_change);
+	ktap_run("plans are bounded", plans_are_bounded);
+	ktap_run("repeated execution allocates nothing", no_allocation);
+	ktap_run("several contexts at once", several_contexts);
+	ktap_run("results do not depend on the number of threads", thread_counts);
+	ktap_run("only the context's own threads exist", no_foreign_threads);
+	ktap_run("cancelling the reference kernels", cancel_reference);
+	ktap_run("cancelling the fast path", cancel_fast);
+	ktap_run("unknown opcodes", unknown_opcode);
+	return ktap_done();
+}
