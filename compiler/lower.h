@@ -7,6 +7,7 @@
 #ifndef COMPILER_LOWER_H
 #define COMPILER_LOWER_H
 
+#include "front.h"
 #include "lir.h"
 #include "pass.h"
 
@@ -158,8 +159,8 @@ struct nc_view nc_reshaped(struct nc_ctx *ctx, const struct nc_node *node,
  */
 void nc_matmul_shapes(struct nc_view *out, struct nc_view *a, struct nc_view *b);
 
-/* A dimension given by ONNX: negative ones count from the end. */
-static inline int nc_axis(int64_t axis, int rank)
+/* An axis that inference has checked: negative ones count from the end. */
+static inline int nc_dim(int64_t axis, int rank)
 {
 	return axis < 0 ? axis + rank : axis;
 }

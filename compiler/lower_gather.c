@@ -52,7 +52,7 @@ static bool lower_as_slice(struct nc_ctx *ctx, struct nc_node *node, int axis)
 void nc_lower_gather(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_view *in = nc_operand(ctx, node->inputs[0]);
-	int axis = nc_axis(nc_attr_int(node, "axis", 0), in->rank);
+	int axis = nc_dim(nc_attr_int(node, "axis", 0), in->rank);
 	int64_t dims[3] = { 1, in->dims[axis], 1 }, out_dims[3];
 	struct nc_view index, table, out;
 	struct nc_inst *inst;

@@ -32,13 +32,11 @@ void nc_lower_reshape(struct nc_ctx *ctx, struct nc_node *node)
 void nc_lower_transpose(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_view *in = nc_operand(ctx, node->inputs[0]);
-	const int64_t *attr;
-	size_t n = nc_attr_ints(node, "perm", &attr);
-	int i, perm[NC_MAX_RANK];
+	int perm[NC_MAX_RANK];
 	struct nc_view view;
 
-	for (i = 0; i < in->rank; i++)
-		perm[i] = n ? (int)attr[i] : in->rank - 1 - i;
+	if (!nc_transpose_perm(ctx, node, perm))
+		return;
 	view = nc_view_permute(in, perm);
 	nc_bind(ctx, node, 0, &view);
 }
@@ -54,35 +52,21 @@ void nc_lower_expand(struct nc_ctx *ctx, struct nc_node *node)
 
 void nc_lower_slice(struct nc_ctx *ctx, struct nc_node *node)
 {
+	int64_t starts[NC_MAX_RANK], steps[NC_MAX_RANK], counts[NC_MAX_RANK];
 	struct nc_view view = *nc_operand(ctx, node->inputs[0]);
-	const struct nc_value *starts = nc_in(node, 1);
-	const struct nc_value *axes = nc_in(node, 3), *steps = nc_in(node, 4);
-	const struct nc_value *out = node->outputs[0];
-	int64_t i;
+	int i;
 
-	if (!nc_is_const(starts) || (axes && !nc_is_const(axes)) ||
-	    (steps && !nc_is_const(steps))) {
-		nc_error(ctx, node, "starts, axes and steps must be constant");
+	if (!nc_slice_range(ctx, node, starts, steps, counts))
 		return;
-	}
-	for (i = 0; i < nc_numel(starts); i++) {
-		int dim = nc_axis(axes ? nc_const_int(axes, i) : i, view.rank);
-		int64_t step = steps ? nc_const_int(steps, i) : 1;
-		int64_t size = view.dims[dim], lo = nc_const_int(starts, i);
-		int64_t top = step < 0 ? size - 1 : size;
-
-		if (lo < 0)
-			lo += size;
-		lo = lo < 0 ? 0 : lo > top ? top : lo;
-		view = nc_view_slice(&view, dim, lo, out->dims[dim], step);
-	}
+	for (i = 0; i < view.rank; i++)
+		view = nc_view_slice(&view, i, starts[i], counts[i], steps[i]);
 	nc_bind(ctx, node, 0, &view);
 }
 
 void nc_lower_split(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_view *in = nc_operand(ctx, node->inputs[0]);
-	int dim = nc_axis(nc_attr_int(node, "axis", 0), in->rank);
+	int dim = nc_dim(nc_attr_int(node, "axis", 0), in->rank);
 	int64_t at = 0;
 	unsigned int i;
 
@@ -102,7 +86,7 @@ void nc_lower_split(struct nc_ctx *ctx, struct nc_node *node)
 
 void nc_lower_concat(struct nc_ctx *ctx, struct nc_node *node)
 {
-	int dim = nc_axis(nc_attr_int(node, "axis", 0),
+	int dim = nc_dim(nc_attr_int(node, "axis", 0),
 			  node->outputs[0]->rank);
 	const struct nc_view *like = NULL;
 	struct nc_view out, part;
@@ -184,13 +168,12 @@ static void pad_dim(struct nc_ctx *ctx, struct nc_node *node,
 void nc_lower_pad(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const char *mode = nc_attr_string(node, "mode", "constant");
-	const struct nc_value *pads = nc_in(node, 1), *axes = nc_in(node, 3);
 	struct nc_value *value = nc_in(node, 2);
-	int64_t lo[NC_MAX_RANK] = { 0 }, hi[NC_MAX_RANK] = { 0 };
+	int64_t lo[NC_MAX_RANK], hi[NC_MAX_RANK];
 	struct nc_view in = *nc_operand(ctx, node->inputs[0]);
 	struct nc_view out, work, area;
 	struct pad pad = { 0 };
-	int i, n, order[NC_MAX_RANK];
+	int i, order[NC_MAX_RANK];
 
 	switch (mode[0]) {
 	case 'e':
@@ -206,17 +189,8 @@ void nc_lower_pad(struct nc_ctx *ctx, struct nc_node *node)
 		pad.mode = PAD_CONSTANT;
 		break;
 	}
-	if (!nc_is_const(pads) || (axes && !nc_is_const(axes))) {
-		nc_error(ctx, node, "pads and axes must be constant");
+	if (!nc_pad_amounts(ctx, node, lo, hi))
 		return;
-	}
-	n = axes ? nc_numel(axes) : in.rank;
-	for (i = 0; i < n; i++) {
-		int dim = nc_axis(axes ? nc_const_int(axes, i) : i, in.rank);
-
-		lo[dim] = nc_const_int(pads, i);
-		hi[dim] = nc_const_int(pads, n + i);
-	}
 	if (nc_is_const(value))
 		pad.number = nc_const_double(value, 0);
 	else if (value)

@@ -24,7 +24,7 @@ static void lower_linear(struct nc_ctx *ctx, struct nc_node *node,
 	bool quantize = opcode == NEURON_OP_QUANTIZE;
 	const struct nc_view *in = nc_operand(ctx, node->inputs[0]);
 	struct nc_value *zero_point = nc_in(node, 2);
-	int axis = nc_axis(nc_attr_int(node, "axis", 1), in->rank ?: 1);
+	int axis = nc_dim(nc_attr_int(node, "axis", 1), in->rank ?: 1);
 	const struct nc_view *scale;
 	struct nc_view out, wide_scale, wide_zero;
 	struct nc_inst *inst;

@@ -17,28 +17,6 @@ static const struct {
 #undef ROW
 };
 
-/* The axes of a Reduce* operator, as bits: constant input or attribute. */
-static uint32_t reduce_axes(const struct nc_node *node, int rank)
-{
-	const struct nc_value *axes = nc_in(node, 1);
-	const int64_t *attr;
-	uint32_t bits = 0;
-	int64_t i, n;
-
-	if (axes) {
-		n = nc_numel(axes);
-		for (i = 0; i < n; i++)
-			bits |= 1u << nc_axis(nc_const_int(axes, i), rank);
-	} else {
-		n = nc_attr_ints(node, "axes", &attr);
-		for (i = 0; i < n; i++)
-			bits |= 1u << nc_axis(attr[i], rank);
-	}
-	if (!bits && !nc_attr_int(node, "noop_with_empty_axes", 0))
-		bits = (1u << rank) - 1;
-	return bits;
-}
-
 /* The result with the reduced dimensions, as 1, where keepdims dropped them. */
 static struct nc_view keep_dims(const struct nc_view *out,
 				const struct nc_view *in, uint32_t axes)
@@ -67,16 +45,16 @@ void nc_lower_reduce(struct nc_ctx *ctx, struct nc_node *node)
 	struct nc_view in = *nc_operand(ctx, node->inputs[0]);
 	struct nc_view out, wide;
 	struct nc_inst *inst;
-	uint32_t axes;
+	unsigned int axes;
 
 	if (!reductions[node->op].valid) {
 		nc_error(ctx, node, "the chip has no such reduction");
 		return;
 	}
 	if (arg)
-		axes = 1u << nc_axis(nc_attr_int(node, "axis", 0), in.rank ?: 1);
-	else
-		axes = reduce_axes(node, in.rank);
+		axes = 1u << nc_dim(nc_attr_int(node, "axis", 0), in.rank ?: 1);
+	else if (!nc_reduce_axes(ctx, node, &axes))
+		return;
 	if (!axes) {
 		if (in.rank) {
 			nc_bind(ctx, node, 0, &in);
@@ -106,7 +84,7 @@ void nc_lower_reduce(struct nc_ctx *ctx, struct nc_node *node)
 void nc_lower_softmax(struct nc_ctx *ctx, struct nc_node *node)
 {
 	struct nc_view in = *nc_operand(ctx, node->inputs[0]);
-	int axis = nc_axis(nc_attr_int(node, "axis", -1), in.rank ?: 1);
+	int axis = nc_dim(nc_attr_int(node, "axis", -1), in.rank ?: 1);
 	struct nc_view out = nc_result_like(ctx, node, 0, &in);
 	struct nc_inst *inst;
 
@@ -158,11 +136,11 @@ void nc_lower_layer_norm(struct nc_ctx *ctx, struct nc_node *node)
 			n = 3;
 		}
 		for (i = 0; i < n; i++)
-			axes |= 1u << nc_axis(attr[i], in->rank);
+			axes |= 1u << nc_dim(attr[i], in->rank);
 		/* ONNX defines it so: (x - mean) / (sqrt(variance) + 1e-9). */
 		epsilon = 1e-9f;
 	} else {
-		int axis = nc_axis(nc_attr_int(node, "axis", -1), in->rank);
+		int axis = nc_dim(nc_attr_int(node, "axis", -1), in->rank);
 
 		axes = ((1u << in->rank) - 1) & ~((1u << axis) - 1);
 		epsilon = nc_attr_float(node, "epsilon", 1e-5f);

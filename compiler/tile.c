@@ -277,7 +277,8 @@ static bool tile_inst(struct tiler *tiler, const struct nc_inst *inst,
 
 	for (i = 0; i < space.rank; i++) {
 		pieces *= (space.dims[i] + tiling.n[i] - 1) / tiling.n[i];
-		if (tiler->list.count + pieces > NEURON_MAX_INSTS)
+		/* Each takes a transfer, too, or it would be no piece. */
+		if (tiler->list.count + 2 * pieces > NEURON_MAX_INSTS)
 			return false;
 	}
 	sum = space.sum && tiling.n[space.rank - 1] < space.dims[space.rank - 1] ?
