@@ -71,3 +71,20 @@ VM_TESTS += $(BUILD)/tests/unit/nrt_programs
 $(BUILD)/tests/unit/nrt_programs: tests/unit/nrt_programs \
 		$(BUILD)/tests/unit/nrt_doc_program $(BUILD)/tests/unit/nrt_models
 	$(Q)install -m 755 $< $@
+
+# The fuzzer is built from source as a whole: all of it is to be instrumented.
+FUZZ_CC		?= clang
+NEFF_FUZZ_SRCS	:= tests/fuzz/neff_fuzz.c libneuron/neff.c $(wildcard qemu-device/isa/*.c)
+
+$(BUILD)/tests/fuzz/neff_fuzz: $(NEFF_FUZZ_SRCS) libneuron/neff.h \
+		$(wildcard include/neuron/*.h qemu-device/isa/*.h)
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -std=gnu11 -g -O1 -Iinclude -I. -D_GNU_SOURCE \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $(NEFF_FUZZ_SRCS) -lm
+
+HOST_TESTS += $(BUILD)/tests/fuzz/neff
+$(BUILD)/tests/fuzz/neff: tests/fuzz/neff $(BUILD)/tests/fuzz/neff_fuzz \
+		$(BUILD)/tests/unit/nrt_models
+	$(Q)install -m 755 $< $@

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+/*
+ * libFuzzer on the reader of .neff files, and on the program check that follows
+ * it in nrt_load(). The checksum is left out: it would keep everything out.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <neuron/isa.h>
+#include "libneuron/neff.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static volatile uint64_t sink;
+
+/* Read what a caller of neff_parse() is promised that it may read. */
+static void touch(const void *data, uint64_t size)
+{
+	const uint8_t *bytes = data;
+	uint64_t i;
+
+	for (i = 0; i < size; i++)
+		sink += bytes[i];
+}
+
+static void use(const struct neff *neff)
+{
+	struct neuron_fault fault;
+	const char *why = NULL;
+	char line[512];
+	uint32_t i, n;
+
+	touch(neff->tensors, neff->num_tensors * sizeof(*neff->tensors));
+	touch(neff->slots, neff->num_slots * sizeof(*neff->slots));
+	touch(neff->layers, neff->num_layers * sizeof(*neff->layers));
+	touch(neff->weights.data, neff->weights.size);
+	sink += strlen(neff->header->name) + strlen(neff->header->compiler);
+	for (i = 0; i < neff->num_tensors; i++)
+		sink += strlen(neff->tensors[i].name);
+	for (i = 0; i < neff->num_layers; i++)
+		sink += strlen(neff->layers[i].name) + strlen(neff->layers[i].op);
+	for (i = 0; i < neff->header->num_cores; i++) {
+		const struct neff_bytes *p = &neff->programs[i];
+
+		touch(p->data, p->size);
+		if (!neuron_program_check(p->data, p->size, &fault, &why)) {
+			if (!fault.kind || fault.kind >= NEURON_FAULT_COUNT || !why)
+				abort();
+			continue;
+		}
+		for (n = 0; n < neuron_program_header(p->data)->num_insts; n++) {
+			if (neuron_disasm_inst(p->data, n, line, sizeof(line)) <= 0)
+				abort();
+		}
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char error[NEFF_ERROR_SIZE];
+	enum neff_status status;
+	struct neff neff;
+
+	status = neff_parse(data, size, false, &neff, error);
+	if (status == NEFF_OK)
+		use(&neff);
+	else if (!error[0] || strlen(error) >= sizeof(error))
+		abort();
+	/* With the checksum nothing is read that was not read without it. */
+	if (status != NEFF_OK && neff_parse(data, size, true, &neff, error) == NEFF_OK)
+		abort();
+	return 0;
+}
