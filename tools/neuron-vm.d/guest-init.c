@@ -290,6 +290,17 @@ static void mount_system(void)
 	symlink("/proc/self/fd/2", "/newroot/dev/stderr");
 }
 
+/* Devices are found while we are here already: wait for one. */
+static void wait_for_node(const char *path)
+{
+	for (int i = 0; i < 4000; i++) {
+		if (!access(path, F_OK))
+			return;
+		usleep(5000);
+	}
+	fail("%s did not appear", path);
+}
+
 static void switch_root(void)
 {
 	if (chdir("/newroot") || mount(".", "/", NULL, MS_MOVE, NULL) ||
@@ -318,6 +329,7 @@ static void loopback_up(void)
  *   enter=                 make /newroot the root
  *   sysctl=FILE VALUE
  *   module=PATH [ARGS]
+ *   wait=PATH              until PATH exists
  *   cwd=, tty=ROWS COLUMNS STDERR, arg=, env=
  */
 static void obey(struct job *job, char *text, size_t len)
@@ -372,6 +384,8 @@ static void obey(struct job *job, char *text, size_t len)
 			load_module(v, sp ? sp + 1 : "");
 			if (sp)
 				*sp = ' ';
+		} else if ((v = value(s, "wait"))) {
+			wait_for_node(v);
 		} else if ((v = value(s, "cwd"))) {
 			job->cwd = v;
 		} else if ((v = value(s, "tty"))) {

@@ -58,6 +58,8 @@ def description(opts, kernel, module_tree, load, exported, env, tty):
               "sysctl=/proc/sys/vm/dirty_writeback_centisecs 50",
               "sysctl=/proc/sys/vm/dirty_expire_centisecs 50"]
     items += [f"module={modules}/{path}" + (f" {args}" if args else "") for path, args in load]
+    if opts.nvme:
+        items += ["wait=/dev/nvme0n1"]
     items += [f"cwd={os.getcwd()}"]
     if tty:
         items += [f"tty={tty[0]} {tty[1]} {int(tty[2])}"]
