@@ -20,7 +20,9 @@ static enum nc_dtype wanted(enum nc_auto_cast auto_cast)
 static bool is_matrix_op(enum nc_op op)
 {
 	return op == NC_OP_Conv || op == NC_OP_ConvTranspose ||
-	       op == NC_OP_MatMul;
+	       op == NC_OP_MatMul || op == NC_OP_ConvInteger ||
+	       op == NC_OP_MatMulInteger || op == NC_OP_QLinearConv ||
+	       op == NC_OP_QLinearMatMul;
 }
 
 void nc_cast(struct nc_ctx *ctx)
@@ -32,7 +34,8 @@ void nc_cast(struct nc_ctx *ctx)
 		struct nc_node *node = ctx->graph->nodes[i];
 		enum nc_dtype own;
 
-		if (!is_matrix_op(node->op))
+		/* Some products have to be exact: decompose says so. */
+		if (!is_matrix_op(node->op) || node->compute != NC_NONE)
 			continue;
 		own = node->inputs[0]->dtype;
 		/* A model that is 16 bits wide stays so; only fp32 is cast. */

@@ -177,6 +177,15 @@ bool nc_pad_amounts(struct nc_ctx *ctx, const struct nc_node *node,
 bool nc_reduce_axes(struct nc_ctx *ctx, const struct nc_node *node,
 		    unsigned int *mask);
 
+/* Output of a convolution; @bias may be NULL. */
+bool nc_conv_shape(struct nc_ctx *ctx, struct nc_node *node,
+		   const struct nc_value *w, const struct nc_value *bias,
+		   enum nc_dtype dtype);
+/* Output of a matrix product. */
+bool nc_matmul_shape(struct nc_ctx *ctx, struct nc_node *node,
+		     const struct nc_value *left, const struct nc_value *right,
+		     enum nc_dtype dtype);
+
 /* The number that a node's unary function gives; see fold_eltwise.c. */
 double nc_apply_act(enum neuron_act act, double alpha, double beta, double x);
 

@@ -10,7 +10,11 @@
 #include <string.h>
 #include "import.h"
 
-#define MIN_OPSET	7
+/*
+ * Sets before 7 mostly differ in attributes that nobody set; where a node does
+ * set them, upgrade refuses it.
+ */
+#define MIN_OPSET	1
 #define MAX_OPSET	21
 
 struct nc_value *nc_import_tensor(struct nc_ctx *ctx, const struct nc_node *node,
@@ -278,7 +282,7 @@ static int find_opset(struct nc_ctx *ctx, const Onnx__ModelProto *model)
 			opset = model->opset_import[i]->version;
 	if (opset < MIN_OPSET || opset > MAX_OPSET)
 		nc_error(ctx, NULL,
-			 "operator set %lld is not supported, %d to %d are; convert the model with onnx.version_converter",
+			 "operator set %lld is not supported, only %d to %d; convert the model with onnx.version_converter",
 			 (long long)opset, MIN_OPSET, MAX_OPSET);
 	return (int)opset;
 }

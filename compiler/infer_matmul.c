@@ -2,13 +2,13 @@
 /* Matrix products. */
 #include "front.h"
 
-static bool misfit(struct nc_ctx *ctx, const struct nc_node *node)
+static bool misfit(struct nc_ctx *ctx, const struct nc_node *node,
+		   const struct nc_value *left, const struct nc_value *right)
 {
 	char a[NC_SHAPE_TEXT], b[NC_SHAPE_TEXT];
 
 	nc_error(ctx, node, "matrices %s and %s cannot be multiplied",
-		 nc_shape_text(node->inputs[0], a),
-		 nc_shape_text(node->inputs[1], b));
+		 nc_shape_text(left, a), nc_shape_text(right, b));
 	return false;
 }
 
@@ -17,30 +17,23 @@ static bool misfit(struct nc_ctx *ctx, const struct nc_node *node)
  * dimension added for that is not in the result; what precedes the matrices is
  * broadcast.
  */
-bool nc_infer_matmul(struct nc_ctx *ctx, struct nc_node *node)
+bool nc_matmul_shape(struct nc_ctx *ctx, struct nc_node *node,
+		     const struct nc_value *left, const struct nc_value *right,
+		     enum nc_dtype dtype)
 {
-	struct nc_value a, b;
+	struct nc_value a = *left, b = *right;
 	int64_t dims[NC_MAX_RANK];
 	int64_t m, n, ka, kb;
 	int rank;
 
-	if (!nc_need(ctx, node, 2, 3))
-		return false;
-	a = *node->inputs[0];
-	b = *node->inputs[1];
-	if (a.dtype != b.dtype) {
-		nc_error(ctx, node, "its inputs are of different types, %s and %s",
-			 nc_dtype_name(a.dtype), nc_dtype_name(b.dtype));
-		return false;
-	}
 	if (!a.rank || !b.rank)
-		return misfit(ctx, node);
+		return misfit(ctx, node, left, right);
 	ka = a.dims[a.rank - 1];
 	kb = b.dims[b.rank > 1 ? b.rank - 2 : 0];
 	m = a.rank > 1 ? a.dims[a.rank - 2] : -1;
 	n = b.rank > 1 ? b.dims[b.rank - 1] : -1;
 	if (ka != kb)
-		return misfit(ctx, node);
+		return misfit(ctx, node, left, right);
 	a.rank = a.rank > 2 ? a.rank - 2 : 0;
 	b.rank = b.rank > 2 ? b.rank - 2 : 0;
 	if (!nc_broadcast(ctx, node, &a, &b, &rank, dims))
@@ -49,7 +42,23 @@ bool nc_infer_matmul(struct nc_ctx *ctx, struct nc_node *node)
 		dims[rank++] = m;
 	if (n >= 0)
 		dims[rank++] = n;
-	return nc_set_shape(ctx, node, 0, a.dtype, rank, dims);
+	return nc_set_shape(ctx, node, 0, dtype, rank, dims);
+}
+
+bool nc_infer_matmul(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *a, *b;
+
+	if (!nc_need(ctx, node, 2, 3))
+		return false;
+	a = node->inputs[0];
+	b = node->inputs[1];
+	if (a->dtype != b->dtype) {
+		nc_error(ctx, node, "its inputs are of different types, %s and %s",
+			 nc_dtype_name(a->dtype), nc_dtype_name(b->dtype));
+		return false;
+	}
+	return nc_matmul_shape(ctx, node, a, b, a->dtype);
 }
 
 bool nc_infer_gemm(struct nc_ctx *ctx, struct nc_node *node)
@@ -66,7 +75,7 @@ bool nc_infer_gemm(struct nc_ctx *ctx, struct nc_node *node)
 	a = node->inputs[0];
 	b = node->inputs[1];
 	if (a->rank != 2 || b->rank != 2 || a->dims[!ta] != b->dims[tb])
-		return misfit(ctx, node);
+		return misfit(ctx, node, a, b);
 	if (a->dtype != b->dtype || (c && c->dtype != a->dtype)) {
 		nc_error(ctx, node, "its inputs are of different types");
 		return false;

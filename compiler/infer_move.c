@@ -527,13 +527,23 @@ bool nc_infer_trilu(struct nc_ctx *ctx, struct nc_node *node)
 /* For inference nothing is dropped; the mask, if wanted, is all ones. */
 bool nc_infer_dropout(struct nc_ctx *ctx, struct nc_node *node)
 {
-	const struct nc_value *training = nc_in(node, 2);
+	struct nc_value *ratio = nc_in(node, 1), *training = nc_in(node, 2);
 	struct nc_value *mask = nc_out(node, 1);
 	void *data;
 
 	if (!nc_need(ctx, node, 1, 3))
 		return false;
-	if (training && (!nc_is_const(training) || nc_const_int(training, 0))) {
+	if (training && !nc_is_const(training)) {
+		nc_need_const(ctx, node, training, "training_mode");
+		return false;
+	}
+	if (training && nc_const_int(training, 0) && ratio &&
+	    !nc_is_const(ratio)) {
+		nc_need_const(ctx, node, ratio, "ratio");
+		return false;
+	}
+	if (training && nc_const_int(training, 0) &&
+	    (!ratio || nc_const_double(ratio, 0) != 0)) {
 		nc_error(ctx, node,
 			 "training mode is not supported; export the model for inference");
 		return false;

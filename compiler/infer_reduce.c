@@ -82,27 +82,29 @@ bool nc_infer_batch_norm(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_value *x;
 	unsigned int i;
+	bool training;
 
 	if (!nc_need(ctx, node, 5, 5))
 		return false;
 	x = node->inputs[0];
-	if (nc_attr_int(node, "training_mode", 0)) {
-		nc_error(ctx, node,
-			 "training mode is not supported; export the model for inference");
-		return false;
-	}
+	training = nc_attr_int(node, "training_mode", 0);
 	for (i = 1; i < node->num_outputs; i++) {
-		if (node->outputs[i] && node->outputs[i]->num_uses) {
+		if (!node->outputs[i])
+			continue;
+		if (node->outputs[i]->num_uses && !(training && i < 3)) {
 			nc_error(ctx, node,
 				 "outputs for training are not supported; export the model for inference");
 			return false;
 		}
-		node->outputs[i] = NULL;
+		if (!training)
+			node->outputs[i] = NULL;
 	}
 	for (i = 1; i < 5; i++)
 		if (!per_channel(ctx, node, i, x->rank > 1 ? x->dims[1] : 1))
 			return false;
-	return nc_set_like(ctx, node, 0, x);
+	return nc_set_like(ctx, node, 0, x) &&
+	       nc_set_like(ctx, node, 1, node->inputs[3]) &&
+	       nc_set_like(ctx, node, 2, node->inputs[4]);
 }
 
 bool nc_infer_layer_norm(struct nc_ctx *ctx, struct nc_node *node)

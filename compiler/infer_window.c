@@ -4,7 +4,7 @@
 #include "front.h"
 
 static bool window_shape(struct nc_ctx *ctx, struct nc_node *node,
-			 int64_t channels)
+			 enum nc_dtype dtype, int64_t channels)
 {
 	const struct nc_value *x = node->inputs[0];
 	int64_t dims[NC_MAX_RANK];
@@ -21,22 +21,18 @@ static bool window_shape(struct nc_ctx *ctx, struct nc_node *node,
 	dims[1] = channels;
 	for (i = 0; i < window.num_spatial; i++)
 		dims[2 + i] = window.out[i];
-	return nc_set_shape(ctx, node, 0, x->dtype, x->rank, dims);
+	return nc_set_shape(ctx, node, 0, dtype, x->rank, dims);
 }
 
-/* What convolutions have in common; @in and @out: dimensions of the weights. */
-static bool check_conv(struct nc_ctx *ctx, struct nc_node *node,
-		       int64_t *channels)
+bool nc_conv_shape(struct nc_ctx *ctx, struct nc_node *node,
+		   const struct nc_value *w, const struct nc_value *bias,
+		   enum nc_dtype dtype)
 {
 	bool transpose = node->op == NC_OP_ConvTranspose;
-	const struct nc_value *x, *w, *bias = nc_in(node, 2);
+	const struct nc_value *x = node->inputs[0];
 	int64_t groups = nc_attr_int(node, "group", 1);
-	int64_t expected;
+	int64_t expected, channels;
 
-	if (!nc_need(ctx, node, 2, 3))
-		return false;
-	x = node->inputs[0];
-	w = node->inputs[1];
 	if (x->rank < 3 || w->rank != x->rank) {
 		nc_error(ctx, node,
 			 "input of rank %d and weights of rank %d do not fit",
@@ -48,13 +44,13 @@ static bool check_conv(struct nc_ctx *ctx, struct nc_node *node,
 			 (long long)groups, (long long)w->dims[0]);
 		return false;
 	}
-	if (__builtin_mul_overflow(w->dims[1], groups, channels)) {
+	if (__builtin_mul_overflow(w->dims[1], groups, &channels)) {
 		nc_error(ctx, node, "its weights are too large");
 		return false;
 	}
-	expected = transpose ? w->dims[0] : *channels;
+	expected = transpose ? w->dims[0] : channels;
 	if (!transpose)
-		*channels = w->dims[0];
+		channels = w->dims[0];
 	if (x->dims[1] != expected) {
 		nc_error(ctx, node,
 			 "input '%.60s' has %lld channels, weights '%.60s' expect %lld",
@@ -62,24 +58,29 @@ static bool check_conv(struct nc_ctx *ctx, struct nc_node *node,
 			 (long long)expected);
 		return false;
 	}
-	if (x->dtype != w->dtype || (bias && bias->dtype != x->dtype)) {
-		nc_error(ctx, node, "its input, weights and bias must be of one type");
-		return false;
-	}
-	if (bias && (bias->rank != 1 || bias->dims[0] != *channels)) {
+	if (bias && (bias->rank != 1 || bias->dims[0] != channels)) {
 		nc_error(ctx, node, "its bias needs %lld elements, it has %lld",
-			 (long long)*channels, (long long)nc_numel(bias));
+			 (long long)channels, (long long)nc_numel(bias));
 		return false;
 	}
-	return true;
+	return window_shape(ctx, node, dtype, channels);
 }
 
 bool nc_infer_conv(struct nc_ctx *ctx, struct nc_node *node)
 {
-	int64_t channels;
+	const struct nc_value *x, *w, *bias = nc_in(node, 2);
 
-	return check_conv(ctx, node, &channels) &&
-	       window_shape(ctx, node, channels);
+	if (!nc_need(ctx, node, 2, 3))
+		return false;
+	x = node->inputs[0];
+	w = node->inputs[1];
+	if (!nc_dtype_is_float(x->dtype) || x->dtype != w->dtype ||
+	    (bias && bias->dtype != x->dtype)) {
+		nc_error(ctx, node,
+			 "its input, weights and bias must be floats of one type");
+		return false;
+	}
+	return nc_conv_shape(ctx, node, w, bias, x->dtype);
 }
 
 bool nc_infer_conv_transpose(struct nc_ctx *ctx, struct nc_node *node)
@@ -100,7 +101,8 @@ bool nc_infer_pool(struct nc_ctx *ctx, struct nc_node *node)
 			 node->inputs[0]->rank);
 		return false;
 	}
-	return window_shape(ctx, node, node->inputs[0]->dims[1]);
+	return window_shape(ctx, node, node->inputs[0]->dtype,
+			    node->inputs[0]->dims[1]);
 }
 
 bool nc_infer_global_pool(struct nc_ctx *ctx, struct nc_node *node)

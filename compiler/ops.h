@@ -67,12 +67,17 @@
 	X(Not,                not,            unary,          act)            \
 	X(Cast,               cast,           cast,           cast)           \
 	X(CastLike,           cast_like,      cast,           none)           \
+	X(DynamicQuantizeLinear, dynamic_quantize, none,      none)           \
 	X(QuantizeLinear,     quantize,       quantize,       quantize)       \
 	X(DequantizeLinear,   dequantize,     dequantize,     dequantize)     \
 	/* the matrix engine */                                                \
 	X(Conv,               conv,           none,           conv)           \
+	X(ConvInteger,        conv_integer,   none,           integer)        \
+	X(QLinearConv,        qlinear_conv,   none,           qlinear)        \
 	X(ConvTranspose,      conv_transpose, none,           conv_transpose) \
 	X(MatMul,             matmul,         matmul,         matmul)         \
+	X(MatMulInteger,      matmul_integer, none,           integer)        \
+	X(QLinearMatMul,      qlinear_matmul, none,           qlinear)        \
 	X(Gemm,               gemm,           none,           gemm)           \
 	/* windows, reductions, normalisation */                               \
 	X(MaxPool,            pool,           none,           pool)           \
@@ -115,6 +120,17 @@
 	X(Gather,             gather,         gather,         gather)         \
 	X(DepthToSpace,       depth_to_space, none,           depth_space)    \
 	X(SpaceToDepth,       depth_to_space, none,           depth_space)    \
+	X(Hardmax,            softmax,        none,           none)           \
+	X(LRN,                unary_float,    none,           none)           \
+	X(OneHot,             one_hot,        none,           none)           \
+	X(TopK,               top_k,          none,           none)           \
+	X(GatherElements,     gather_elements, none,          none)           \
+	X(GatherND,           gather_nd,      none,           none)           \
+	X(ScatterElements,    scatter_elements, none,         none)           \
+	X(Scatter,            scatter_elements, none,         none)           \
+	X(ScatterND,          scatter_nd,     none,           none)           \
+	X(Resize,             resize,         none,           none)           \
+	X(Upsample,           resize,         none,           none)           \
 	X(Trilu,              trilu,          trilu,          none)           \
 	/* known at compile time */                                            \
 	X(Constant,           constant,       none,           none)           \

@@ -69,13 +69,67 @@ static void flatten_softmax(struct nc_ctx *ctx, struct nc_node *node,
 
 static void upgrade_graph(struct nc_ctx *ctx, struct nc_graph *graph);
 
+/* Attributes of sets before 7 that changed what an operator does. */
+static void refuse_oldest(struct nc_ctx *ctx, const struct nc_node *node)
+{
+	static const char *const names[] = { "broadcast", "spatial" };
+	unsigned int i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (nc_attr(node, names[i]))
+			nc_error(ctx, node,
+				 "attribute '%s' of operator set %d is not supported; convert the model with onnx.version_converter",
+				 names[i], ctx->graph->opset);
+}
+
+/* Upsample and the first Resize: inputs x and scales. */
+static void upgrade_upsample(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_value *x = nc_in(node, 0), *scales = nc_in(node, 1);
+	const float *floats;
+	int64_t n;
+
+	if (!scales) {
+		n = (int64_t)nc_attr_floats(node, "scales", &floats);
+		if (n)
+			scales = nc_const_new(ctx, "scales", NC_F32, 1, &n, floats);
+	}
+	node->op = NC_OP_Resize;
+	node->num_inputs = 0;
+	add_input(ctx, node, 2, scales);
+	node->inputs[0] = x;
+	nc_set_attr_string(ctx, node, "coordinate_transformation_mode",
+			   "asymmetric");
+	nc_set_attr_string(ctx, node, "nearest_mode", "floor");
+}
+
 static void upgrade_node(struct nc_ctx *ctx, struct nc_node *node,
 			 struct nc_node_list *list)
 {
 	int opset = ctx->graph->opset;
 	unsigned int i;
 
+	if (opset < 7)
+		refuse_oldest(ctx, node);
 	switch (node->op) {
+	case NC_OP_Reshape:
+		if (opset < 5)
+			ints_to_input(ctx, node, "shape", 1);
+		break;
+	case NC_OP_TopK:
+		if (opset < 10) {
+			int64_t k = nc_attr_int(node, "k", 0);
+
+			add_input(ctx, node, 1, nc_const_ints_new(ctx, "k", &k, 1));
+		}
+		break;
+	case NC_OP_Upsample:
+		upgrade_upsample(ctx, node);
+		break;
+	case NC_OP_Resize:
+		if (opset < 11)
+			upgrade_upsample(ctx, node);
+		break;
 	case NC_OP_Squeeze:
 	case NC_OP_Unsqueeze:
 	case NC_OP_ReduceSum:

@@ -130,9 +130,13 @@ static const char *transpose_window(const struct nc_node *node,
 
 const char *nc_window(const struct nc_node *node, struct nc_window *w)
 {
-	const struct nc_value *x = nc_in(node, 0), *weights = nc_in(node, 1);
+	bool is_qlinear = node->op == NC_OP_QLinearConv;
+	const struct nc_value *x = nc_in(node, 0);
+	const struct nc_value *weights = nc_in(node, is_qlinear ? 3 : 1);
 	int64_t pads[2 * NC_MAX_SPATIAL] = { 0 };
-	bool is_conv = node->op == NC_OP_Conv || node->op == NC_OP_ConvTranspose;
+	bool is_conv = is_qlinear || node->op == NC_OP_Conv ||
+		       node->op == NC_OP_ConvTranspose ||
+		       node->op == NC_OP_ConvInteger;
 	const char *error = NULL;
 	const int64_t *ints;
 	size_t n;

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Building the nodes that take another's place. Each is inferred at once, and
+ * folded where all it needs is constant; what remains goes into the list.
+ */
+#ifndef COMPILER_DECOMPOSE_H
+#define COMPILER_DECOMPOSE_H
+
+#include "front.h"
+
+/**
+ * struct nc_builder - where new nodes go
+ * @ctx: the compilation
+ * @list: nodes of the graph so far
+ * @like: node that is being taken apart: gives names and layer
+ */
+struct nc_builder {
+	struct nc_ctx *ctx;
+	struct nc_node_list *list;
+	struct nc_node *like;
+};
+
+/*
+ * All return the node's output; @out is the value to make, or NULL for a new
+ * one.
+ */
+struct nc_value *nc_build(struct nc_builder *b, struct nc_node *node);
+struct nc_value *nc_build1(struct nc_builder *b, enum nc_op op,
+			  struct nc_value *out, struct nc_value *x);
+struct nc_value *nc_build2(struct nc_builder *b, enum nc_op op,
+			  struct nc_value *out, struct nc_value *x,
+			  struct nc_value *y);
+struct nc_value *nc_build3(struct nc_builder *b, enum nc_op op,
+			  struct nc_value *out, struct nc_value *x,
+			  struct nc_value *y, struct nc_value *z);
+struct nc_value *nc_build_reshape(struct nc_builder *b, struct nc_value *out,
+				 struct nc_value *x, int rank,
+				 const int64_t *dims);
+struct nc_value *nc_build_transpose(struct nc_builder *b, struct nc_value *out,
+				   struct nc_value *x, const int64_t *perm);
+struct nc_value *nc_build_cast(struct nc_builder *b, struct nc_value *out,
+			      struct nc_value *x, enum nc_dtype dtype);
+/* ReduceSum, ReduceMean ... over the axes of a mask, dimensions kept. */
+struct nc_value *nc_build_reduce(struct nc_builder *b, enum nc_op op,
+				struct nc_value *out, struct nc_value *x,
+				unsigned int mask);
+/* ArgMax, Concat and others with an axis; dimensions are kept. */
+struct nc_value *nc_build_axis(struct nc_builder *b, enum nc_op op,
+			      struct nc_value *out, struct nc_value *x,
+			      struct nc_value *y, int axis);
+/* x[..., start to end, ...] along an axis. */
+struct nc_value *nc_build_slice(struct nc_builder *b, struct nc_value *out,
+			       struct nc_value *x, int axis, int64_t start,
+			       int64_t end);
+/* Any number of values joined. */
+struct nc_value *nc_build_concat(struct nc_builder *b, struct nc_value *out,
+				struct nc_value **values, unsigned int count,
+				int axis);
+/* A constant number. */
+struct nc_value *nc_build_scalar(struct nc_builder *b, enum nc_dtype dtype,
+				double x);
+/* 0, 1, 2 ... along one axis of @rank. */
+struct nc_value *nc_build_range(struct nc_builder *b, enum nc_dtype dtype,
+			       int rank, int axis, int64_t count);
+
+/* The operators, by file. */
+void nc_decompose_hardmax(struct nc_builder *b);
+void nc_decompose_one_hot(struct nc_builder *b);
+void nc_decompose_top_k(struct nc_builder *b);
+void nc_decompose_gather_elements(struct nc_builder *b);
+void nc_decompose_gather_nd(struct nc_builder *b);
+void nc_decompose_scatter_elements(struct nc_builder *b);
+void nc_decompose_scatter_nd(struct nc_builder *b);
+void nc_decompose_resize(struct nc_builder *b);
+void nc_decompose_lrn(struct nc_builder *b);
+void nc_decompose_batch_norm(struct nc_builder *b);
+void nc_decompose_dynamic_quantize(struct nc_builder *b);
+
+#endif /* COMPILER_DECOMPOSE_H */

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Matrix work on eight-bit integers. In QLinearConv and QLinearMatMul the chip
+ * scales the int32 sums by x_scale * w_scale / y_scale and rounds to y; in
+ * ConvInteger and MatMulInteger the sums are the result.
+ */
+#include "lower.h"
+#include "window.h"
+
+/* A quantised operand with its zero point, which the chip subtracts. */
+static bool quantised(struct nc_ctx *ctx, struct nc_node *node, unsigned int i,
+		      const struct nc_value *zero_point, struct nc_view *view)
+{
+	double zero = 0;
+
+	*view = *nc_operand(ctx, node->inputs[i]);
+	if (zero_point && (!nc_is_const(zero_point) ||
+			   !nc_const_splat(zero_point, &zero))) {
+		nc_error(ctx, node,
+			 "zero points must be constant, and one for the whole tensor");
+		return false;
+	}
+	view->zero_point = zero;
+	return true;
+}
+
+static bool set_window(struct nc_ctx *ctx, struct nc_node *node,
+		       struct neuron_params_CONV *params)
+{
+	struct nc_window win;
+	const char *why = nc_window(node, &win);
+	int i;
+
+	if (why) {
+		nc_error(ctx, node, "%s", why);
+		return false;
+	}
+	params->groups = win.groups;
+	for (i = 0; i < win.num_spatial; i++) {
+		if (win.stride[i] > UINT16_MAX ||
+		    win.dilation[i] > UINT16_MAX ||
+		    win.pad_lo[i] > INT16_MAX || win.pad_lo[i] < INT16_MIN) {
+			nc_error(ctx, node, "the window is too large");
+			return false;
+		}
+		params->stride[i] = win.stride[i];
+		params->dilation[i] = win.dilation[i];
+		params->pad[i] = win.pad_lo[i];
+	}
+	return true;
+}
+
+/* From sums to steps of y: x_scale * w_scale / y_scale, for each channel or all. */
+static bool sum_scale(struct nc_ctx *ctx, struct nc_node *node, double y,
+		      struct nc_view *view)
+{
+	const struct nc_value *x_scale = nc_in(node, 1), *w_scale = nc_in(node, 4);
+	int64_t i, n;
+	double x;
+	float *scale;
+
+	if (!nc_is_const(x_scale) || !nc_is_const(w_scale) ||
+	    !nc_const_splat(x_scale, &x)) {
+		nc_error(ctx, node, "scales must be constant");
+		return false;
+	}
+	n = nc_numel(w_scale);
+	scale = nc_alloc(ctx->arena, n, sizeof(*scale));
+	for (i = 0; i < n; i++)
+		scale[i] = x * nc_const_double(w_scale, i) / y;
+	*view = nc_const_bytes(ctx, NEURON_F32, 1, &n, scale);
+	return true;
+}
+
+/*
+ * QLinearConv:   x x_scale x_zero w w_scale w_zero y_scale y_zero [bias]
+ * QLinearMatMul: a a_scale a_zero b b_scale b_zero y_scale y_zero
+ */
+void nc_lower_qlinear(struct nc_ctx *ctx, struct nc_node *node)
+{
+	bool conv = node->op == NC_OP_QLinearConv;
+	const struct nc_value *y_scale = nc_in(node, 6), *y_zero = nc_in(node, 7);
+	struct neuron_params_CONV params = { 0 };
+	const struct nc_view *bias = NULL;
+	struct nc_view x, w, scale, out, sum;
+	struct nc_inst *inst;
+	double step, zero = 0;
+	int order[NC_MAX_RANK];
+
+	if (!quantised(ctx, node, 0, nc_in(node, 2), &x) ||
+	    !quantised(ctx, node, 3, nc_in(node, 5), &w) ||
+	    (conv && !set_window(ctx, node, &params)))
+		return;
+	if (!nc_is_const(y_scale) || !nc_const_splat(y_scale, &step) ||
+	    (y_zero && (!nc_is_const(y_zero) ||
+			!nc_const_splat(y_zero, &zero)))) {
+		nc_error(ctx, node,
+			 "the output's scale and zero point must be constant numbers");
+		return;
+	}
+	if (!sum_scale(ctx, node, step, &scale))
+		return;
+	if (conv && nc_in(node, 8))
+		bias = nc_operand_as(ctx, node, node->inputs[8], NEURON_I32);
+	nc_channels_last(x.rank, order);
+	out = nc_result(ctx, node, 0, conv ? order : NULL);
+	sum = out;
+	sum.zero_point = zero;
+	if (!conv)
+		nc_matmul_shapes(&sum, &x, &w);
+	inst = nc_add(ctx, node, conv ? NEURON_OP_CONV : NEURON_OP_MATMUL, &sum,
+		      &x, &w);
+	nc_add_operand(ctx, inst, 3, bias);
+	nc_add_operand(ctx, inst, 4, &scale);
+	NC_EPILOGUE(&params, node);
+	if (node->act == NEURON_ACT_CLIP) {
+		/* The function works on steps of y, too. */
+		params.alpha /= step;
+		params.beta /= step;
+	}
+	if (conv) {
+		*NC_PARAMS(CONV, inst) = params;
+	} else {
+		NC_PARAMS(MATMUL, inst)->act = params.act;
+		NC_PARAMS(MATMUL, inst)->alpha = params.alpha;
+		NC_PARAMS(MATMUL, inst)->beta = params.beta;
+	}
+}
+
+/*
+ * ConvInteger:   x w [x_zero] [w_zero]
+ * MatMulInteger: a b [a_zero] [b_zero]
+ */
+void nc_lower_integer(struct nc_ctx *ctx, struct nc_node *node)
+{
+	bool conv = node->op == NC_OP_ConvInteger;
+	struct neuron_params_CONV params = { 0 };
+	struct nc_view x, w, out;
+	struct nc_inst *inst;
+	int order[NC_MAX_RANK];
+
+	if (!quantised(ctx, node, 0, nc_in(node, 2), &x) ||
+	    !quantised(ctx, node, 1, nc_in(node, 3), &w) ||
+	    (conv && !set_window(ctx, node, &params)))
+		return;
+	nc_channels_last(x.rank, order);
+	out = nc_result(ctx, node, 0, conv ? order : NULL);
+	if (!conv)
+		nc_matmul_shapes(&out, &x, &w);
+	inst = nc_add(ctx, node, conv ? NEURON_OP_CONV : NEURON_OP_MATMUL, &out,
+		      &x, &w);
+	if (conv)
+		*NC_PARAMS(CONV, inst) = params;
+}
