@@ -189,7 +189,7 @@ static bool post(struct queue *q, const struct ring_position *ring,
 		cqe->phase ^= 1;
 	addr = ring->cq_base + (uint64_t)index * sizeof(*cqe);
 	kind = bus_write_ring(q, addr, cqe, offsetof(struct neuron_cqe, phase));
-	__atomic_thread_fence(__ATOMIC_RELEASE);
+	/* The phase comes last: leaving and entering the gate orders the two. */
 	if (kind == NEURON_FAULT_NONE)
 		kind = bus_write_ring(q, addr + offsetof(struct neuron_cqe, phase),
 				      &cqe->phase, sizeof(cqe->phase));

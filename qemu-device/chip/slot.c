@@ -83,12 +83,14 @@ enum neuron_fault_kind slots_fetch(struct queue *q, uint64_t addr, uint32_t coun
 enum neuron_fault_kind slot_check(struct queue *q, uint32_t slot, uint64_t offset,
 				  uint64_t length, uint32_t rights, __le64 *info)
 {
-	const struct neuron_slot *s = &q->work->slot[slot];
+	const struct neuron_slot *s;
 
-	if (slot >= q->work->num_slots || (s->flags & rights) != rights) {
+	if (slot >= q->work->num_slots ||
+	    (q->work->slot[slot].flags & rights) != rights) {
 		*info = offset;
 		return NEURON_FAULT_ACCESS_DENIED;
 	}
+	s = &q->work->slot[slot];
 	if (offset > s->length || length > s->length - offset) {
 		*info = offset > s->length ? offset : s->length;
 		return NEURON_FAULT_OUT_OF_BOUNDS;
