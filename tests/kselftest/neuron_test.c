@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-#include <dirent.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -12,11 +11,29 @@
 
 #include "neuron_test.h"
 
-#define DEVICE	"/dev/accel/accel0"
+/* The first that is there: the number changes when files outlive their device. */
+static int first_match(const char *pattern, char *path, size_t size)
+{
+	glob_t found;
+	int ret = glob(pattern, 0, NULL, &found);
+
+	if (!ret)
+		snprintf(path, size, "%s", found.gl_pathv[0]);
+	globfree(&found);
+
+	return ret ? -ENOENT : 0;
+}
 
 int dev_open(void)
 {
-	return open(DEVICE, O_RDWR | O_CLOEXEC);
+	char path[64];
+
+	if (first_match("/dev/accel/accel*", path, sizeof(path))) {
+		errno = ENOENT;
+		return -1;
+	}
+
+	return open(path, O_RDWR | O_CLOEXEC);
 }
 
 int dev_ioctl(int fd, unsigned long request, void *arg)
@@ -347,6 +364,8 @@ int core_works(int fd, uint32_t core)
 	int64_t job;
 	int ret;
 
+	if (!p.bo.map)
+		return -errno;
 	program_inst(&p, NEURON_OP_NOP, NEURON_ENGINE_PE);
 	submission_init(&s, &p, core);
 	job = submit(fd, &s);
@@ -360,12 +379,14 @@ int core_works(int fd, uint32_t core)
 const char *pci_address(void)
 {
 	static char address[32];
-	char link[PATH_MAX], *base;
+	char path[64], link[PATH_MAX], *base;
 	ssize_t n;
 
-	n = readlink("/sys/class/accel/accel0/device", link, sizeof(link) - 1);
+	if (first_match("/sys/class/accel/accel*/device", path, sizeof(path)))
+		return address;
+	n = readlink(path, link, sizeof(link) - 1);
 	if (n < 0)
-		return address[0] ? address : NULL;
+		return address;
 	link[n] = '\0';
 	base = strrchr(link, '/');
 	snprintf(address, sizeof(address), "%.31s", base ? base + 1 : link);
