@@ -258,6 +258,8 @@ bool nk_epilogue_direct(const struct nk_epilogue *ep, const struct neuron_tensor
 {
 	if (out->dtype != dtype || ep->scale || ep->accumulate || ep->bias_i32)
 		return false;
+	if (ep->exact)
+		return true;
 	/* Functions come before rounding to bf16, where that makes a difference. */
 	return dtype == NEURON_F32 || (dtype == NEURON_BF16 &&
 	       (ep->act == NEURON_ACT_IDENTITY || ep->act == NEURON_ACT_RELU));
@@ -288,6 +290,8 @@ void nk_epilogue_finish(const struct nk_epilogue *ep, void *dst, size_t n,
 {
 	size_t size = nk_size(ep->dtype);
 
+	if (ep->exact)
+		return;
 	for (size_t i = 0; i < n; i += NK_CHUNK) {
 		size_t count = n - i < NK_CHUNK ? n - i : NK_CHUNK;
 		void *at = (char *)dst + i * size;

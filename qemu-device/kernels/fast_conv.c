@@ -73,8 +73,7 @@ static void destroy(struct nk_plan *head)
 
 	for (unsigned int i = 0; i < plan->kinds; i++)
 		lib_op_destroy(&plan->kind[i].op);
-	if (plan->reorder)
-		dnnl_primitive_destroy(plan->reorder);
+	lib_reorder_destroy(plan->reorder);
 	free(plan->raw);
 	free(plan->packed);
 	free(plan);
@@ -439,8 +438,9 @@ static struct conv_plan *make(const struct nk_call *call)
 	choose_types(plan, call, lib);
 	choose_tiles(plan, out->dims[0]);
 	nk_epilogue_init(&ep, call->inst, call->op, out->dims[1], plan->integer, arrays);
-	plan->direct = !plan->integer && is_channels_last(out) &&
-		       nk_epilogue_direct(&ep, out, plan->in_type == NEURON_BF16 &&
+	plan->direct = !plan->as_f32 && is_channels_last(out) &&
+		       nk_epilogue_direct(&ep, out, plan->integer ? NEURON_I32 :
+					  plan->in_type == NEURON_BF16 &&
 					  out->dtype == NEURON_BF16 ? NEURON_BF16 : NEURON_F32);
 
 	threads = lib_enter();

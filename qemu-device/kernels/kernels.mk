@@ -28,3 +28,8 @@ $(NKERNELS_TESTS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: \
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(NKERNELS_LIBS)
+
+$(BUILD)/tests/bench/kernels: $(BUILD)/obj/tests/bench/kernels.o $(BUILD)/lib/libnkernels.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(NKERNELS_LIBS)

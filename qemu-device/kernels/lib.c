@@ -38,6 +38,13 @@ static struct {
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+/*
+ * Primitives are made and freed one at a time. The library would allow more, but
+ * shares them between threads in a cache of its own, whose locking a thread
+ * sanitizer cannot see.
+ */
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+
 static void start(void)
 {
 	static const struct {
@@ -140,6 +147,7 @@ bool lib_op_init(struct lib_op *op, const_dnnl_op_desc_t desc, dnnl_primitive_at
 	memset(op, 0, sizeof(*op));
 	if (!own && dnnl_primitive_attr_create(&own))
 		return false;
+	pthread_mutex_lock(&making);
 	if (!dnnl_primitive_attr_set_scratchpad_mode(own, dnnl_scratchpad_mode_user) &&
 	    !dnnl_primitive_desc_create(&pd, desc, own, lib.engine, NULL) &&
 	    !dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &info) &&
@@ -159,6 +167,7 @@ bool lib_op_init(struct lib_op *op, const_dnnl_op_desc_t desc, dnnl_primitive_at
 	}
 	if (pd)
 		dnnl_primitive_desc_destroy(pd);
+	pthread_mutex_unlock(&making);
 	if (!attr)
 		dnnl_primitive_attr_destroy(own);
 	return ok;
@@ -178,8 +187,10 @@ void lib_op_destroy(struct lib_op *op)
 {
 	for (unsigned int i = 0; i < NK_MAX_THREADS; i++)
 		destroy_thread(op->thread[i]);
+	pthread_mutex_lock(&making);
 	if (op->primitive)
 		dnnl_primitive_destroy(op->primitive);
+	pthread_mutex_unlock(&making);
 }
 
 static struct lib_thread *make_thread(const struct lib_op *op)
@@ -226,17 +237,42 @@ enum nk_status lib_op_run(struct lib_op *op, unsigned int number, void *const *d
 	return status ? NK_NO_MEMORY : NK_OK;
 }
 
+enum nk_status lib_sgemm(uint32_t m, uint32_t n, uint32_t k, const float *a, ptrdiff_t a_row,
+			 ptrdiff_t a_column, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
+			 float *c)
+{
+	bool a_turned = a_column != 1, b_turned = b_column != 1;
+	int threads = lib_enter();
+	dnnl_status_t status = dnnl_sgemm(a_turned ? 'T' : 'N', b_turned ? 'T' : 'N', m, n, k, 1, a,
+					  a_turned ? a_column : a_row, b,
+					  b_turned ? b_column : b_row, 0, c, n);
+
+	lib_leave(threads);
+	return status ? NK_NO_MEMORY : NK_OK;
+}
+
 dnnl_primitive_t lib_reorder(const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
 {
 	dnnl_primitive_desc_t pd;
 	dnnl_primitive_t reorder = NULL;
 
-	if (dnnl_reorder_primitive_desc_create(&pd, from, lib.engine, to, lib.engine, NULL))
-		return NULL;
-	if (dnnl_primitive_create(&reorder, pd))
-		reorder = NULL;
-	dnnl_primitive_desc_destroy(pd);
+	pthread_mutex_lock(&making);
+	if (!dnnl_reorder_primitive_desc_create(&pd, from, lib.engine, to, lib.engine, NULL)) {
+		if (dnnl_primitive_create(&reorder, pd))
+			reorder = NULL;
+		dnnl_primitive_desc_destroy(pd);
+	}
+	pthread_mutex_unlock(&making);
 	return reorder;
+}
+
+void lib_reorder_destroy(dnnl_primitive_t reorder)
+{
+	if (!reorder)
+		return;
+	pthread_mutex_lock(&making);
+	dnnl_primitive_destroy(reorder);
+	pthread_mutex_unlock(&making);
 }
 
 enum nk_status lib_reorder_run(dnnl_primitive_t reorder, const dnnl_memory_desc_t *from,

@@ -71,8 +71,22 @@ void lib_op_destroy(struct lib_op *op);
  */
 enum nk_status lib_op_run(struct lib_op *op, unsigned int thread, void *const *data);
 
+/**
+ * lib_sgemm() - a product of fp32 matrices
+ * @m, @n, @k: the sizes
+ * @a: @m rows of @k; strides between rows and columns, one of which is 1
+ * @b: @k rows of @n; the same
+ * @c: dense result
+ *
+ * Return: NK_OK or NK_NO_MEMORY.
+ */
+enum nk_status lib_sgemm(uint32_t m, uint32_t n, uint32_t k, const float *a, ptrdiff_t a_row,
+			 ptrdiff_t a_column, const float *b, ptrdiff_t b_row, ptrdiff_t b_column,
+			 float *c);
+
 /* A reorder of @from to @to, which are descriptors; primitive NULL when refused. */
 dnnl_primitive_t lib_reorder(const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to);
+void lib_reorder_destroy(dnnl_primitive_t reorder);
 enum nk_status lib_reorder_run(dnnl_primitive_t reorder, const dnnl_memory_desc_t *from,
 			       void *src, const dnnl_memory_desc_t *to, void *dst);
 

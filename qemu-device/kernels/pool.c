@@ -14,6 +14,9 @@
 /* Outputs that are computed together, along the dimension with the least stride. */
 #define BLOCK	256
 
+/* Elements that a tile reads: some tens of microseconds. */
+#define TILE_ELEMENTS	65536
+
 struct pool {
 	const struct nk_call *call;
 	const struct neuron_params_POOL *p;
@@ -25,6 +28,7 @@ struct pool {
 	int64_t kernel[3], stride[3], dilation[3], pad_lo[3], pad_hi[3];
 	ptrdiff_t in_stride[3], out_stride[3];
 	uint64_t blocks;	/* of channels, or of the last dimension */
+	uint64_t rows, tile_rows;
 };
 
 struct state {
@@ -199,17 +203,15 @@ static void store(const struct pool *pool, struct state *s, char *out, ptrdiff_t
 		nk_store_f32(pool->out->dtype, out, step, n, s->best.f, stats);
 }
 
-/* A tile: one row of the last spatial dimension, for one channel or for all. */
-static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct nk_stats *stats)
+/* One row of the last spatial dimension, for one channel or for all. */
+static void one_row(const struct pool *pool, uint64_t row, struct nk_stats *stats)
 {
-	const struct pool *pool = arg;
 	uint64_t all = pool->along_channels ? 1 : pool->out->dims[1];
 	int64_t out[3], positions = pool->along_channels ? pool->out_dims[2] : 1;
-	uint32_t channel = tile % all;
-	uint64_t rest = tile / all;
+	uint32_t channel = row % all;
+	uint64_t rest = row / all;
 	uint64_t image;
 
-	(void)thread;
 	out[1] = rest % pool->out_dims[1];
 	rest /= pool->out_dims[1];
 	out[0] = rest % pool->out_dims[0];
@@ -249,6 +251,16 @@ static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct n
 		store(pool, &s, to, pool->along_channels ? nk_stride(pool->out, 1) :
 		      pool->out_stride[2], n, stats);
 	}
+}
+
+static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct nk_stats *stats)
+{
+	const struct pool *pool = arg;
+	uint64_t row = tile * pool->tile_rows, end = row + pool->tile_rows;
+
+	(void)thread;
+	for (; row < end && row < pool->rows; row++)
+		one_row(pool, row, stats);
 	return NK_OK;
 }
 
@@ -257,6 +269,7 @@ enum nk_status nk_pool(const struct nk_call *call)
 	const struct neuron_params_POOL *p = NEURON_CPARAMS(POOL, call->inst);
 	const struct neuron_tensor *out = call->op[0].desc, *in = call->op[1].desc;
 	unsigned int spatial = out->rank - 2, last = out->rank - 1;
+	double work;	/* elements read for a row */
 	struct pool pool = {
 		.call = call,
 		.p = p,
@@ -285,6 +298,10 @@ enum nk_status nk_pool(const struct nk_call *call)
 	}
 	pool.blocks = ((pool.along_channels ? (uint64_t)out->dims[1] : (uint64_t)pool.out_dims[2]) +
 		       BLOCK - 1) / BLOCK;
-	return nk_parallel(call, (size_t)out->dims[0] * pool.out_dims[0] * pool.out_dims[1] *
-			   (pool.along_channels ? 1 : out->dims[1]), tile, &pool);
+	pool.rows = (uint64_t)out->dims[0] * pool.out_dims[0] * pool.out_dims[1] *
+		    (pool.along_channels ? 1 : out->dims[1]);
+	work = (double)pool.out_dims[2] * pool.kernel[0] * pool.kernel[1] * pool.kernel[2] *
+	       (pool.along_channels ? out->dims[1] : 1);
+	pool.tile_rows = work < TILE_ELEMENTS ? TILE_ELEMENTS / work : 1;
+	return nk_parallel(call, (pool.rows + pool.tile_rows - 1) / pool.tile_rows, tile, &pool);
 }
