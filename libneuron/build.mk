@@ -42,7 +42,10 @@ $(LIBNEURON_NAMES): $(BUILD)/lib/libneuron.so.1
 	$(Q)ln -sf $(<F) $@
 
 # They link statically, so that sanitizers see the library, too.
-NRT_UNIT_TESTS := neff nrt_init nrt_tensor nrt_execute nrt_threads
+NRT_UNIT_TESTS := neff nrt_init nrt_tensor nrt_execute nrt_threads nrt_device
+
+# Those of the API run in the VM as well, with the driver.
+VM_TESTS += $(addprefix $(BUILD)/tests/unit/,$(filter nrt_%,$(NRT_UNIT_TESTS)))
 
 define NRT_UNIT_TEST
 UNIT_TESTS += $$(BUILD)/tests/unit/$(1)
@@ -55,7 +58,8 @@ endef
 $(foreach t,$(NRT_UNIT_TESTS),$(eval $(call NRT_UNIT_TEST,$(t))))
 
 # As its author would build it: the public headers, -lnrt, nothing else.
-$(BUILD)/tests/unit/nrt_doc_program: tests/unit/nrt_doc_program.c $(LIBNEURON_NAMES)
+$(addprefix $(BUILD)/tests/unit/,nrt_doc_program nrt_hold): \
+		$(BUILD)/tests/unit/%: tests/unit/%.c $(LIBNEURON_NAMES)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -O2 -g -Wall -Wextra -Werror $(EXTRA_CFLAGS) $(NRT_CPPFLAGS) $(EXTRA_LDFLAGS) -o $@ $< $(NRT_LIBS)
@@ -69,7 +73,12 @@ $(BUILD)/tests/unit/nrt_models: $(BUILD)/obj/tests/unit/nrt_models.o $(BUILD)/li
 UNIT_TESTS += $(BUILD)/tests/unit/nrt_programs
 VM_TESTS += $(BUILD)/tests/unit/nrt_programs
 $(BUILD)/tests/unit/nrt_programs: tests/unit/nrt_programs \
-		$(BUILD)/tests/unit/nrt_doc_program $(BUILD)/tests/unit/nrt_models
+		$(addprefix $(BUILD)/tests/unit/,nrt_doc_program nrt_models nrt_hold)
+	$(Q)install -m 755 $< $@
+
+HOST_TESTS += $(BUILD)/tests/unit/nrt_headers
+$(BUILD)/tests/unit/nrt_headers: tests/unit/nrt_headers $(LIBNEURON_NAMES)
+	$(Q)mkdir -p $(@D)
 	$(Q)install -m 755 $< $@
 
 # The fuzzer is built from source as a whole: all of it is to be instrumented.

@@ -7,11 +7,13 @@
 #ifndef TESTS_NRT_TEST_H
 #define TESTS_NRT_TEST_H
 
+#include <glob.h>
 #include <neuron.h>
 #include <nrt/nrt.h>
 #include <nrt/nrt_experimental.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <neuron/regs.h>
 #include "tests/ktap.h"
 #include "tests/unit/neff_builder.h"
 
@@ -44,6 +46,49 @@ static inline bool t_sim(void)
 	const char *device = getenv("NEURON_RT_DEVICE");
 
 	return device && !strncmp(device, "sim", 3);
+}
+
+/* The driver's debug window for the first device, or NULL. */
+static inline FILE *t_window(void)
+{
+	glob_t found;
+	FILE *f = NULL;
+
+	if (!glob("/sys/kernel/debug/accel/*/inject", 0, NULL, &found))
+		f = fopen(found.gl_pathv[0], "w");
+	globfree(&found);
+	return f;
+}
+
+static inline bool t_can_inject(void)
+{
+	FILE *f = t_sim() ? NULL : t_window();
+
+	if (f)
+		fclose(f);
+	return t_sim() || f;
+}
+
+/* Arm a fault: on the simulator through the library, else through the driver. */
+static inline bool t_inject(unsigned int injection, unsigned int queue,
+			    unsigned int count, uint64_t arg)
+{
+	static const char *const names[] = {
+#define X(name, value, qom, arg) [value] = qom,
+		NEURON_INJECTIONS(X)
+#undef X
+	};
+	FILE *f;
+
+	if (t_sim())
+		return !neuron_inject(neuron_runtime_device(0), injection, queue, count,
+				      arg);
+	f = t_window();
+	if (!f)
+		return false;
+	fprintf(f, "%s %u %u %llu\n", names[injection], queue, count,
+		(unsigned long long)arg);
+	return !fclose(f);
 }
 
 /* The call fails with a status, and logs one line with a word in it. */
