@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # From a fresh machine to a VM: packages, the guest's kernel, QEMU, the module.
 #
-# QEMU= (a binary), KERNEL= (an image) and KDIR= (where its modules are built) use
+# QEMU= (a binary) and KERNEL= (an image, with KDIR=, where its modules are built) use
 # what you have; without them everything is fetched and built, in the cache.
 
 export QEMU KERNEL KDIR JOBS
@@ -20,8 +20,8 @@ module_sources	:= $(wildcard Kbuild driver/* include/neuron/*.h include/uapi/drm
 setup: $(BUILD)/.packages kernel qemu ## install and fetch what is missing, build QEMU
 qemu: $(QEMU_BIN) ## build QEMU with the device in it
 qemu-asan: $(BUILD)/qemu-asan/qemu-system-x86_64 ## the same with ASan and UBSan
-kernel: $(BUILD)/kernel/stock ## fetch the guest's kernel (Debian's 6.12)
-debug-kernel: $(BUILD)/kernel/debug ## build a kernel with KASAN, lockdep and the like
+kernel: kernel-stock ## fetch the guest's kernel (Debian's 6.12)
+debug-kernel: kernel-debug ## build a kernel with KASAN, lockdep and the like
 module: $(MODULE_STAMP) ## build neuron.ko for the guest's kernel
 module-debug: $(DEBUG_STAMP) ## build neuron.ko for the debug kernel
 
@@ -38,18 +38,21 @@ endif
 $(BUILD)/qemu-asan/qemu-system-x86_64: $(qemu_sources) | $(BUILD)/.packages
 	$(Q)scripts/build-qemu --asan
 
-# Links into the cache: order-only, for their own dates mean nothing.
-$(BUILD)/kernel/stock: | $(BUILD)/.packages
+# Always run, since a look costs nothing; they touch NAME.release when it is
+# another kernel than before.
+.PHONY: kernel-stock kernel-debug
+kernel-stock: | $(BUILD)/.packages
 	$(Q)scripts/fetch-kernel
-
-$(BUILD)/kernel/debug: | $(BUILD)/.packages
+kernel-debug: | $(BUILD)/.packages
 	$(Q)scripts/build-debug-kernel
+$(BUILD)/kernel/stock.release: | kernel-stock ;
+$(BUILD)/kernel/debug.release: | kernel-debug ;
 
-$(MODULE_STAMP): $(module_sources) | $(BUILD)/kernel/stock
+$(MODULE_STAMP): $(module_sources) $(BUILD)/kernel/stock.release
 	$(Q)scripts/build-module stock
 	$(Q)touch $@
 
-$(DEBUG_STAMP): $(module_sources) | $(BUILD)/kernel/debug
+$(DEBUG_STAMP): $(module_sources) $(BUILD)/kernel/debug.release
 	$(Q)scripts/build-module debug
 	$(Q)touch $@
 

@@ -248,6 +248,18 @@ unpack_debs()
 	done
 }
 
+# link_kernel NAME FOLDER: let build/kernel/NAME be FOLDER. The date of
+# build/kernel/NAME.release tells make when it became another kernel.
+link_kernel()
+{
+	mkdir -p "$BUILD/kernel"
+	if [ "$(readlink "$BUILD/kernel/$1")" != "$2" ] || [ ! -e "$BUILD/kernel/$1.release" ]; then
+		ln -sfn "$2" "$BUILD/kernel/$1"
+		cp "$2/release" "$BUILD/kernel/$1.release"
+		say KERNEL "$1: $(cat "$2/release")"
+	fi
+}
+
 # The newest of the version numbers on standard input.
 newest()
 {

@@ -52,6 +52,8 @@ def kernel_command_line(opts):
         "console=hvc0", "loglevel=7",
         # any crash ends QEMU at once (with -no-reboot), and so the run
         "panic=-1", "oops=panic", "hung_task_panic=1", "softlockup_panic=1",
+        # a busy host must not look like a hung guest
+        "watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=60",
         # the guest is thrown away: don't pay for its safety or for probing
         "mitigations=off", "nokaslr", "tsc=reliable", "no_timer_check", "random.trust_cpu=on",
         "cryptomgr.notests", "audit=0", "apparmor=0", "lsm=", "rcupdate.rcu_expedited=1",
