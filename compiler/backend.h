@@ -15,6 +15,7 @@
  * nc_place() - choose the buffers that live on the chip
  * @ctx: the compilation; the program is as lowering left it
  * @limit: bytes of scratchpad to count on
+ * @need: for each instruction, bytes that its pieces need at least; 0: unknown
  * @live: receives, for each instruction, the bytes of resident buffers that are
  *	  alive there
  *
@@ -22,7 +23,8 @@
  * the instruction's other operands, exceed the limit, the buffer whose next use
  * is farthest (weighed by its size) goes to DRAM. Time O(n log n).
  */
-void nc_place(struct nc_ctx *ctx, uint64_t limit, uint64_t *live);
+void nc_place(struct nc_ctx *ctx, uint64_t limit, const uint64_t *need,
+	      uint64_t *live);
 
 /* Fill in first, last and uses of all buffers. */
 void nc_liveness(struct nc_ctx *ctx, const struct nc_inst_list *list);
@@ -35,17 +37,19 @@ void nc_liveness(struct nc_ctx *ctx, const struct nc_inst_list *list);
  * @whole: the program as lowering left it
  * @limit: bytes of scratchpad to count on
  * @live: from nc_place()
+ * @need: receives, for each instruction of which not even the smallest piece
+ *	  fits, how large it is
  *
  * Operands that are not on the chip are loaded before, results stored after;
  * where they do not fit, the instruction runs over pieces of its result.
  *
- * Return: NULL, or the first instruction of which not even the smallest piece
- * fits, or with which the program gets longer than the chip takes;
- * ctx->program->list is the new program.
+ * Return: NULL, and ctx->program->list is the new program; else the first
+ * instruction that does not fit, or with which the program gets longer than the
+ * chip takes.
  */
 const struct nc_inst *nc_tile(struct nc_ctx *ctx,
 			      const struct nc_inst_list *whole, uint64_t limit,
-			      const uint64_t *live);
+			      const uint64_t *live, uint64_t *need);
 
 /* tile_rule.c */
 
@@ -109,7 +113,8 @@ struct nc_tiling {
  * Starts with the whole and cuts, until it fits, the dimension that costs the
  * least traffic.
  *
- * Return: false when not even the smallest piece fits.
+ * Return: false when not even the smallest piece fits; @tiling->bytes then says
+ * how large it is.
  */
 bool nc_tiling_choose(const struct nc_inst *inst,
 		      const struct nc_tile_space *space, uint64_t budget,

@@ -28,3 +28,19 @@ $(BUILD)/lib/libneffc.a: $(NEFFC_OBJS)
 
 # What a program that compiles models links, in this order.
 NEFFC_LIBS = $(BUILD)/lib/libneffc.a $(NCHIP_LIBS) -lprotobuf-c -lxxhash -lm
+
+COMPILER_FRONT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%, \
+			$(wildcard tests/unit/compiler_front*.c))
+UNIT_TESTS += $(COMPILER_FRONT_TESTS)
+
+$(foreach f,$(wildcard tests/unit/compiler_front*.c),$(eval \
+	CFLAGS-$(f:%.c=%) := -I$(BUILD)/gen))
+$(COMPILER_FRONT_TESTS:$(BUILD)/%=$(BUILD)/obj/%.o): | $(BUILD)/gen/onnx.pb-c.h
+
+$(COMPILER_FRONT_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/lib/libneffc.a \
+		$(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(NEFFC_LIBS)
+
+include compiler/back.mk

@@ -67,20 +67,24 @@ void nc_lower_split(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_view *in = nc_operand(ctx, node->inputs[0]);
 	int dim = nc_dim(nc_attr_int(node, "axis", 0), in->rank);
-	int64_t at = 0;
+	const struct nc_value *sizes = nc_in(node, 1);
+	int64_t at = 0, size;
 	unsigned int i;
 
 	for (i = 0; i < node->num_outputs; i++) {
-		const struct nc_value *out = node->outputs[i];
 		struct nc_view view;
 
-		if (!out) {
-			nc_error(ctx, node, "output %u has no name", i);
-			return;
+		/* Without sizes all are equal but for the last. */
+		size = sizes ? nc_const_int(sizes, i) :
+		       (in->dims[dim] + node->num_outputs - 1) /
+		       node->num_outputs;
+		if (at + size > in->dims[dim])
+			size = in->dims[dim] - at;
+		if (node->outputs[i]) {
+			view = nc_view_slice(in, dim, at, size, 1);
+			nc_bind(ctx, node, i, &view);
 		}
-		view = nc_view_slice(in, dim, at, out->dims[dim], 1);
-		at += out->dims[dim];
-		nc_bind(ctx, node, i, &view);
+		at += size;
 	}
 }
 

@@ -183,6 +183,32 @@ static bool place_tightly(struct nc_ctx *ctx)
 	return place_all(ctx, prog->sbuf_size, &peak);
 }
 
+/*
+ * Place and tile. Instructions that turn out to need more room than was left
+ * for them are given it, at the cost of what was resident around them.
+ */
+static const struct nc_inst *place_and_tile(struct nc_ctx *ctx,
+					    const struct nc_inst_list *whole,
+					    uint64_t limit)
+{
+	struct nc_program *prog = ctx->program;
+	uint64_t *live = nc_alloc(ctx->arena, whole->count + 1, sizeof(*live));
+	uint64_t *need = nc_alloc(ctx->arena, whole->count + 1, sizeof(*need));
+	uint32_t num_bufs = prog->num_bufs;
+	const struct nc_inst *misfit = NULL;
+	unsigned int tries;
+
+	for (tries = 0; tries < 4; tries++) {
+		prog->list = *whole;
+		prog->num_bufs = num_bufs;
+		nc_place(ctx, limit, need, live);
+		misfit = nc_tile(ctx, whole, limit, live, need);
+		if (!misfit || need[misfit - whole->insts] > limit)
+			break;
+	}
+	return misfit;
+}
+
 void nc_plan(struct nc_ctx *ctx)
 {
 	/* Eighths of the scratchpad to count on; fragments take the rest. */
@@ -191,19 +217,16 @@ void nc_plan(struct nc_ctx *ctx)
 	struct nc_inst_list whole = prog->list;
 	uint32_t num_bufs = prog->num_bufs;
 	const struct nc_inst *misfit = NULL;
-	uint64_t *live = nc_alloc(ctx->arena, whole.count + 1, sizeof(*live));
 	unsigned int i;
 
 	for (i = 0; i < 2 * sizeof(eighths); i++) {
 		uint64_t limit = prog->sbuf_size / 8 * eighths[i / 2];
 
-		/* First with loads ahead of time, then without. */
-		prog->list = whole;
 		prog->num_bufs = num_bufs;
-		nc_place(ctx, limit, live);
-		misfit = nc_tile(ctx, &whole, limit, live);
+		misfit = place_and_tile(ctx, &whole, limit);
 		if (misfit)
 			break;	/* with less it would not fit either */
+		/* First with loads ahead of time, then without. */
 		if (i % 2 == 0)
 			nc_prefetch(ctx, limit / 8 * 7);
 		if (place_tightly(ctx))

@@ -171,7 +171,8 @@ static void evict(struct placer *placer, struct nc_buf *buf)
 	placer->bytes -= room_for(buf);
 }
 
-static void visit(struct placer *placer, uint32_t pos, uint64_t limit)
+static void visit(struct placer *placer, uint32_t pos, uint64_t limit,
+		  uint64_t need)
 {
 	const struct nc_inst *inst = &placer->prog->list.insts[pos];
 	struct nc_buf *victim;
@@ -188,7 +189,11 @@ static void visit(struct placer *placer, uint32_t pos, uint64_t limit)
 		placer->bytes += room_for(buf);
 		note_use(placer, buf);
 	}
-	while (placer->bytes + workspace(inst, limit) > limit) {
+	for (;;) {
+		uint64_t space = workspace(inst, limit);
+
+		if (placer->bytes + (space > need ? space : need) <= limit)
+			break;
 		victim = find_victim(placer, pos);
 		if (!victim)
 			break;
@@ -260,7 +265,8 @@ void nc_liveness(struct nc_ctx *ctx, const struct nc_inst_list *list)
 	}
 }
 
-void nc_place(struct nc_ctx *ctx, uint64_t limit, uint64_t *live)
+void nc_place(struct nc_ctx *ctx, uint64_t limit, const uint64_t *need,
+	      uint64_t *live)
 {
 	struct nc_program *prog = ctx->program;
 	struct placer placer = { .ctx = ctx, .prog = prog };
@@ -279,7 +285,7 @@ void nc_place(struct nc_ctx *ctx, uint64_t limit, uint64_t *live)
 	placer.alive = nc_alloc(ctx->arena, prog->num_bufs,
 				sizeof(*placer.alive));
 	for (i = 0; i < prog->list.count; i++)
-		visit(&placer, i, limit);
+		visit(&placer, i, limit, need[i]);
 
 	/* What is alive now that all victims are known: starts and ends. */
 	memset(live, 0, (prog->list.count + 1) * sizeof(*live));

@@ -254,8 +254,9 @@ static const struct nc_view *new_psum(struct tiler *tiler,
 	return keep(tiler, &view);
 }
 
+/* @need: receives what would have been enough. */
 static bool tile_inst(struct tiler *tiler, const struct nc_inst *inst,
-		      uint64_t budget)
+		      uint64_t budget, uint64_t *need)
 {
 	struct nc_program *prog = tiler->ctx->program;
 	int64_t lo[NC_TILE_DIMS] = { 0 }, n[NC_TILE_DIMS];
@@ -272,8 +273,10 @@ static bool tile_inst(struct tiler *tiler, const struct nc_inst *inst,
 		budget = UINT64_MAX;
 	memset(tiler->staged, 0, sizeof(tiler->staged));
 	nc_tile_space(inst, &space);
-	if (!nc_tiling_choose(inst, &space, budget, prog->psum_size, &tiling))
+	if (!nc_tiling_choose(inst, &space, budget, prog->psum_size, &tiling)) {
+		*need = tiling.bytes;
 		return false;
+	}
 
 	for (i = 0; i < space.rank; i++) {
 		pieces *= (space.dims[i] + tiling.n[i] - 1) / tiling.n[i];
@@ -311,10 +314,11 @@ static bool tile_inst(struct tiler *tiler, const struct nc_inst *inst,
 
 const struct nc_inst *nc_tile(struct nc_ctx *ctx,
 			      const struct nc_inst_list *whole, uint64_t limit,
-			      const uint64_t *live)
+			      const uint64_t *live, uint64_t *need)
 {
 	struct nc_program *prog = ctx->program;
 	struct tiler tiler = { .ctx = ctx };
+	const struct nc_inst *misfit = NULL;
 	uint32_t i;
 
 	for (i = 0; i < prog->num_bufs; i++)
@@ -322,9 +326,11 @@ const struct nc_inst *nc_tile(struct nc_ctx *ctx,
 	for (i = 0; i < whole->count; i++) {
 		uint64_t budget = live[i] < limit ? limit - live[i] : 0;
 
-		if (!tile_inst(&tiler, &whole->insts[i], budget))
-			return &whole->insts[i];
+		/* Go on, to learn what the others need. */
+		if (!tile_inst(&tiler, &whole->insts[i], budget, &need[i]) &&
+		    !misfit)
+			misfit = &whole->insts[i];
 	}
 	prog->list = tiler.list;
-	return NULL;
+	return misfit;
 }

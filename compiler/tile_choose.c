@@ -96,11 +96,13 @@ struct candidate {
 	double traffic;
 };
 
+/* @single: without double buffering, where there is no room for it */
 struct chooser {
 	const struct nc_inst *inst;
 	const struct nc_tile_space *space;
 	uint64_t budget;
 	uint64_t psum;
+	bool single;
 };
 
 /* A piece from the middle: as large as any. */
@@ -232,7 +234,8 @@ static void evaluate(const struct chooser *chooser, struct candidate *c)
 
 static bool fits(const struct chooser *chooser, const struct candidate *c)
 {
-	return c->tiling.bytes <= chooser->budget && c->psum <= chooser->psum;
+	return (chooser->single ? c->once : c->tiling.bytes) <=
+	       chooser->budget && c->psum <= chooser->psum;
 }
 
 /* The dimension in one more piece, or in pieces half as large. */
@@ -265,27 +268,25 @@ static void balance(const struct nc_tile_space *space, struct candidate *c)
 	}
 }
 
-bool nc_tiling_choose(const struct nc_inst *inst,
-		      const struct nc_tile_space *space, uint64_t budget,
-		      uint64_t psum, struct nc_tiling *tiling)
+/* Cut until it fits; @dims: how many of the dimensions may be cut. */
+static bool cut_to_fit(const struct chooser *chooser, int dims,
+		       struct candidate *now)
 {
-	struct chooser chooser = { inst, space, budget, psum };
-	struct candidate now = { 0 }, best, c;
+	struct candidate best = { 0 }, c;
 	bool found;
 	int d;
 
-	memcpy(now.tiling.n, space->dims, sizeof(now.tiling.n));
-	evaluate(&chooser, &now);
-	while (!fits(&chooser, &now)) {
+	while (!fits(chooser, now)) {
 		found = false;
-		for (d = 0; d < space->rank; d++) {
-			c = now;
-			if (!cut(space, d, &c))
+		for (d = 0; d < dims; d++) {
+			c = *now;
+			if (!cut(chooser->space, d, &c))
 				continue;
-			evaluate(&chooser, &c);
+			evaluate(chooser, &c);
 			/* The least traffic; of equals the least memory. */
-			if (c.once >= now.once &&
-			    !(space->sum && d == space->rank - 1))
+			if (c.once >= now->once &&
+			    !(chooser->space->sum &&
+			      d == chooser->space->rank - 1))
 				continue;
 			if (!found || c.traffic < best.traffic ||
 			    (c.traffic == best.traffic &&
@@ -296,10 +297,42 @@ bool nc_tiling_choose(const struct nc_inst *inst,
 		}
 		if (!found)
 			return false;
-		now = best;
+		*now = best;
 	}
-	balance(space, &now);
-	evaluate(&chooser, &now);
-	*tiling = now.tiling;
+	return true;
+}
+
+bool nc_tiling_choose(const struct nc_inst *inst,
+		      const struct nc_tile_space *space, uint64_t budget,
+		      uint64_t psum, struct nc_tiling *tiling)
+{
+	struct chooser chooser = { inst, space, budget, psum, false };
+	struct candidate whole = { 0 }, c;
+	unsigned int resort;
+
+	memcpy(whole.tiling.n, space->dims, sizeof(whole.tiling.n));
+	evaluate(&chooser, &whole);
+	/*
+	 * A sum in parts is rounded otherwise, and one buffer alone makes the
+	 * engines wait for each other: both are for want of something better.
+	 */
+	for (resort = 0; resort < 4; resort++) {
+		bool cut_sum = resort & 1;
+
+		if (cut_sum && !space->sum)
+			continue;
+		chooser.single = resort >= 2;
+		c = whole;
+		if (cut_to_fit(&chooser, space->rank - (space->sum && !cut_sum),
+			       &c))
+			break;
+	}
+	if (resort == 4) {
+		tiling->bytes = c.once;
+		return false;
+	}
+	balance(space, &c);
+	evaluate(&chooser, &c);
+	*tiling = c.tiling;
 	return true;
 }

@@ -114,7 +114,7 @@ static const char *execute_by_lot(struct machine *m, uint64_t seed)
 }
 
 const char *run_program(const void *program, void *const *slots,
-			const uint64_t *sizes, uint64_t seed)
+			const uint64_t *sizes, uint64_t seed, bool reference)
 {
 	const struct neuron_program_header *header = program;
 	struct machine m = {
@@ -129,7 +129,7 @@ const char *run_program(const void *program, void *const *slots,
 
 	m.sbuf = aligned_alloc(64, (header->sbuf_size + 64) & ~63u);
 	m.psum = aligned_alloc(64, (header->psum_size + 64) & ~63u);
-	m.ctx = nk_ctx_create(1, false);
+	m.ctx = nk_ctx_create(1, reference);
 	if (!m.sbuf || !m.psum || !m.ctx) {
 		why = "no memory";
 	} else {
@@ -159,7 +159,7 @@ find_section(const struct neuron_neff_header *header, uint32_t type)
 }
 
 const char *run_neff(const void *neff, const void *const *inputs,
-		     void *const *outputs, uint64_t seed)
+		     void *const *outputs, uint64_t seed, bool reference)
 {
 	const struct neuron_neff_header *header = neff;
 	const struct neuron_neff_section *slots_at, *program_at, *weights_at;
@@ -203,7 +203,7 @@ const char *run_neff(const void *neff, const void *const *inputs,
 		}
 	}
 	why = run_program((const char *)neff + program_at->offset, memory,
-			  sizes, seed);
+			  sizes, seed, reference);
 	free(scratch);
 	free(memory);
 	free(sizes);

@@ -22,7 +22,7 @@
  * Return: NULL, or what went wrong.
  */
 const char *run_program(const void *program, void *const *slots,
-			const uint64_t *sizes, uint64_t seed);
+			const uint64_t *sizes, uint64_t seed, bool reference);
 
 /**
  * run_neff() - execute the only program of a model file
@@ -30,8 +30,9 @@ const char *run_program(const void *program, void *const *slots,
  * @inputs: data of each input, dense
  * @outputs: receives each output
  * @seed: as above
+ * @reference: as above
  */
 const char *run_neff(const void *neff, const void *const *inputs,
-		     void *const *outputs, uint64_t seed);
+		     void *const *outputs, uint64_t seed, bool reference);
 
 #endif /* COMPILER_BACK_RUN_H */
