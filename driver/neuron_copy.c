@@ -138,7 +138,7 @@ int neuron_ioctl_copy(struct drm_device *drm, void *data, struct drm_file *file)
 	struct neuron_job *job;
 	int ret = 0;
 
-	if (args->flags || args->pad || args->job || !count)
+	if (args->flags || args->pad || !count)
 		return -EINVAL;
 	if (READ_ONCE(ndev->dead))
 		return -EIO;

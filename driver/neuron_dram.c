@@ -83,39 +83,53 @@ static void neuron_scrub(struct work_struct *work)
 		if (!block)
 			break;
 		list_del_init(&block->link);
-		dram->busy = block;
 		mutex_unlock(&dram->lock);
 
 		ret = neuron_scrub_block(ndev, block);
 
 		mutex_lock(&dram->lock);
-		dram->busy = NULL;
 		if (ret) {
 			drm_warn_once(&ndev->drm, "device DRAM could not be zeroed: %d\n", ret);
 			list_add_tail(&block->link, &dram->failed);
 		} else {
 			neuron_dram_release_locked(dram, block);
 		}
+		dram->scrubbed++;
+		wake_up_all(&dram->progress);
 	}
 	mutex_unlock(&dram->lock);
-
-	wake_up_all(&dram->idle);
 }
 
-static bool neuron_dram_settled(struct neuron_dram *dram)
+static bool neuron_dram_settled(struct neuron_dram *dram, u64 queued)
 {
 	bool settled;
 
 	mutex_lock(&dram->lock);
-	settled = dram->stopped || (!dram->busy && list_empty(&dram->dirty));
+	settled = dram->stopped || dram->scrubbed >= queued;
 	mutex_unlock(&dram->lock);
 
 	return settled;
 }
 
+/* Wait for what has been given back until now, not for what others give back. */
 static int neuron_dram_settle(struct neuron_dram *dram)
 {
-	return wait_event_interruptible(dram->idle, neuron_dram_settled(dram));
+	u64 queued;
+
+	mutex_lock(&dram->lock);
+	queued = dram->queued;
+	mutex_unlock(&dram->lock);
+
+	return wait_event_interruptible(dram->progress, neuron_dram_settled(dram, queued));
+}
+
+static void neuron_dram_queue_locked(struct neuron_dram *dram, struct neuron_dram_block *block)
+{
+	lockdep_assert_held(&dram->lock);
+
+	list_move_tail(&block->link, &dram->dirty);
+	dram->queued++;
+	queue_work(system_unbound_wq, &dram->work);
 }
 
 static int neuron_dram_insert(struct neuron_dram *dram, struct neuron_dram_block *block, u64 size)
@@ -183,12 +197,10 @@ void neuron_dram_free(struct neuron_device *ndev, struct neuron_dram_block *bloc
 
 	mutex_lock(&dram->lock);
 	dram->used -= block->node.size;
-	if (dram->stopped) {
+	if (dram->stopped)
 		neuron_dram_release_locked(dram, block);
-	} else {
-		list_add_tail(&block->link, &dram->dirty);
-		queue_work(system_unbound_wq, &dram->work);
-	}
+	else
+		neuron_dram_queue_locked(dram, block);
 	mutex_unlock(&dram->lock);
 }
 
@@ -236,10 +248,12 @@ static void neuron_dram_retry_work(struct work_struct *work)
 {
 	struct neuron_dram *dram = container_of(work, struct neuron_dram, retry);
 
+	struct neuron_dram_block *block, *next;
+
 	mutex_lock(&dram->lock);
-	list_splice_tail_init(&dram->failed, &dram->dirty);
-	if (!dram->stopped)
-		queue_work(system_unbound_wq, &dram->work);
+	list_for_each_entry_safe(block, next, &dram->failed, link)
+		if (!dram->stopped)
+			neuron_dram_queue_locked(dram, block);
 	mutex_unlock(&dram->lock);
 }
 
@@ -294,7 +308,7 @@ int neuron_dram_init(struct neuron_device *ndev)
 	INIT_LIST_HEAD(&dram->failed);
 	INIT_WORK(&dram->work, neuron_scrub);
 	INIT_WORK(&dram->retry, neuron_dram_retry_work);
-	init_waitqueue_head(&dram->idle);
+	init_waitqueue_head(&dram->progress);
 	init_waitqueue_head(&dram->jobs_freed);
 	drm_mm_init(&dram->mm, 0, ndev->dram_size);
 
@@ -317,6 +331,7 @@ int neuron_dram_init(struct neuron_device *ndev)
 		return ret;
 	}
 	list_add_tail(&block->link, &dram->dirty);
+	dram->queued = 1;
 
 	return 0;
 }
@@ -341,7 +356,7 @@ void neuron_dram_stop(struct neuron_device *ndev)
 	mutex_lock(&dram->lock);
 	dram->stopped = true;
 	mutex_unlock(&dram->lock);
-	wake_up_all(&dram->idle);
+	wake_up_all(&dram->progress);
 
 	cancel_work_sync(&dram->retry);
 	cancel_work_sync(&dram->work);

@@ -27,12 +27,13 @@ struct neuron_dram_block {
  * @lock: protects everything here
  * @mm: ranges; those not in it are zero
  * @dirty: blocks that nobody owns any more and that may hold data
- * @busy: block that is being zeroed, or NULL
  * @failed: blocks that could not be zeroed; retried after a reset
  * @used: bytes owned by buffers
+ * @queued: blocks that were ever put on @dirty
+ * @scrubbed: of them, dealt with, in the same order
  * @work: zeroes what is dirty
  * @retry: does so with what @failed
- * @idle: woken when a pass of @work is over
+ * @progress: woken when @scrubbed grows
  * @entity: for the jobs of @work
  * @jobs: of them, not freed
  * @jobs_freed: woken when @jobs gets to zero
@@ -42,12 +43,13 @@ struct neuron_dram {
 	struct mutex lock; /* all of it */
 	struct drm_mm mm;
 	struct list_head dirty;
-	struct neuron_dram_block *busy;
 	struct list_head failed;
 	u64 used;
+	u64 queued;
+	u64 scrubbed;
 	struct work_struct work;
 	struct work_struct retry;
-	wait_queue_head_t idle;
+	wait_queue_head_t progress;
 	struct drm_sched_entity entity;
 	atomic_t jobs;
 	wait_queue_head_t jobs_freed;

@@ -392,7 +392,7 @@ int neuron_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *
 	u64 size;
 	int ret;
 
-	if (args->handle || !args->size || args->size > NEURON_MAX_BO_SIZE)
+	if (!args->size || args->size > NEURON_MAX_BO_SIZE)
 		return -EINVAL;
 	size = PAGE_ALIGN(args->size);
 
@@ -427,15 +427,12 @@ int neuron_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *
  * @data: &struct drm_neuron_bo_info
  * @file: whose handle
  *
- * Return: 0, -EINVAL, -ENOENT.
+ * Return: 0, -ENOENT.
  */
 int neuron_ioctl_bo_info(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct drm_neuron_bo_info *args = data;
 	struct drm_gem_object *obj;
-
-	if (args->flags || args->size || args->mmap_offset)
-		return -EINVAL;
 
 	obj = drm_gem_object_lookup(file, args->handle);
 	if (!obj)

@@ -352,10 +352,20 @@ static bool neuron_job_writes(struct neuron_job *job, struct dma_resv *resv)
 static int neuron_job_prepare_bos(struct neuron_job *job)
 {
 	unsigned int i;
-	int idx, ret = 0;
+	long ret = 0;
+	int idx;
+
+	/* What an exporter moves has to be in place; not to be waited for below. */
+	for (i = 0; i < job->num_bos && ret >= 0; i++)
+		if (job->bos[i].obj->import_attach)
+			ret = dma_resv_wait_timeout(job->bos[i].obj->resv, DMA_RESV_USAGE_KERNEL,
+						    true, MAX_SCHEDULE_TIMEOUT);
+	if (ret < 0)
+		return ret;
 
 	if (!drm_dev_enter(&job->ndev->drm, &idx))
 		return -ENODEV;
+	ret = 0;
 
 	for (i = 0; i < job->num_bos && !ret; i++)
 		ret = neuron_bo_map(to_neuron_bo(job->bos[i].obj));
@@ -477,7 +487,10 @@ static struct dma_fence *neuron_sched_run_job(struct drm_sched_job *sched_job)
 	struct neuron_job *job = to_neuron_job(sched_job);
 	struct neuron_queue *q = to_neuron_queue(sched_job->sched);
 	struct dma_fence *fence;
+	bool cookie;
 	int idx;
+
+	cookie = dma_fence_begin_signalling();
 
 	/*
 	 * A fence is returned in any case, because as the parent of the
@@ -492,6 +505,8 @@ static struct dma_fence *neuron_sched_run_job(struct drm_sched_job *sched_job)
 	} else {
 		neuron_job_finish(job, DRM_NEURON_JOB_LOST, NULL, 0);
 	}
+
+	dma_fence_end_signalling(cookie);
 
 	return fence;
 }

@@ -67,8 +67,11 @@ static int neuron_queue_halt(struct neuron_queue *q)
 
 	if (neuron_queue_is_core(q)) {
 		neuron_write(ndev, NEURON_REG_CORE_RESET, BIT(q->index));
-		ret = read_poll_timeout(neuron_read, value, !(value & BIT(q->index)), 50,
+		ret = read_poll_timeout(neuron_read, value,
+					!(value & BIT(q->index)) || value == NEURON_GONE, 50,
 					NEURON_CORE_RESET_US, false, ndev, NEURON_REG_CORE_RESET);
+		if (value == NEURON_GONE)
+			return -ENODEV;
 	} else {
 		neuron_queue_write(q, NEURON_QUEUE_CONTROL, 0);
 		ret = 0;
@@ -84,8 +87,10 @@ static int neuron_chip_reset(struct neuron_device *ndev)
 	u32 value;
 
 	neuron_write(ndev, NEURON_REG_CONTROL, NEURON_CONTROL_RESET);
-	if (read_poll_timeout(neuron_read, value, !(value & NEURON_CONTROL_RESET), 100,
-			      NEURON_CHIP_RESET_US, false, ndev, NEURON_REG_CONTROL))
+	if (read_poll_timeout(neuron_read, value,
+			      !(value & NEURON_CONTROL_RESET) || value == NEURON_GONE, 100,
+			      NEURON_CHIP_RESET_US, false, ndev, NEURON_REG_CONTROL) ||
+	    value == NEURON_GONE)
 		return -EIO;
 
 	if (read_poll_timeout(neuron_read, value,

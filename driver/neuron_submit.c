@@ -151,7 +151,7 @@ int neuron_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *fil
 	int ret;
 
 	timeout = neuron_job_timeout(args->timeout_ms);
-	if (args->flags || args->job || !timeout || !args->slots.count ||
+	if (args->flags || !timeout || !args->slots.count ||
 	    args->slots.count > ndev->max_slots)
 		return -EINVAL;
 

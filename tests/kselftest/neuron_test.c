@@ -473,7 +473,7 @@ bool check_pattern(const void *p, size_t size, uint32_t seed)
 	size_t i;
 
 	for (i = 0; i < size; i++)
-		if (((const volatile uint8_t *)p)[i] != pattern(i, seed))
+		if (((const uint8_t *)p)[i] != pattern(i, seed))
 			return false;
 
 	return true;
@@ -484,7 +484,7 @@ bool is_filled(const void *p, size_t size, uint8_t value)
 	size_t i;
 
 	for (i = 0; i < size; i++)
-		if (((const volatile uint8_t *)p)[i] != value)
+		if (((const uint8_t *)p)[i] != value)
 			return false;
 
 	return true;

@@ -286,9 +286,6 @@ TEST_F(submit, bad_arguments)
 	args.flags = 1;
 	EXPECT_EQ(-EINVAL, dev_ioctl(self->fd, DRM_IOCTL_NEURON_SUBMIT, &args));
 	args = good;
-	args.job = 1;
-	EXPECT_EQ(-EINVAL, dev_ioctl(self->fd, DRM_IOCTL_NEURON_SUBMIT, &args));
-	args = good;
 	args.timeout_ms = UINT32_MAX;
 	EXPECT_EQ(-EINVAL, dev_ioctl(self->fd, DRM_IOCTL_NEURON_SUBMIT, &args));
 	args = good;
