@@ -25,3 +25,34 @@ $(NCHIP_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(NCHIP_LIB) 
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) $< $(NCHIP_LIBS) -o $@
+
+# Fuzzers: `make fuzzers` builds them with clang, below build/fuzz.
+FUZZ_CC		?= clang
+FUZZ_SANITIZE	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined
+NCHIP_FUZZERS	:= isa_fuzz chip_fuzz
+# The programs themselves; they are asked for by the recursion alone.
+NCHIP_FUZZ_BINS	:= $(addprefix $(BUILD)/tests/fuzz/,$(NCHIP_FUZZERS))
+
+$(NCHIP_FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(NCHIP_LIB) \
+		$(BUILD)/lib/libnkernels.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $< $(NCHIP_LIBS) -o $@
+
+$(BUILD)/tests/fuzz/seeds: $(BUILD)/obj/tests/fuzz/seeds.o $(NCHIP_LIB)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) $^ -lm -o $@
+
+.PHONY: fuzzers
+fuzzers: ## the fuzzers of chip and ISA, in build/fuzz/tests/fuzz (needs clang)
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=$(FUZZ_CC) OPT='-O1 -g' \
+		EXTRA_CFLAGS='$(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -Wno-pass-failed' \
+		EXTRA_LDFLAGS='$(FUZZ_SANITIZE)' \
+		$(addprefix $(BUILD)/fuzz/tests/fuzz/,$(NCHIP_FUZZERS) seeds)
+
+# A short run of them, beside the programs of the suite.
+HOST_TESTS	+= $(BUILD)/tests/fuzz/chip
+$(BUILD)/tests/fuzz/chip: tests/fuzz/chip | fuzzers
+	$(Q)mkdir -p $(@D)
+	$(Q)install -m 755 $< $@
