@@ -25,8 +25,11 @@
  * @guest_error: the driver did something that no driver should; one line
  *
  * All are called from the chip's own threads, several at a time, never with a
- * lock of the chip held that neuron_chip_read() or _write() need. dma_* must
- * not block for longer than a memory copy takes.
+ * lock of the chip held that neuron_chip_read() or _write() need; guest_error
+ * also from within neuron_chip_write(), in the caller's thread. dma_*,
+ * dram_discard and raise_irq must not block for longer than a memory copy takes,
+ * and above all not wait for a thread that is inside neuron_chip_reset(), which
+ * waits for them.
  */
 struct neuron_chip_ops {
 	int (*dma_read)(void *opaque, uint64_t addr, void *buf, size_t len);
