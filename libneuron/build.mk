@@ -41,6 +41,17 @@ $(BUILD)/lib/libneuron.so.1: $(LIBNEURON_OBJS) libneuron/libneuron.map $(LIBNEUR
 $(LIBNEURON_NAMES): $(BUILD)/lib/libneuron.so.1
 	$(Q)ln -sf $(<F) $@
 
+# Manual pages of the calls, from the comments in the headers.
+NRT_HEADERS	:= $(shell find libneuron/include -name '*.h')
+
+all: $(BUILD)/man/man3
+$(BUILD)/man/man3: $(NRT_HEADERS) libneuron/man/kdoc2man libneuron/man/libneuron.7
+	$(call say,MAN,$@)
+	$(Q)rm -rf $@
+	$(Q)libneuron/man/kdoc2man $@ $(NRT_HEADERS)
+	$(Q)install -m 644 -D libneuron/man/libneuron.7 $(BUILD)/man/man7/libneuron.7
+	$(Q)touch $@
+
 # They link statically, so that sanitizers see the library, too.
 NRT_UNIT_TESTS := neff nrt_init nrt_tensor nrt_execute nrt_threads nrt_device
 
@@ -77,7 +88,7 @@ $(BUILD)/tests/unit/nrt_programs: tests/unit/nrt_programs \
 	$(Q)install -m 755 $< $@
 
 HOST_TESTS += $(BUILD)/tests/unit/nrt_headers
-$(BUILD)/tests/unit/nrt_headers: tests/unit/nrt_headers $(LIBNEURON_NAMES)
+$(BUILD)/tests/unit/nrt_headers: tests/unit/nrt_headers $(LIBNEURON_NAMES) $(BUILD)/man/man3
 	$(Q)mkdir -p $(@D)
 	$(Q)install -m 755 $< $@
 
@@ -97,3 +108,23 @@ HOST_TESTS += $(BUILD)/tests/fuzz/neff
 $(BUILD)/tests/fuzz/neff: tests/fuzz/neff $(BUILD)/tests/fuzz/neff_fuzz \
 		$(BUILD)/tests/unit/nrt_models
 	$(Q)install -m 755 $< $@
+
+# The same tests under sanitizers, built by recursion below build/asan and
+# build/tsan. The lock is for other folders that do the same there.
+NRT_ASAN_TESTS	:= $(addprefix $(BUILD)/asan/tests/unit/,$(NRT_UNIT_TESTS))
+NRT_TSAN_TESTS	:= $(addprefix $(BUILD)/tsan/tests/unit/,nrt_init nrt_tensor nrt_execute nrt_threads)
+UNIT_TESTS += $(NRT_ASAN_TESTS) $(NRT_TSAN_TESTS)
+
+$(NRT_ASAN_TESTS): libneuron-asan
+$(NRT_TSAN_TESTS): libneuron-tsan
+.PHONY: libneuron-asan libneuron-tsan
+libneuron-asan:
+	$(Q)mkdir -p $(BUILD)/asan
+	$(Q)flock $(BUILD)/asan/lock $(MAKE) --no-print-directory BUILD=$(BUILD)/asan \
+		EXTRA_CFLAGS='-fsanitize=address,undefined -fno-sanitize-recover=undefined -Wno-maybe-uninitialized' \
+		EXTRA_LDFLAGS='-fsanitize=address,undefined' $(NRT_ASAN_TESTS)
+libneuron-tsan:
+	$(Q)mkdir -p $(BUILD)/tsan
+	$(Q)flock $(BUILD)/tsan/lock $(MAKE) --no-print-directory BUILD=$(BUILD)/tsan \
+		EXTRA_CFLAGS='-fsanitize=thread -Wno-tsan' \
+		EXTRA_LDFLAGS='-fsanitize=thread' $(NRT_TSAN_TESTS)

@@ -17,6 +17,12 @@
 #define DRIVER		"neuron"
 #define MAX_NODES	64
 #define FREE_SYNCS	64
+/*
+ * A transfer by DMA costs a job and, on the way, a copy into a host buffer; one
+ * through the aperture costs page faults the first time. In a VM without KVM they
+ * break even at about this size.
+ */
+#define DIRECT_LIMIT	(256u << 10)
 #define NO_SUCH_DEVICE	"no neuron device: load the driver (modprobe neuron), run inside tools/neuron-vm, or set NEURON_RT_DEVICE=sim to use the simulator"
 
 /* The layout that the driver copies is the one that neuron.h promises. */
@@ -290,7 +296,7 @@ static int drm_open(const char *path, unsigned int index,
 		free(device);
 		return ret;
 	}
-	device->base.direct_limit = 64 << 10;
+	device->base.direct_limit = DIRECT_LIMIT;
 	*result = &device->base;
 	return 0;
 }
