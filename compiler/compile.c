@@ -36,8 +36,7 @@ static bool done(struct nc_ctx *ctx, const char *pass)
 
 	if (ctx->diag.count)
 		return false;
-	if (options->dump && options->dump_to &&
-	    (!strcmp(options->dump, pass) || !strcmp(options->dump, "all"))) {
+	if (nc_wants_dump(ctx, pass)) {
 		fprintf(options->dump_to, "== after %s\n", pass);
 		nc_dump_program(ctx, options->dump_to);
 	}
@@ -67,6 +66,9 @@ static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 		return;
 	nc_fuse(ctx);
 	if (!checked(ctx, "fuse"))
+		return;
+	nc_quantize(ctx);
+	if (!checked(ctx, "quantize"))
 		return;
 	nc_cast(ctx);
 	if (!checked(ctx, "cast"))
@@ -134,6 +136,10 @@ bool nc_compile(const void *onnx, size_t size, const char *name,
 			 "the model needs more memory than there is, or than a model of its size should");
 	else
 		nc_run(ctx, onnx, size, name);
+	if (!ctx->diag.count && ctx->options->dump && !ctx->dumped)
+		nc_error(ctx, NULL,
+			 "there is no pass '%.40s' to dump after; \"all\" shows every one",
+			 ctx->options->dump);
 
 	if (ctx->diag.count) {
 		free(result->neff);

@@ -102,15 +102,25 @@ static void dump_node(FILE *file, const struct nc_node *node)
 	fprintf(file, "  # %s\n", node->name);
 }
 
+bool nc_wants_dump(struct nc_ctx *ctx, const char *pass)
+{
+	const struct nc_options *options = ctx->options;
+
+	if (!options->dump || !options->dump_to)
+		return false;
+	if (strcmp(options->dump, pass) && strcmp(options->dump, "all"))
+		return false;
+	ctx->dumped = true;
+	return true;
+}
+
 void nc_dump(struct nc_ctx *ctx, const char *pass)
 {
 	const struct nc_options *options = ctx->options;
 	const struct nc_graph *graph = ctx->graph;
 	unsigned int i;
 
-	if (!options->dump || !options->dump_to)
-		return;
-	if (strcmp(options->dump, pass) && strcmp(options->dump, "all"))
+	if (!nc_wants_dump(ctx, pass))
 		return;
 	fprintf(options->dump_to, "== after %s: %u nodes\n", pass,
 		graph->num_nodes);

@@ -21,6 +21,7 @@ struct onnx_model;
  * @result: what the back end fills in: .neff and summary
  * @model: the parsed protobuf; weights point into it
  * @fold_budget: bytes that folded constants may still take
+ * @dumped: the user's --dump has found its pass
  * @program: the back end's own state
  */
 struct nc_ctx {
@@ -31,6 +32,7 @@ struct nc_ctx {
 	struct nc_result *result;
 	struct onnx_model *model;
 	size_t fold_budget;
+	bool dumped;
 	void *program;
 };
 
@@ -42,6 +44,7 @@ void nc_infer(struct nc_ctx *ctx);
 void nc_decompose(struct nc_ctx *ctx);
 void nc_simplify(struct nc_ctx *ctx);
 void nc_fuse(struct nc_ctx *ctx);
+void nc_quantize(struct nc_ctx *ctx);
 void nc_cast(struct nc_ctx *ctx);
 
 /* Back end: the state is ctx->program, see lir.h. */
@@ -56,5 +59,7 @@ void nc_summarize(struct nc_ctx *ctx);
 /* Between passes. */
 void nc_verify(struct nc_ctx *ctx, const char *pass);
 void nc_dump(struct nc_ctx *ctx, const char *pass);
+/* Whether the user wants a dump after this pass. */
+bool nc_wants_dump(struct nc_ctx *ctx, const char *pass);
 
 #endif /* COMPILER_PASS_H */
