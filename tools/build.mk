@@ -15,3 +15,13 @@ $(MODEL_TOOLS): $(BUILD)/%: $(BUILD)/obj/tools/%.o $(TOOLS_COMMON) \
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(NRT_LIBS) -lcjson
 
 all: $(MODEL_TOOLS)
+
+UNIT_TESTS += $(BUILD)/tests/unit/tensor_io
+$(BUILD)/tests/unit/tensor_io: $(BUILD)/obj/tests/unit/tensor_io.o \
+		$(addprefix $(BUILD)/obj/tools/common/,tensor.o tensor_pb.o \
+		tensor_npy.o file.o say.o compare.o) \
+		$(BUILD)/lib/libneffc.a $(BUILD)/lib/libnchip.a \
+		$(BUILD)/lib/libnkernels.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS)

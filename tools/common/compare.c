@@ -77,17 +77,13 @@ static bool same_top(const struct tensor *seen, const struct tensor *expected,
 /* How far beyond the tolerance; 0 within it. */
 static double excess(double seen, double expected, double rtol, double atol)
 {
-	double diff;
-
 	if (isnan(seen) && isnan(expected))
 		return 0;
 	if (seen == expected)
 		return 0;
-	diff = fabs(seen - expected);
-	if (!(diff <= atol + rtol * fabs(expected)))
-		return isfinite(diff) ? diff - atol - rtol * fabs(expected) :
-					INFINITY;
-	return 0;
+	if (!isfinite(seen) || !isfinite(expected))
+		return INFINITY;
+	return fmax(fabs(seen - expected) - atol - rtol * fabs(expected), 0);
 }
 
 static void note(struct comparison *result, int64_t index, double expected,
@@ -117,6 +113,8 @@ static void compare_elements(const struct tensor *seen,
 
 		if (by > 0)
 			note(result, i, e, s, by, &worst);
+		if (isinf(by))
+			noise = INFINITY;
 		if (!isfinite(diff))
 			continue;
 		signal += isfinite(e) ? e * e : 0;
