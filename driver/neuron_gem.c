@@ -181,7 +181,8 @@ static const struct vm_operations_struct neuron_gem_dram_vm_ops = {
 
 static int neuron_gem_dram_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
-	if (is_cow_mapping(vma->vm_flags))
+	/* Private and writable: pages of its own can't take the place of a device's. */
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)
 		return -EINVAL;
 
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
@@ -215,7 +216,6 @@ static const struct dma_buf_ops neuron_dram_dmabuf_ops = {
 
 /* The PRIME helpers' own, which can't be told apart from other drivers'. */
 static const struct dma_buf_ops neuron_host_dmabuf_ops = {
-	.cache_sgt_mapping = true,
 	.attach = drm_gem_map_attach,
 	.detach = drm_gem_map_detach,
 	.map_dma_buf = drm_gem_map_dma_buf,
