@@ -8,6 +8,7 @@
 #define LIBNEURON_BACKEND_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include "include/neuron.h"
 
@@ -36,14 +37,14 @@ struct neuron_device {
  * @memory: where it is
  * @size: bytes asked for
  * @lock: guards @address while it is being made
- * @address: mapping into this process, NULL until first needed
+ * @address: mapping into this process, 0 until first needed
  */
 struct neuron_buffer {
 	struct neuron_device *device;
 	enum neuron_memory memory;
 	uint64_t size;
 	pthread_mutex_t lock;
-	void *_Atomic address;
+	atomic_uintptr_t address;
 };
 
 struct neuron_job {

@@ -205,14 +205,14 @@ EXPORT int neuron_buffer_map(struct neuron_buffer *buffer, void **address)
 
 	if (!buffer || !address)
 		return fail(-EINVAL, "buffer or address is NULL");
-	mapping = buffer->address;
+	mapping = (void *)buffer->address;
 	if (!mapping) {
 		pthread_mutex_lock(&buffer->lock);
-		mapping = buffer->address;
+		mapping = (void *)buffer->address;
 		if (!mapping) {
 			ret = buffer->device->backend->buffer_map(buffer, &mapping);
 			if (!ret)
-				buffer->address = mapping;
+				buffer->address = (uintptr_t)mapping;
 		}
 		pthread_mutex_unlock(&buffer->lock);
 	}

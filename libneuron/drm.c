@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,7 @@ struct drm_job {
 	struct neuron_job base;
 	uint64_t number;
 	uint32_t sync;
-	_Atomic bool ended;
+	atomic_bool ended;
 };
 
 static struct drm_device *to_drm(struct neuron_device *device)
@@ -392,7 +393,7 @@ static void drm_buffer_free(struct neuron_buffer *base)
 	struct drm_buffer *buffer = (struct drm_buffer *)base;
 
 	if (base->address)
-		munmap(base->address, buffer->mapped);
+		munmap((void *)base->address, buffer->mapped);
 	close_handle(to_drm(base->device), buffer->handle);
 	free(buffer);
 }

@@ -44,7 +44,7 @@ void instance_free_runs(struct instance *instance)
 }
 
 static struct neuron_binding bind_to(struct neuron_buffer *buffer, uint64_t offset,
-				  uint64_t size, uint32_t flags)
+				     uint64_t size, uint32_t flags)
 {
 	return (struct neuron_binding) {
 		.buffer = size ? buffer : NULL, .offset = offset, .size = size,
@@ -63,14 +63,14 @@ static void bind_constant(const struct instance *instance, struct run *run)
 
 		if (model->slots[i].kind == NEURON_NEFF_SLOT_WEIGHTS)
 			run->bindings[i] = bind_to(instance->weights, 0, size,
-						NEURON_BIND_READ);
+						   NEURON_BIND_READ);
 		else if (model->slots[i].kind == NEURON_NEFF_SLOT_SCRATCH)
 			run->bindings[i] = bind_to(instance->scratch[i], 0, size,
-						NEURON_BIND_READ | NEURON_BIND_WRITE);
+						   NEURON_BIND_READ | NEURON_BIND_WRITE);
 	}
 	run->bindings[model->num_slots] =
 		bind_to(run->reports, 0, model->num_cores * sizeof(*run->report),
-		     NEURON_BIND_WRITE);
+			NEURON_BIND_WRITE);
 }
 
 static struct run *create_run(const struct instance *instance)
@@ -300,7 +300,7 @@ static NRT_STATUS submit_jobs(struct instance *instance, struct run *run)
 		s.report_offset = i * sizeof(*run->report);
 		run->bindings[model->program_slot] =
 			bind_to(instance->programs, model->programs[i].offset,
-			     model->programs[i].size, NEURON_BIND_READ);
+				model->programs[i].size, NEURON_BIND_READ);
 		ret = neuron_submit(instance->device, &s, &run->jobs[i]);
 	}
 	if (model->num_cores > 1)

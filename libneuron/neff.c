@@ -290,6 +290,7 @@ static enum neff_status parse_slot(struct parser *p, uint32_t i, bool *program)
 	const struct neuron_neff_slot *s = &p->neff->slots[i];
 	const struct neff *neff = p->neff;
 	bool input = s->kind == NEURON_NEFF_SLOT_INPUT;
+	bool is_input = s->index < neff->header->num_inputs;
 	uint32_t n;
 
 	switch (s->kind) {
@@ -316,8 +317,7 @@ static enum neff_status parse_slot(struct parser *p, uint32_t i, bool *program)
 		break;
 	case NEURON_NEFF_SLOT_INPUT:
 	case NEURON_NEFF_SLOT_OUTPUT:
-		if (s->index >= neff->num_tensors ||
-		    (s->index < neff->header->num_inputs) != input)
+		if (s->index >= neff->num_tensors || is_input != input)
 			return damaged(p, "slot %u is %s %u, which there is not", i,
 				       input ? "input" : "output", s->index);
 		if (neff->tensors[s->index].slot != i ||

@@ -28,8 +28,8 @@ struct sim_device {
 	struct sim_chip *chip;
 	uint64_t context;
 	atomic_uint next_dma;
-	_Atomic uint64_t dram;
-	_Atomic uint64_t host;
+	atomic_uint_fast64_t dram;
+	atomic_uint_fast64_t host;
 };
 
 /**

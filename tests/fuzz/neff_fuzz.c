@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static volatile uint64_t sink;
+uint64_t sink;	/* not static, so that reading is not optimised away */
 
 /* Read what a caller of neff_parse() is promised that it may read. */
 static void touch(const void *data, uint64_t size)

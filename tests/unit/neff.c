@@ -139,7 +139,7 @@ static void foreign(void)
 	uint64_t aws[] = { 2, 1024, 4096, 1, 0 };
 
 	start();
-	CHECK_EQ(neff_parse("\x7f" "ELF\2\1\1\0", 8, true, &neff, error), NEFF_DAMAGED);
+	CHECK_EQ(neff_parse("\177ELF\2\1\1\0", 8, true, &neff, error), NEFF_DAMAGED);
 	CHECK_STR(error, "not a .neff file");
 	CHECK_EQ(neff_parse(file, 0, true, &neff, error), NEFF_DAMAGED);
 	free(file);
