@@ -57,3 +57,16 @@ $(BUILD)/tests/bench/memcpy: $(BUILD)/obj/tests/bench/memcpy.o
 
 bench: all qemu module $(BENCH_PROGRAMS)
 	$(Q)tests/bench/bench
+
+# Memory over many jobs.
+CFLAGS-tests/vm/jobs := -Ilibneuron/include
+
+$(BUILD)/tests/vm/jobs: $(addprefix $(BUILD)/obj/tests/,vm/jobs.o bench/gemm.o) \
+			$(BUILD)/lib/libneuron.so
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib -lneuron \
+		-Wl,-rpath,'$$ORIGIN/../../lib'
+
+check: $(BUILD)/tests/vm/jobs
+HOST_TESTS += tests/vm/steady-memory
