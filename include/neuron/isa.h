@@ -41,6 +41,14 @@
 #define NEURON_MAX_PROGRAM_SIZE	(64u << 20)
 #define NEURON_MAX_TENSORS	0xfffe
 #define NEURON_MAX_INSTS	(1u << 20)
+/*
+ * Limits on the work of one instruction. Without broadcasts the size of the
+ * scratchpad bounds it well below them; with broadcasts nothing else would.
+ */
+#define NEURON_MAX_ELEMENTS	(1ull << 32)	/* of a tensor in a slot */
+#define NEURON_MAX_CHIP_ELEMENTS (1ull << 28)	/* of one in SBUF or PSUM */
+#define NEURON_MAX_MACS		(1ull << 40)	/* of one instruction */
+#define NEURON_MAX_CHIP_SPACE	(256u << 20)	/* bytes of SBUF or of PSUM */
 
 /* Element types: X(NAME, value, bytes, text) */
 #define NEURON_DTYPES(X)                                                       \

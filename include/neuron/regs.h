@@ -101,7 +101,7 @@
 	X(HANG_CORE,       1, "hang-core", "none")                             \
 	X(DROP_IRQ,        2, "drop-irq", "none")                              \
 	X(DELAY_IRQ,       3, "delay-irq", "delay in microseconds")            \
-	X(FAIL_DMA,        4, "fail-dma", "none")                              \
+	X(FAIL_DMA,        4, "fail-dma", "0: accesses of jobs, 1: of rings")   \
 	X(DRAM_FLIP_CE,    5, "dram-flip-ce", "byte offset in DRAM")           \
 	X(DRAM_FLIP_UE,    6, "dram-flip-ue", "byte offset in DRAM")           \
 	X(RETURN_NAN,      7, "return-nan", "none")                            \
