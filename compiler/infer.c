@@ -320,6 +320,7 @@ static void infer_node(struct nc_ctx *ctx, struct nc_node *node,
 	for (i = 0; i < node->num_outputs; i++) {
 		if (nc_is_const(node->outputs[i])) {
 			node->outputs[i]->producer = NULL;
+			node->outputs[i]->folded = node;
 			node->outputs[i] = NULL;
 		}
 	}

@@ -70,6 +70,7 @@ struct nc_arena;
  * @needed: its contents are needed at compile time; of interest for graph inputs
  * @alias: value that stands for this one since a pass replaced it, or NULL;
  *	   nc_graph_update() redirects the uses
+ * @folded: constants: the node that computed it when compiling, or NULL
  * @lir: the back end's own
  */
 struct nc_value {
@@ -85,6 +86,7 @@ struct nc_value {
 	bool is_output;
 	bool needed;
 	struct nc_value *alias;
+	const struct nc_node *folded;
 	void *lir;
 };
 

@@ -171,6 +171,17 @@ uint32_t nc_bits(unsigned int dtype, double value);
 /* The type that a node's matrix operands have on the chip. */
 unsigned int nc_matrix_dtype(const struct nc_node *node);
 
+/**
+ * nc_conv_params() - the window of a convolution into an instruction's fields
+ * @ctx: the compilation
+ * @node: any kind of Conv
+ * @params: groups, stride, dilation and pad are set
+ *
+ * Return: false after nc_error(), when a number is too large for its field.
+ */
+bool nc_conv_params(struct nc_ctx *ctx, struct nc_node *node,
+		    struct neuron_params_CONV *params);
+
 /* The act fused onto a node, into the fields that epilogues share. */
 #define NC_EPILOGUE(params, node)					\
 	do {								\

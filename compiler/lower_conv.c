@@ -1,31 +1,33 @@
 // SPDX-License-Identifier: MIT
 /* Conv and ConvTranspose. */
-#include <inttypes.h>
-
 #include "lower.h"
 #include "window.h"
 
-/* The window into an instruction's fields; false, and a note, when too large. */
-static bool set_window(struct nc_ctx *ctx, struct nc_node *node,
-		       const struct nc_window *win,
-		       struct neuron_params_CONV *params)
+bool nc_conv_params(struct nc_ctx *ctx, struct nc_node *node,
+		    struct neuron_params_CONV *params)
 {
+	struct nc_window win;
+	const char *why = nc_window(node, &win);
 	int i;
 
-	params->groups = win->groups;
-	for (i = 0; i < win->num_spatial; i++) {
-		if (win->stride[i] > UINT16_MAX ||
-		    win->dilation[i] > UINT16_MAX ||
-		    win->pad_lo[i] > INT16_MAX || win->pad_lo[i] < INT16_MIN ||
-		    win->pad_hi[i] > INT16_MAX) {
+	if (why) {
+		nc_error(ctx, node, "%s", why);
+		return false;
+	}
+	params->groups = win.groups;
+	for (i = 0; i < win.num_spatial; i++) {
+		if (win.stride[i] > UINT16_MAX ||
+		    win.dilation[i] > UINT16_MAX ||
+		    win.pad_lo[i] > INT16_MAX || win.pad_lo[i] < INT16_MIN ||
+		    win.pad_hi[i] > INT16_MAX) {
 			nc_error(ctx, node,
 				 "strides and dilations end at %d, pads at %d",
 				 UINT16_MAX, INT16_MAX);
 			return false;
 		}
-		params->stride[i] = win->stride[i];
-		params->dilation[i] = win->dilation[i];
-		params->pad[i] = win->pad_lo[i];
+		params->stride[i] = win.stride[i];
+		params->dilation[i] = win.dilation[i];
+		params->pad[i] = win.pad_lo[i];
 	}
 	return true;
 }
@@ -36,17 +38,11 @@ static void lower_conv(struct nc_ctx *ctx, struct nc_node *node,
 	unsigned int dtype = nc_matrix_dtype(node);
 	struct neuron_params_CONV params = { 0 };
 	const struct nc_view *in, *weight;
-	struct nc_window win;
 	struct nc_view out;
 	struct nc_inst *inst;
 	int order[NC_MAX_RANK];
-	const char *why = nc_window(node, &win);
 
-	if (why) {
-		nc_error(ctx, node, "%s", why);
-		return;
-	}
-	if (!set_window(ctx, node, &win, &params))
+	if (!nc_conv_params(ctx, node, &params))
 		return;
 	NC_EPILOGUE(&params, node);
 

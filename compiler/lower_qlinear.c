@@ -5,7 +5,6 @@
  * ConvInteger and MatMulInteger the sums are the result.
  */
 #include "lower.h"
-#include "window.h"
 
 /* A quantised operand with its zero point, which the chip subtracts. */
 static bool quantised(struct nc_ctx *ctx, struct nc_node *node, unsigned int i,
@@ -24,33 +23,11 @@ static bool quantised(struct nc_ctx *ctx, struct nc_node *node, unsigned int i,
 	return true;
 }
 
-static bool set_window(struct nc_ctx *ctx, struct nc_node *node,
-		       struct neuron_params_CONV *params)
-{
-	struct nc_window win;
-	const char *why = nc_window(node, &win);
-	int i;
-
-	if (why) {
-		nc_error(ctx, node, "%s", why);
-		return false;
-	}
-	params->groups = win.groups;
-	for (i = 0; i < win.num_spatial; i++) {
-		if (win.stride[i] > UINT16_MAX ||
-		    win.dilation[i] > UINT16_MAX ||
-		    win.pad_lo[i] > INT16_MAX || win.pad_lo[i] < INT16_MIN) {
-			nc_error(ctx, node, "the window is too large");
-			return false;
-		}
-		params->stride[i] = win.stride[i];
-		params->dilation[i] = win.dilation[i];
-		params->pad[i] = win.pad_lo[i];
-	}
-	return true;
-}
-
-/* From sums to steps of y: x_scale * w_scale / y_scale, for each channel or all. */
+/*
+ * From sums to steps of y: x_scale * w_scale / y_scale, for each channel or
+ * all. In fp32 from left to right, as ONNX Runtime has it: results are rounded,
+ * so that every bit can make a difference of a step.
+ */
 static bool sum_scale(struct nc_ctx *ctx, struct nc_node *node, double y,
 		      struct nc_view *view)
 {
@@ -67,14 +44,17 @@ static bool sum_scale(struct nc_ctx *ctx, struct nc_node *node, double y,
 	n = nc_numel(w_scale);
 	scale = nc_alloc(ctx->arena, n, sizeof(*scale));
 	for (i = 0; i < n; i++)
-		scale[i] = x * nc_const_double(w_scale, i) / y;
+		scale[i] = (float)x * (float)nc_const_double(w_scale, i) /
+			   (float)y;
 	*view = nc_const_bytes(ctx, NEURON_F32, 1, &n, scale);
 	return true;
 }
 
 /*
  * QLinearConv:   x x_scale x_zero w w_scale w_zero y_scale y_zero [bias]
- * QLinearMatMul: a a_scale a_zero b b_scale b_zero y_scale y_zero
+ * QLinearMatMul: a a_scale a_zero b b_scale b_zero y_scale y_zero [bias]
+ *
+ * The bias of QLinearMatMul is an extension: nc_quantize() makes such nodes.
  */
 void nc_lower_qlinear(struct nc_ctx *ctx, struct nc_node *node)
 {
@@ -89,7 +69,7 @@ void nc_lower_qlinear(struct nc_ctx *ctx, struct nc_node *node)
 
 	if (!quantised(ctx, node, 0, nc_in(node, 2), &x) ||
 	    !quantised(ctx, node, 3, nc_in(node, 5), &w) ||
-	    (conv && !set_window(ctx, node, &params)))
+	    (conv && !nc_conv_params(ctx, node, &params)))
 		return;
 	if (!nc_is_const(y_scale) || !nc_const_splat(y_scale, &step) ||
 	    (y_zero && (!nc_is_const(y_zero) ||
@@ -100,7 +80,7 @@ void nc_lower_qlinear(struct nc_ctx *ctx, struct nc_node *node)
 	}
 	if (!sum_scale(ctx, node, step, &scale))
 		return;
-	if (conv && nc_in(node, 8))
+	if (nc_in(node, 8))
 		bias = nc_operand_as(ctx, node, node->inputs[8], NEURON_I32);
 	nc_channels_last(x.rank, order);
 	out = nc_result(ctx, node, 0, conv ? order : NULL);
@@ -141,7 +121,7 @@ void nc_lower_integer(struct nc_ctx *ctx, struct nc_node *node)
 
 	if (!quantised(ctx, node, 0, nc_in(node, 2), &x) ||
 	    !quantised(ctx, node, 1, nc_in(node, 3), &w) ||
-	    (conv && !set_window(ctx, node, &params)))
+	    (conv && !nc_conv_params(ctx, node, &params)))
 		return;
 	nc_channels_last(x.rank, order);
 	out = nc_result(ctx, node, 0, conv ? order : NULL);
