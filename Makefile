@@ -38,6 +38,12 @@ $(BUILD)/obj/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS-$*) -c $< -o $@
 
+# Packages first: make starts over when scripts/setup-packages (the rule is in
+# scripts/build.mk) has installed some, so that pkg-config has answers below.
+ifneq ($(filter-out help clean clean-cache,$(or $(MAKECMDGOALS),all)),)
+include $(BUILD)/.packages
+endif
+
 # tests/build.mk comes last: it uses what the others have collected.
 include $(filter-out tests/build.mk,$(wildcard */build.mk)) tests/build.mk
 
