@@ -188,33 +188,49 @@ TEST_F(lifetime, jobs_at_unbind)
 	self->fd = dev_open();
 }
 
-/* A process submits as fast as it can while the device goes. */
+/* Submit as fast as it goes until it goes no more; says when it has begun. */
+static int load_until_gone(int ready, uint32_t core)
+{
+	int fd = dev_open(), ret;
+	struct bo bo = bo_new(fd, DRM_NEURON_BO_DRAM, SIZE);
+	struct drm_neuron_copy_op op = { .dst_handle = bo.handle, .size = SIZE, .value = 1 };
+
+	ret = core_works(fd, core);
+	if (ret || write(ready, "x", 1) != 1)
+		return -EINVAL;
+	while (ret >= 0 || ret == -EDQUOT || ret == -EINTR) {
+		ret = core_works(fd, core);
+		if (ret >= 0)
+			ret = copy_async(fd, &op, 1, 0, 0);
+	}
+
+	return ret;
+}
+
 TEST_F_TIMEOUT(lifetime, unbind_under_load, 60)
 {
-	int i, j, status;
+	int i, j, status, ready[2];
 	pid_t pids[3];
+	char byte;
 
 	close(self->fd);
+	ASSERT_EQ(0, pipe(ready));
 	for (i = 0; i < 10; i++) {
 		for (j = 0; j < 3; j++) {
 			pids[j] = fork();
 			ASSERT_LE(0, pids[j]);
 			if (!pids[j]) {
-				int fd = dev_open(), ret = 0;
-				struct bo bo = bo_new(fd, DRM_NEURON_BO_DRAM, SIZE);
-				struct drm_neuron_copy_op op = {
-					.dst_handle = bo.handle, .size = SIZE, .value = 1,
-				};
+				int ret = load_until_gone(ready[1], j);
 
-				while (ret >= 0 || ret == -EDQUOT || ret == -EINTR) {
-					ret = core_works(fd, j);
-					if (ret >= 0)
-						ret = copy_async(fd, &op, 1, 0, 0);
-				}
-				_exit(ret == -ENODEV || ret == -EIO ? 0 : 1);
+				if (ret != -ENODEV && ret != -EIO)
+					TH_LOG("ended with %d", ret);
+				fflush(stdout);
+				_exit(ret != -ENODEV && ret != -EIO);
 			}
 		}
-		usleep(100000);
+		for (j = 0; j < 3; j++)
+			ASSERT_EQ(1, read(ready[0], &byte, 1));
+		usleep(i * 10000);
 		ASSERT_EQ(0, driver("unbind", self->address));
 		for (j = 0; j < 3; j++) {
 			ASSERT_EQ(pids[j], waitpid(pids[j], &status, 0));
@@ -255,10 +271,11 @@ TEST_F(lifetime, vanished)
 		SKIP(return, "the device has no fault injection");
 	ASSERT_EQ(0, inject("vanish 0 1 0"));
 	job = submit(self->fd, &self->s);
-	if (job > 0)
+	if (job > 0) {
 		EXPECT_EQ(DRM_NEURON_JOB_LOST, job_wait(self->fd, job, 5 * SECOND_NS));
-	else
+	} else {
 		EXPECT_EQ(-EIO, job);
+	}
 	EXPECT_EQ(-EIO, submit(self->fd, &self->s));
 	EXPECT_EQ(-EIO, bo_create(self->fd, DRM_NEURON_BO_DRAM, 4096, &handle));
 	ASSERT_EQ(0, query(self->fd, DRM_NEURON_QUERY_CORE, 0, &core, sizeof(core)));
