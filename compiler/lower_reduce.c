@@ -113,6 +113,35 @@ static void add_norm(struct nc_ctx *ctx, struct nc_node *node,
 	NC_PARAMS(NORM, inst)->epsilon = epsilon;
 }
 
+/* The mean, and one by the standard deviation, for those who ask for them. */
+static void add_moments(struct nc_ctx *ctx, struct nc_node *node,
+			const struct nc_view *in, uint32_t axes, float epsilon)
+{
+	int64_t dims[NC_MAX_RANK], n = 1;
+	struct nc_view mean, off, sum, out;
+	int i;
+
+	for (i = 0; i < in->rank; i++) {
+		dims[i] = axes >> i & 1 ? 1 : in->dims[i];
+		n *= axes >> i & 1 ? in->dims[i] : 1;
+	}
+	mean = nc_temp(ctx, NEURON_F32, in->rank, dims, NULL);
+	nc_add_reduce(ctx, node, &mean, in, NEURON_REDUCE_MEAN, axes);
+	if (nc_out(node, 1)) {
+		out = nc_result(ctx, node, 1, NULL);
+		nc_add_copy(ctx, node, &out, &mean);
+	}
+	if (!nc_out(node, 2))
+		return;
+	off = nc_temp(ctx, NEURON_F32, in->rank, in->dims, NULL);
+	sum = nc_temp(ctx, NEURON_F32, in->rank, dims, NULL);
+	nc_add_binary(ctx, node, &off, in, &mean, NEURON_BINARY_SUB);
+	nc_add_reduce(ctx, node, &sum, &off, NEURON_REDUCE_SUMSQ, axes);
+	nc_add_act(ctx, node, &sum, &sum, NEURON_ACT_AFFINE, 1.0f / n, epsilon);
+	out = nc_result(ctx, node, 2, NULL);
+	nc_add_act(ctx, node, &out, &sum, NEURON_ACT_RSQRT, 0, 0);
+}
+
 /* LayerNormalization; with all axes named, MeanVarianceNormalization. */
 void nc_lower_layer_norm(struct nc_ctx *ctx, struct nc_node *node)
 {
@@ -122,10 +151,6 @@ void nc_lower_layer_norm(struct nc_ctx *ctx, struct nc_node *node)
 	uint32_t axes = 0;
 	float epsilon;
 
-	if (nc_out(node, 1) || nc_out(node, 2)) {
-		nc_error(ctx, node, "only the first output is supported");
-		return;
-	}
 	if (node->op == NC_OP_MeanVarianceNormalization) {
 		static const int64_t usual[] = { 0, 2, 3 };
 		const int64_t *attr;
@@ -156,6 +181,8 @@ void nc_lower_layer_norm(struct nc_ctx *ctx, struct nc_node *node)
 	out = nc_result_like(ctx, node, 0, in);
 	add_norm(ctx, node, &out, in, has_gamma ? &gamma : NULL,
 		 has_beta ? &beta : NULL, axes, epsilon);
+	if (nc_out(node, 1) || nc_out(node, 2))
+		add_moments(ctx, node, in, axes, epsilon);
 }
 
 /* A vector with one element a channel, repeated over the other dimensions. */
