@@ -196,6 +196,11 @@ static void decompose(struct nc_builder *b)
 	case NC_OP_BatchNormalization:
 		nc_decompose_batch_norm(b);
 		break;
+	case NC_OP_RNN:
+	case NC_OP_GRU:
+	case NC_OP_LSTM:
+		nc_decompose_rnn(b);
+		break;
 	case NC_OP_LRN:
 		nc_decompose_lrn(b);
 		break;

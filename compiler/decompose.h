@@ -72,6 +72,7 @@ void nc_decompose_gather_nd(struct nc_builder *b);
 void nc_decompose_scatter_elements(struct nc_builder *b);
 void nc_decompose_scatter_nd(struct nc_builder *b);
 void nc_decompose_resize(struct nc_builder *b);
+void nc_decompose_rnn(struct nc_builder *b);
 void nc_decompose_lrn(struct nc_builder *b);
 void nc_decompose_batch_norm(struct nc_builder *b);
 void nc_decompose_dynamic_quantize(struct nc_builder *b);

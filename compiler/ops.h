@@ -79,6 +79,9 @@
 	X(MatMulInteger,      matmul_integer, none,           integer)        \
 	X(QLinearMatMul,      qlinear_matmul, none,           qlinear)        \
 	X(Gemm,               gemm,           none,           gemm)           \
+	X(RNN,                rnn,            none,           none)           \
+	X(GRU,                rnn,            none,           none)           \
+	X(LSTM,               rnn,            none,           none)           \
 	/* windows, reductions, normalisation */                               \
 	X(MaxPool,            pool,           none,           pool)           \
 	X(AveragePool,        pool,           none,           pool)           \
