@@ -115,6 +115,7 @@ struct nc_summary {
  * @neff_size: bytes of it
  * @errors: every problem found, one line each, NUL-terminated; NULL without any
  * @num_errors: lines of @errors
+ * @num_faults: errors that are the compiler's own, and not the model's
  * @needed: after an error: inputs that would have to be constants
  *	    (nc_options.consts), because shapes or conditions depend on them
  * @num_needed: entries of @needed
@@ -127,6 +128,7 @@ struct nc_result {
 	size_t neff_size;
 	char *errors;
 	unsigned int num_errors;
+	unsigned int num_faults;
 	const char **needed;
 	unsigned int num_needed;
 	struct nc_summary summary;

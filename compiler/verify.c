@@ -11,6 +11,8 @@ static void broken(struct nc_ctx *ctx, const char *pass,
 {
 	nc_error(ctx, node, "the compiler is at fault: after pass %s, %s", pass,
 		 what);
+	if (ctx->result)
+		ctx->result->num_faults++;
 }
 
 static void verify_value(struct nc_ctx *ctx, const char *pass,

@@ -25,3 +25,7 @@ $(BUILD)/tests/unit/tensor_io: $(BUILD)/obj/tests/unit/tensor_io.o \
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS)
+
+# Whole models and single operators, as they come.
+HOST_TESTS += tests/conformance/onnx-cases tests/conformance/corpus
+VM_TESTS += tests/conformance/compare-backends
