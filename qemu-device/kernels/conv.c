@@ -135,6 +135,8 @@ static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct n
 			int64_t id = meet(c, 0, od, kd), ih = meet(c, 1, oh, kh);
 			const char *in_row, *w;
 
+			if (nk_cancelled(c->call))
+				return NK_CANCELLED;
 			if (id < 0 || ih < 0)
 				continue;
 			in_row = in + 4 * (ch * in_plane +
@@ -207,10 +209,10 @@ static uint64_t macs(const struct nk_call *call, bool transpose)
 {
 	const struct neuron_tensor *w = call->op[2].desc;
 	const struct neuron_tensor *positions = call->op[transpose ? 1 : 0].desc;
-	uint64_t n = nk_elements(w) * positions->dims[0];
+	uint64_t n = nk_times(nk_elements(w), positions->dims[0]);
 
 	for (unsigned int d = 2; d < positions->rank; d++)
-		n *= positions->dims[d];
+		n = nk_times(n, positions->dims[d]);
 	return n;
 }
 
@@ -223,9 +225,10 @@ enum nk_status nk_conv(const struct nk_call *call)
 		.transpose = call->inst->opcode == NEURON_OP_CONV_TRANSPOSE,
 	};
 	enum nk_status status = NK_UNSUPPORTED;
+	uint64_t work = macs(call, c.transpose);
 
-	call->stats->macs += macs(call, c.transpose);
-	if (!nk_reference_only(call->ctx))
+	call->stats->macs += work;
+	if (!nk_reference_only(call->ctx) && work <= NK_FAST_MACS)
 		status = nk_fast_conv(call);
 	return status == NK_UNSUPPORTED ? reference(call, &c) : status;
 }

@@ -7,6 +7,9 @@
 #include "nk.h"
 #include "fast.h"
 
+/* A scratchpad of broadcast inputs, expanded, with room to spare. */
+#define MAX_SCRATCH	((size_t)1 << 30)
+
 struct nk_ctx {
 	unsigned int threads;
 	bool reference;
@@ -96,10 +99,14 @@ struct nk_team *nk_ctx_team(struct nk_ctx *ctx)
  * @which: purposes that are in use at once have different ones
  * @bytes: how much
  *
- * Return: memory aligned for vectors, or NULL without memory.
+ * Return: memory aligned for vectors, or NULL without memory. What is asked for
+ * may come from a hostile program, so that "too much" must not depend on how
+ * much memory the host would promise.
  */
 void *nk_scratch(struct nk_ctx *ctx, enum nk_scratch which, size_t bytes)
 {
+	if (bytes > MAX_SCRATCH)
+		return NULL;
 	if (ctx->scratch[which].bytes < bytes) {
 		/* Grow by half again, so that growing shapes do not allocate each time. */
 		size_t room = (bytes + bytes / 2 + 4095) & ~(size_t)4095;

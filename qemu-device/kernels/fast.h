@@ -8,6 +8,13 @@
 #include "nk.h"
 
 /*
+ * Multiplications up to which a library may do the work: it cannot be cancelled
+ * within a tile. Real instructions are far below; what broadcast operands can ask
+ * for has no bound, and goes through the reference, which can.
+ */
+#define NK_FAST_MACS	((uint64_t)1 << 38)
+
+/*
  * These return NK_UNSUPPORTED, before they have written anything, where the
  * reference has to do it.
  */

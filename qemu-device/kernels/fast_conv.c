@@ -370,7 +370,8 @@ static bool make_op(struct conv_plan *plan, struct kind *kind, const struct nk_c
 		return false;
 	if (plan->integer && !plan->as_f32 && zero)
 		ok = !dnnl_primitive_attr_set_zero_points(attr, DNNL_ARG_SRC, 1, 0, &zero);
-	ok = ok && lib_op_init(&kind->op, &desc, attr);
+	ok = ok && lib_op_init(&kind->op, &desc, attr) &&
+	     lib_op_threads(&kind->op, nk_threads(call->ctx));
 	dnnl_primitive_attr_destroy(attr);
 	if (!ok)
 		return false;
@@ -435,7 +436,7 @@ static struct conv_plan *make(const struct nk_call *call)
 	if (!plan)
 		return NULL;
 	plan->head.destroy = destroy;
-	plan->head.bytes = sizeof(*plan) + 65536;	/* about that for code */
+	plan->head.bytes = sizeof(*plan) + 131072;	/* about that for code */
 	plan->transpose = call->inst->opcode == NEURON_OP_CONV_TRANSPOSE;
 	plan->refused = true;
 	arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS, nk_epilogue_bytes(out->dims[1]));

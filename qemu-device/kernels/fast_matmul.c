@@ -198,7 +198,7 @@ static void choose_tiles(struct matmul_plan *plan)
 }
 
 static bool make_op(struct matmul_plan *plan, struct lib_op *op, uint32_t rows,
-		    uint32_t columns)
+		    uint32_t columns, unsigned int threads)
 {
 	const struct neuron_tensor *out = &plan->out;
 	dnnl_dims_t a_dims = { rows, plan->k }, b_dims = { plan->k, columns };
@@ -237,14 +237,14 @@ static bool make_op(struct matmul_plan *plan, struct lib_op *op, uint32_t rows,
 			ok &= !dnnl_primitive_attr_set_zero_points(attr, DNNL_ARG_WEIGHTS, 1, 0,
 								   &b_zero);
 	}
-	ok = ok && lib_op_init(op, &desc, attr);
+	ok = ok && lib_op_init(op, &desc, attr) && lib_op_threads(op, threads);
 	dnnl_primitive_attr_destroy(attr);
 	if (ok && op->temp_bytes > plan->temp_bytes)
 		plan->temp_bytes = op->temp_bytes;
 	return ok;
 }
 
-static bool make_ops(struct matmul_plan *plan)
+static bool make_ops(struct matmul_plan *plan, unsigned int threads)
 {
 	uint32_t last_rows = plan->m - (plan->row_tiles - 1) * plan->rows;
 	uint32_t last_columns = plan->n - (plan->column_tiles - 1) * plan->columns;
@@ -255,7 +255,7 @@ static bool make_ops(struct matmul_plan *plan)
 			if ((!r && plan->row_tiles == 1) || (!c && plan->column_tiles == 1))
 				continue;
 			if (!make_op(plan, &plan->op[r][c], r ? last_rows : plan->rows,
-				     c ? last_columns : plan->columns))
+				     c ? last_columns : plan->columns, threads))
 				return false;
 		}
 	}
@@ -273,7 +273,7 @@ static struct matmul_plan *make(const struct nk_call *call, const struct nk_sign
 	if (!plan)
 		return NULL;
 	plan->head.destroy = destroy;
-	plan->head.bytes = sizeof(*plan) + 65536;	/* about that for code */
+	plan->head.bytes = sizeof(*plan) + 131072;	/* about that for code */
 	plan->head.sig = *sig;
 	plan->out = *call->op[0].desc;
 	plan->a = *call->op[1].desc;
@@ -313,7 +313,7 @@ static struct matmul_plan *make(const struct nk_call *call, const struct nk_sign
 	}
 
 	threads = lib_enter();
-	plan->refused = !make_ops(plan);
+	plan->refused = !make_ops(plan, nk_threads(call->ctx));
 	lib_leave(threads);
 	return plan;
 }

@@ -216,6 +216,17 @@ static struct lib_thread *make_thread(const struct lib_op *op)
 	return thread;
 }
 
+bool lib_op_threads(struct lib_op *op, unsigned int threads)
+{
+	for (unsigned int i = 0; i < threads; i++) {
+		if (!op->thread[i])
+			op->thread[i] = make_thread(op);
+		if (!op->thread[i])
+			return false;
+	}
+	return true;
+}
+
 enum nk_status lib_op_run(struct lib_op *op, unsigned int number, void *const *data)
 {
 	struct lib_thread *thread = op->thread[number];

@@ -23,7 +23,7 @@ struct lib_thread {
  * @primitive: the library's
  * @desc: what each operand looks like; ndims 0: it has none
  * @temp_bytes: temporary memory that each thread needs
- * @thread: arguments, made by the thread that first needs them
+ * @thread: arguments of each thread
  */
 struct lib_op {
 	dnnl_primitive_t primitive;
@@ -60,6 +60,15 @@ dnnl_data_type_t lib_type(unsigned int dtype);
  */
 bool lib_op_init(struct lib_op *op, const_dnnl_op_desc_t desc, dnnl_primitive_attr_t attr);
 void lib_op_destroy(struct lib_op *op);
+
+/**
+ * lib_op_threads() - make the arguments of some threads
+ * @op: the primitive
+ * @threads: how many; lib_op_run() makes those of others when it meets them
+ *
+ * Return: false without memory.
+ */
+bool lib_op_threads(struct lib_op *op, unsigned int threads);
 
 /**
  * lib_op_run() - run a primitive

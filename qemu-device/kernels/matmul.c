@@ -137,9 +137,10 @@ enum nk_status nk_matmul(const struct nk_call *call)
 		.k = a->dims[a->rank - 1],
 	};
 	enum nk_status status = NK_UNSUPPORTED;
+	uint64_t work = nk_times(nk_elements(out), mm.k);
 
-	call->stats->macs += nk_elements(out) * mm.k;
-	if (!nk_reference_only(call->ctx))
+	call->stats->macs += work;
+	if (!nk_reference_only(call->ctx) && work <= NK_FAST_MACS)
 		status = nk_fast_matmul(call);
 	return status == NK_UNSUPPORTED ? reference(call, &mm) : status;
 }

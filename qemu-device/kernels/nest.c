@@ -61,7 +61,7 @@ void nk_nest_init(struct nk_nest *nest, unsigned int views, const struct nk_view
 			merge &= nest->strides[to][v] ==
 				 nest->strides[from][v] * (ptrdiff_t)nest->dims[from];
 		if (merge)
-			nest->dims[to] *= nest->dims[from];
+			nest->dims[to] = nk_times(nest->dims[to], nest->dims[from]);
 		else
 			nest->dims[++to] = nest->dims[from];
 		memmove(nest->strides[to], nest->strides[from], sizeof(nest->strides[0]));

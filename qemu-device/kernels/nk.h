@@ -84,12 +84,23 @@ static inline size_t nk_size(unsigned int dtype)
 	return size[dtype];
 }
 
+/*
+ * Products of dims. Broadcast inputs can have any dims, so these saturate, far
+ * below where a multiplication by an element's size would overflow.
+ */
+#define NK_MANY		((uint64_t)1 << 60)
+
+static inline uint64_t nk_times(uint64_t n, uint64_t by)
+{
+	return by && n > NK_MANY / by ? NK_MANY : n * by;
+}
+
 static inline uint64_t nk_elements(const struct neuron_tensor *t)
 {
 	uint64_t n = 1;
 
 	for (unsigned int i = 0; i < t->rank; i++)
-		n *= t->dims[i];
+		n = nk_times(n, t->dims[i]);
 	return n;
 }
 
@@ -251,7 +262,7 @@ static inline uint64_t nk_nest_rows(const struct nk_nest *nest)
 	uint64_t n = 1;
 
 	for (unsigned int i = 0; i < nest->rank; i++)
-		n *= nest->dims[i];
+		n = nk_times(n, nest->dims[i]);
 	return n;
 }
 

@@ -242,9 +242,13 @@ static void one_row(const struct pool *pool, uint64_t row, struct nk_stats *stat
 			s.count[i] = 0;
 		}
 		for (k[0] = 0; k[0] < pool->kernel[0]; k[0]++)
-		for (k[1] = 0; k[1] < pool->kernel[1]; k[1]++)
-		for (k[2] = 0; k[2] < pool->kernel[2]; k[2]++)
-			add_position(pool, &s, out, k, plane, n);
+		for (k[1] = 0; k[1] < pool->kernel[1]; k[1]++) {
+			/* Windows have no bound but the fields' 16 bits. */
+			if (nk_cancelled(pool->call))
+				return;
+			for (k[2] = 0; k[2] < pool->kernel[2]; k[2]++)
+				add_position(pool, &s, out, k, plane, n);
+		}
 
 		for (unsigned int d = 0; d < 3; d++)
 			to += out[d] * pool->out_stride[d];
@@ -261,7 +265,7 @@ static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct n
 	(void)thread;
 	for (; row < end && row < pool->rows; row++)
 		one_row(pool, row, stats);
-	return NK_OK;
+	return nk_cancelled(pool->call) ? NK_CANCELLED : NK_OK;
 }
 
 enum nk_status nk_pool(const struct nk_call *call)

@@ -28,6 +28,9 @@ struct reduce {
 /* Outputs that are computed together, and elements taken at a time. */
 #define BLOCK	256
 
+/* Steps between looks at the cancel flag: broadcast inputs have no bound. */
+#define POLL	1024
+
 /* A running result for each output of a block. */
 struct state {
 	double sum[BLOCK];
@@ -243,6 +246,8 @@ static void reduce_across(const struct reduce *r, char *out, const char *in, siz
 		char *ptr[NK_NEST_VIEWS];
 		const char *at;
 
+		if (nk_cancelled(r->call))
+			return;
 		nk_nest_row(&r->gone, row, ptr);
 		at = in + (ptr[0] - r->gone.base[0]);
 		for (uint64_t i = 0; i < r->gone.n; i++, index++, at += r->gone.step[0]) {
@@ -251,6 +256,8 @@ static void reduce_across(const struct reduce *r, char *out, const char *in, siz
 				int32_t i[BLOCK];
 			} x;
 
+			if (i % POLL == POLL - 1 && nk_cancelled(r->call))
+				return;
 			if (r->integer)
 				step_i32(r, &s, nk_load_i32(r->in, at, r->kept.step[1], n, x.i),
 					 n, index);
@@ -288,6 +295,8 @@ static void reduce_along(const struct reduce *r, char *out, const char *in,
 
 		nk_nest_row(&r->gone, row, ptr);
 		for (uint64_t i = 0; i < r->gone.n; i += NK_CHUNK) {
+			if (nk_cancelled(r->call))
+				return;
 			size_t n = r->gone.n - i < NK_CHUNK ? r->gone.n - i : NK_CHUNK;
 			float buf[NK_CHUNK] NK_ALIGNED;
 			const float *x = nk_load_f32(r->in, in + (ptr[0] - r->gone.base[0]) +
@@ -321,14 +330,13 @@ static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct n
 	nk_nest_row(&r->kept, tile / r->row_blocks, ptr);
 	out = ptr[0] + (ptrdiff_t)first * r->kept.step[0];
 	in = ptr[1] + (ptrdiff_t)first * r->kept.step[1];
-	if (!has_lanes(r)) {
+	if (has_lanes(r))
+		for (size_t i = 0; i < n; i++)
+			reduce_along(r, out + (ptrdiff_t)i * r->kept.step[0],
+				     in + (ptrdiff_t)i * r->kept.step[1], stats);
+	else
 		reduce_across(r, out, in, n, stats);
-		return NK_OK;
-	}
-	for (size_t i = 0; i < n; i++)
-		reduce_along(r, out + (ptrdiff_t)i * r->kept.step[0],
-			     in + (ptrdiff_t)i * r->kept.step[1], stats);
-	return NK_OK;
+	return nk_cancelled(r->call) ? NK_CANCELLED : NK_OK;
 }
 
 /* Functions of integers whose results are integers. */
@@ -353,10 +361,10 @@ enum nk_status nk_reduce(const struct nk_call *call)
 
 	nk_nest_init(&r.kept, 2, call->op, ~p->axes);
 	nk_nest_init(&r.gone, 1, &call->op[1], p->axes);
-	r.count = nk_nest_rows(&r.gone) * r.gone.n;
+	r.count = nk_times(nk_nest_rows(&r.gone), r.gone.n);
 	r.block = BLOCK;
 	if (has_lanes(&r) && r.count * BLOCK > 65536)
 		r.block = r.count > 65536 ? 1 : 65536 / r.count;
 	r.row_blocks = (r.kept.n + r.block - 1) / r.block;
-	return nk_parallel(call, nk_nest_rows(&r.kept) * r.row_blocks, tile, &r);
+	return nk_parallel(call, nk_times(nk_nest_rows(&r.kept), r.row_blocks), tile, &r);
 }

@@ -296,6 +296,88 @@ static void cancel_fast(void)
 	cancellation(false);
 }
 
+/*
+ * Broadcast inputs cost no memory, so their dims have no bound: work without an
+ * end must stop at the flag, and temporaries without an end must be refused.
+ */
+static void hostile(struct neuron_inst *inst, struct test_tensor *const *t)
+{
+	for (unsigned int reference = 0; reference < 2; reference++) {
+		struct nk_ctx *ctx = nk_ctx_create(1, reference);
+		struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
+		struct nk_stats stats = { 0 };
+		enum nk_status status;
+		pthread_t thread;
+		uint64_t info;
+
+		for (unsigned int i = 0; i < TEST_OPERANDS; i++)
+			if (t[i])
+				op[i] = test_view(t[i]);
+		cancel = false;
+		pthread_create(&thread, NULL, raise_cancel, NULL);
+		status = nk_execute(ctx, inst, op, inst, &cancel, &stats, &info);
+		CHECK(status == NK_CANCELLED || status == NK_NO_MEMORY);
+		pthread_join(thread, NULL);
+		nk_ctx_destroy(ctx);
+	}
+}
+
+static void widen(struct test_tensor *t, unsigned int dim, uint32_t n)
+{
+	t->desc.dims[dim] = n;
+	t->desc.strides[dim] = 0;
+}
+
+static void hostile_programs(void)
+{
+	const uint32_t ones[NEURON_MAX_RANK] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+	struct neuron_inst reduce = test_inst(NEURON_OP_REDUCE), pool = test_inst(NEURON_OP_POOL);
+	struct neuron_inst matmul = test_inst(NEURON_OP_MATMUL), conv = test_inst(NEURON_OP_CONV);
+	struct neuron_params_POOL *pp = NEURON_PARAMS(POOL, &pool);
+	struct neuron_params_CONV *cp = NEURON_PARAMS(CONV, &conv);
+	struct test_tensor out, a, b;
+
+	/* Dims whose product is 2^256, or 0 modulo 2^64. */
+	test_alloc(&out, NEURON_F32, 8, ones, TEST_DENSE);
+	test_alloc(&a, NEURON_F32, 8, ones, TEST_DENSE);
+	for (unsigned int d = 0; d < 8; d++)
+		widen(&a, d, 1u << 31);
+	for (uint32_t func = 0; func < NEURON_NUM_REDUCTIONS; func += 3) {
+		NEURON_PARAMS(REDUCE, &reduce)->func = func;
+		NEURON_PARAMS(REDUCE, &reduce)->axes = 0xff;
+		hostile(&reduce, (struct test_tensor *[5]){ &out, &a });
+	}
+	test_free(&out);
+	test_free(&a);
+
+	test_alloc(&out, NEURON_F32, 5, ones, TEST_DENSE);
+	test_alloc(&a, NEURON_F32, 5, ones, TEST_DENSE);
+	test_alloc(&b, NEURON_F32, 5, ones, TEST_DENSE);
+	for (unsigned int d = 0; d < 3; d++) {
+		widen(&a, 2 + d, 0xffff);
+		widen(&b, 2 + d, 0xffff);
+		pp->kernel[d] = 0xffff;
+		pp->stride[d] = pp->dilation[d] = cp->stride[d] = cp->dilation[d] = 1;
+	}
+	cp->groups = 1;
+	pp->func = NEURON_POOL_AVG;
+	hostile(&pool, (struct test_tensor *[5]){ &out, &a });
+	hostile(&conv, (struct test_tensor *[5]){ &out, &a, &b });
+	test_free(&out);
+	test_free(&a);
+	test_free(&b);
+
+	test_alloc(&out, NEURON_F32, 2, ones, TEST_DENSE);
+	test_alloc(&a, NEURON_F32, 2, ones, TEST_DENSE);
+	test_alloc(&b, NEURON_F32, 2, ones, TEST_DENSE);
+	widen(&a, 1, UINT32_MAX);
+	widen(&b, 0, UINT32_MAX);
+	hostile(&matmul, (struct test_tensor *[5]){ &out, &a, &b });
+	test_free(&out);
+	test_free(&a);
+	test_free(&b);
+}
+
 static void unknown_opcode(void)
 {
 	struct nk_ctx *ctx = nk_ctx_create(1, false);
@@ -320,6 +402,7 @@ int main(void)
 	ktap_run("only the context's own threads exist", no_foreign_threads);
 	ktap_run("cancelling the reference kernels", cancel_reference);
 	ktap_run("cancelling the fast path", cancel_fast);
+	ktap_run("programs without an end", hostile_programs);
 	ktap_run("unknown opcodes", unknown_opcode);
 	return ktap_done();
 }
