@@ -266,7 +266,7 @@ struct drm_neuron_array {
  *
  * Also ordered, implicitly, after writers of its buffers and, where it writes,
  * after their readers. EBUSY when another file has acquired the core, EIO when
- * the core is dead.
+ * the core is dead, EDQUOT when the file has 32768 jobs that have not ended.
  */
 struct drm_neuron_submit {
 	__u32 core;
