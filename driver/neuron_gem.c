@@ -323,6 +323,8 @@ static struct neuron_bo *neuron_bo_alloc(const struct drm_gem_object_funcs *func
  * @size: bytes
  *
  * Called by the shmem helpers, for host buffers and imports.
+ *
+ * Return: the object, zeroed but for its functions, or an error pointer.
  */
 struct drm_gem_object *neuron_gem_create_object(struct drm_device *drm, size_t size)
 {

@@ -44,6 +44,8 @@ MODULE_PARM_DESC(max_timeout_ms, "Longest time that a job may ask for (ms)");
 
 /**
  * neuron_default_timeout_ms() - what jobs get that name no time-out
+ *
+ * Return: milliseconds.
  */
 u32 neuron_default_timeout_ms(void)
 {
