@@ -149,7 +149,7 @@ int neuron_core_get_info(struct neuron_device *device, unsigned int core,
 /**
  * struct neuron_memory_info - device DRAM
  * @total: bytes
- * @free: bytes not allocated
+ * @free: bytes not allocated; what was freed counts once it has been cleared
  * @largest: largest buffer that could be made now
  * @own_dram: bytes of device DRAM that this context holds
  * @own_host: bytes of host memory that this context holds
