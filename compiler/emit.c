@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include <xxhash.h>
+#include <neuron/regs.h>
 
 #include "backend.h"
 
@@ -42,6 +43,7 @@ void nc_memory_range(const struct nc_view *view, uint64_t *lo, uint64_t *hi)
  * @tensors: the table
  * @index: hash table over it: positions plus one
  * @room: entries of @index, a power of two; @tensors has half as many
+ * @too_large: a layer with a tensor whose dimensions or strides do not fit
  */
 struct emitter {
 	struct nc_ctx *ctx;
@@ -51,7 +53,7 @@ struct emitter {
 	uint32_t room;
 	struct neuron_inst *insts;
 	uint32_t num_insts;
-	uint64_t size;
+	const struct nc_inst *too_large;
 };
 
 static void grow(struct emitter *emitter)
@@ -95,7 +97,8 @@ static uint32_t add_tensor(struct emitter *emitter,
 	return emitter->num_tensors - 1;
 }
 
-static uint32_t add_view(struct emitter *emitter, const struct nc_view *view)
+static uint32_t add_view(struct emitter *emitter, const struct nc_inst *inst,
+			 const struct nc_view *view)
 {
 	const struct nc_buf *buf = view->buf;
 	unsigned int memory = nc_memory_of(buf);
@@ -115,6 +118,10 @@ static uint32_t add_view(struct emitter *emitter, const struct nc_view *view)
 	tensor.rank = view->rank;
 	tensor.offset = place_of(view);
 	for (i = 0; i < view->rank; i++) {
+		if (view->dims[i] > UINT32_MAX ||
+		    view->strides[i] > INT32_MAX ||
+		    view->strides[i] < INT32_MIN)
+			emitter->too_large = inst;
 		tensor.dims[i] = view->dims[i];
 		/* Equal views shall look equal, whatever a 1's stride is. */
 		tensor.strides[i] = view->dims[i] == 1 ? 0 : view->strides[i];
@@ -178,7 +185,7 @@ static void emit_inst(struct emitter *emitter, const struct nc_inst *inst,
 
 		if (!inst->operands[i])
 			continue;
-		tensor = add_view(emitter, inst->operands[i]);
+		tensor = add_view(emitter, inst, inst->operands[i]);
 		out->operand[i] = tensor > NEURON_MAX_TENSORS ? 0 : tensor;
 	}
 	memcpy(out->params, inst->params, sizeof(out->params));
@@ -197,6 +204,8 @@ void nc_emit(struct nc_ctx *ctx)
 	struct neuron_program_header *header;
 	const char *why = NULL;
 	struct neuron_fault fault;
+	uint32_t num_slots = NC_SLOT_FIRST_IO + ctx->graph->num_inputs +
+			     ctx->graph->num_outputs;
 	uint64_t nops = 0, size;
 	uint32_t i;
 
@@ -207,6 +216,13 @@ void nc_emit(struct nc_ctx *ctx)
 			rank[i] = ++signalled[inst->engine];
 		if (inst->num_deps > NEURON_MAX_WAITS)
 			nops += (inst->num_deps - 1) / NEURON_MAX_WAITS;
+	}
+	if (num_slots > NEURON_MAX_SLOTS) {
+		nc_error(ctx, NULL,
+			 "the model has %u inputs and outputs, and the chip takes %u",
+			 num_slots - NC_SLOT_FIRST_IO,
+			 NEURON_MAX_SLOTS - NC_SLOT_FIRST_IO);
+		return;
 	}
 	if (prog->list.count + nops > NEURON_MAX_INSTS) {
 		nc_error(ctx, NULL,
@@ -220,6 +236,13 @@ void nc_emit(struct nc_ctx *ctx)
 	for (i = 0; i < prog->list.count; i++)
 		emit_inst(&emitter, &prog->list.insts[i], rank);
 
+	if (emitter.too_large) {
+		nc_error(ctx, NULL,
+			 "layer '%s' (%s): a tensor is larger than the chip can describe",
+			 ctx->graph->layers[emitter.too_large->layer],
+			 ctx->graph->layer_ops[emitter.too_large->layer]);
+		return;
+	}
 	size = sizeof(*header) +
 	       (uint64_t)emitter.num_tensors * sizeof(*emitter.tensors) +
 	       (uint64_t)emitter.num_insts * sizeof(*emitter.insts);
@@ -242,8 +265,7 @@ void nc_emit(struct nc_ctx *ctx)
 	header->tensors = sizeof(*header);
 	header->insts = header->tensors +
 			emitter.num_tensors * sizeof(*emitter.tensors);
-	header->num_slots = NC_SLOT_FIRST_IO + ctx->graph->num_inputs +
-			    ctx->graph->num_outputs;
+	header->num_slots = num_slots;
 	header->sbuf_size = prog->sbuf_used;
 	header->psum_size = prog->psum_used;
 	if (emitter.num_tensors)

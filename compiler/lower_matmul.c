@@ -115,7 +115,8 @@ void nc_lower_matmul(struct nc_ctx *ctx, struct nc_node *node)
 	int i;
 
 	if (!nc_dtype_is_float(node->outputs[0]->dtype)) {
-		nc_error(ctx, node, "the chip multiplies matrices of floats; cast them in the model");
+		nc_error(ctx, node,
+			 "the chip multiplies matrices of floats; cast them in the model");
 		return;
 	}
 	a = *nc_operand_as(ctx, node, node->inputs[0], dtype);

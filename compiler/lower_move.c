@@ -274,6 +274,7 @@ void nc_lower_tile(struct nc_ctx *ctx, struct nc_node *node)
 		dims[i] = in->dims[i];
 	for (i = 0; i <= last; i++) {
 		int64_t n = in->dims[i], r = value->dims[i] / n;
+		int64_t before = 1, behind = 1;
 		struct nc_view wide;
 		int j;
 
@@ -283,7 +284,6 @@ void nc_lower_tile(struct nc_ctx *ctx, struct nc_node *node)
 		out = i == last ? nc_result(ctx, node, 0, NULL) :
 				  nc_temp(ctx, in->dtype, in->rank, dims, NULL);
 		/* Merge what lies before and behind into one dimension each. */
-		int64_t before = 1, behind = 1;
 		for (j = 0; j < in->rank; j++) {
 			if (j < i)
 				before *= dims[j];

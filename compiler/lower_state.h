@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Lowering's own state, shared by lower.c and lower_value.c. */
+#ifndef COMPILER_LOWER_STATE_H
+#define COMPILER_LOWER_STATE_H
+
+#include "lower.h"
+
+struct nc_const_entry;
+
+/* A graph output, in the list of those that a value is. */
+struct nc_output {
+	struct nc_buf *buf;
+	struct nc_output *next;
+};
+
+/**
+ * struct nc_storage - where a value of the graph lies (nc_value.lir)
+ * @view: its elements
+ * @bound: @view is valid
+ * @dtype: element type on the chip; -1 for one that the chip does not have
+ * @as: copies in other types
+ * @output: the graph outputs that it is
+ */
+struct nc_storage {
+	struct nc_view view;
+	bool bound;
+	int dtype;
+	const struct nc_view *as[NEURON_NUM_DTYPES];
+	struct nc_output *output;
+};
+
+/**
+ * struct nc_lower - lowering's own state
+ * @consts: hash table of constants, a power of two entries
+ * @num_consts: used entries
+ * @consts_room: entries
+ * @pool: buffer that small constants are being put into
+ * @pool_data: its bytes
+ * @defer: the node's function goes into an instruction of its own, so output 0
+ *	   is made without it first
+ * @deferred: output 0 without the function
+ * @sink: receives instructions on results without elements
+ */
+struct nc_lower {
+	struct nc_const_entry *consts;
+	uint32_t num_consts;
+	uint32_t consts_room;
+	struct nc_buf *pool;
+	uint8_t *pool_data;
+	bool defer;
+	struct nc_view deferred;
+	struct nc_inst sink;
+};
+
+static inline struct nc_program *nc_program_of(struct nc_ctx *ctx)
+{
+	return ctx->program;
+}
+
+#endif /* COMPILER_LOWER_STATE_H */
