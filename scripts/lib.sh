@@ -140,7 +140,8 @@ step()
 		else
 			if [ $((now - shown)) -ge 30 ]; then
 				shown=$now
-				say "$tag" "$text: $(progress "$STEP_LOG" "$lines") after $now s"
+				p=$(progress "$STEP_LOG" "$lines")
+				say "$tag" "$text:${p:+ $p} after $now s"
 			fi
 			sleep 0.1
 		fi
