@@ -30,7 +30,7 @@ static void to_pairs(struct nc_builder *b)
 	}
 	for (i = 1; i < n; i++)
 		sum = nc_build2(b, op, i + 1 == n && !mean ? out : NULL, sum,
-			       node->inputs[i]);
+				node->inputs[i]);
 	if (mean)
 		nc_build2(b, NC_OP_Div, out, sum, nc_build_scalar(b, out->dtype, n));
 }
@@ -45,7 +45,7 @@ static void to_reduce(struct nc_builder *b)
 		nc_build1(b, NC_OP_Identity, out, x);
 	else
 		nc_build_reduce(b, max ? NC_OP_ReduceMax : NC_OP_ReduceMean, out,
-			       x, ((1u << x->rank) - 1) & ~3u);
+				x, ((1u << x->rank) - 1) & ~3u);
 }
 
 /* Gemm: alpha * X' * Y' + beta * C; what is one or absent makes no node. */
@@ -66,10 +66,10 @@ static void to_matmul(struct nc_builder *b)
 	/* The factor goes where it folds into a constant, if there is one. */
 	if (alpha != 1)
 		*side = nc_build2(b, NC_OP_Mul, NULL, *side,
-				 nc_build_scalar(b, (*side)->dtype, alpha));
+				  nc_build_scalar(b, (*side)->dtype, alpha));
 	if (c && beta != 1)
 		c = nc_build2(b, NC_OP_Mul, NULL, c,
-			     nc_build_scalar(b, c->dtype, beta));
+			      nc_build_scalar(b, c->dtype, beta));
 	x = nc_build2(b, NC_OP_MatMul, c ? NULL : out, x, y);
 	if (c)
 		nc_build2(b, NC_OP_Add, out, x, c);
@@ -97,7 +97,7 @@ static void to_blocks(struct nc_builder *b)
 		x = nc_build_transpose(b, NULL, x, back);
 	} else {
 		x = nc_build_reshape(b, NULL, x, 6,
-				    is_crd ? split_crd : split_dcr);
+				     is_crd ? split_crd : split_dcr);
 		x = nc_build_transpose(b, NULL, x, is_crd ? crd : dcr);
 	}
 	nc_build_reshape(b, out, x, out->rank, out->dims);
@@ -124,7 +124,7 @@ static void to_expand(struct nc_builder *b)
 	}
 	x = nc_build_reshape(b, NULL, x, rank, split);
 	x = nc_build2(b, NC_OP_Expand, NULL, x,
-		     nc_const_ints_new(b->ctx, node->name, wide, rank));
+		      nc_const_ints_new(b->ctx, node->name, wide, rank));
 	nc_build_reshape(b, out, x, out->rank, out->dims);
 }
 

@@ -26,42 +26,42 @@ struct nc_builder {
  */
 struct nc_value *nc_build(struct nc_builder *b, struct nc_node *node);
 struct nc_value *nc_build1(struct nc_builder *b, enum nc_op op,
-			  struct nc_value *out, struct nc_value *x);
+			   struct nc_value *out, struct nc_value *x);
 struct nc_value *nc_build2(struct nc_builder *b, enum nc_op op,
-			  struct nc_value *out, struct nc_value *x,
+			   struct nc_value *out, struct nc_value *x,
 			  struct nc_value *y);
 struct nc_value *nc_build3(struct nc_builder *b, enum nc_op op,
-			  struct nc_value *out, struct nc_value *x,
+			   struct nc_value *out, struct nc_value *x,
 			  struct nc_value *y, struct nc_value *z);
 struct nc_value *nc_build_reshape(struct nc_builder *b, struct nc_value *out,
-				 struct nc_value *x, int rank,
+				  struct nc_value *x, int rank,
 				 const int64_t *dims);
 struct nc_value *nc_build_transpose(struct nc_builder *b, struct nc_value *out,
-				   struct nc_value *x, const int64_t *perm);
+				    struct nc_value *x, const int64_t *perm);
 struct nc_value *nc_build_cast(struct nc_builder *b, struct nc_value *out,
-			      struct nc_value *x, enum nc_dtype dtype);
+			       struct nc_value *x, enum nc_dtype dtype);
 /* ReduceSum, ReduceMean ... over the axes of a mask, dimensions kept. */
 struct nc_value *nc_build_reduce(struct nc_builder *b, enum nc_op op,
-				struct nc_value *out, struct nc_value *x,
+				 struct nc_value *out, struct nc_value *x,
 				unsigned int mask);
 /* ArgMax, Concat and others with an axis; dimensions are kept. */
 struct nc_value *nc_build_axis(struct nc_builder *b, enum nc_op op,
-			      struct nc_value *out, struct nc_value *x,
+			       struct nc_value *out, struct nc_value *x,
 			      struct nc_value *y, int axis);
 /* x[..., start to end, ...] along an axis. */
 struct nc_value *nc_build_slice(struct nc_builder *b, struct nc_value *out,
-			       struct nc_value *x, int axis, int64_t start,
+				struct nc_value *x, int axis, int64_t start,
 			       int64_t end);
 /* Any number of values joined. */
 struct nc_value *nc_build_concat(struct nc_builder *b, struct nc_value *out,
-				struct nc_value **values, unsigned int count,
+				 struct nc_value **values, unsigned int count,
 				int axis);
 /* A constant number. */
 struct nc_value *nc_build_scalar(struct nc_builder *b, enum nc_dtype dtype,
-				double x);
+				 double x);
 /* 0, 1, 2 ... along one axis of @rank. */
 struct nc_value *nc_build_range(struct nc_builder *b, enum nc_dtype dtype,
-			       int rank, int axis, int64_t count);
+				int rank, int axis, int64_t count);
 
 /* The operators, by file. */
 void nc_decompose_hardmax(struct nc_builder *b);

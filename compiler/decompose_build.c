@@ -27,27 +27,27 @@ struct nc_value *nc_build(struct nc_builder *b, struct nc_node *node)
 }
 
 struct nc_value *nc_build1(struct nc_builder *b, enum nc_op op,
-			  struct nc_value *out, struct nc_value *x)
+			   struct nc_value *out, struct nc_value *x)
 {
 	return nc_build(b, nc_node_new(b->ctx, b->like, op, out, 1, x));
 }
 
 struct nc_value *nc_build2(struct nc_builder *b, enum nc_op op,
-			  struct nc_value *out, struct nc_value *x,
+			   struct nc_value *out, struct nc_value *x,
 			  struct nc_value *y)
 {
 	return nc_build(b, nc_node_new(b->ctx, b->like, op, out, 2, x, y));
 }
 
 struct nc_value *nc_build3(struct nc_builder *b, enum nc_op op,
-			  struct nc_value *out, struct nc_value *x,
+			   struct nc_value *out, struct nc_value *x,
 			  struct nc_value *y, struct nc_value *z)
 {
 	return nc_build(b, nc_node_new(b->ctx, b->like, op, out, 3, x, y, z));
 }
 
 struct nc_value *nc_build_reshape(struct nc_builder *b, struct nc_value *out,
-				 struct nc_value *x, int rank,
+				  struct nc_value *x, int rank,
 				 const int64_t *dims)
 {
 	struct nc_value *shape;
@@ -61,7 +61,7 @@ struct nc_value *nc_build_reshape(struct nc_builder *b, struct nc_value *out,
 }
 
 struct nc_value *nc_build_transpose(struct nc_builder *b, struct nc_value *out,
-				   struct nc_value *x, const int64_t *perm)
+				    struct nc_value *x, const int64_t *perm)
 {
 	struct nc_node *node;
 
@@ -71,7 +71,7 @@ struct nc_value *nc_build_transpose(struct nc_builder *b, struct nc_value *out,
 }
 
 struct nc_value *nc_build_cast(struct nc_builder *b, struct nc_value *out,
-			      struct nc_value *x, enum nc_dtype dtype)
+			       struct nc_value *x, enum nc_dtype dtype)
 {
 	struct nc_node *node;
 
@@ -81,7 +81,7 @@ struct nc_value *nc_build_cast(struct nc_builder *b, struct nc_value *out,
 }
 
 struct nc_value *nc_build_reduce(struct nc_builder *b, enum nc_op op,
-				struct nc_value *out, struct nc_value *x,
+				 struct nc_value *out, struct nc_value *x,
 				unsigned int mask)
 {
 	int64_t axes[NC_MAX_RANK];
@@ -95,7 +95,7 @@ struct nc_value *nc_build_reduce(struct nc_builder *b, enum nc_op op,
 }
 
 struct nc_value *nc_build_axis(struct nc_builder *b, enum nc_op op,
-			      struct nc_value *out, struct nc_value *x,
+			       struct nc_value *out, struct nc_value *x,
 			      struct nc_value *y, int axis)
 {
 	struct nc_node *node;
@@ -106,7 +106,7 @@ struct nc_value *nc_build_axis(struct nc_builder *b, enum nc_op op,
 }
 
 struct nc_value *nc_build_slice(struct nc_builder *b, struct nc_value *out,
-			       struct nc_value *x, int axis, int64_t start,
+				struct nc_value *x, int axis, int64_t start,
 			       int64_t end)
 {
 	const char *name = b->like->name;
@@ -119,7 +119,7 @@ struct nc_value *nc_build_slice(struct nc_builder *b, struct nc_value *out,
 }
 
 struct nc_value *nc_build_concat(struct nc_builder *b, struct nc_value *out,
-				struct nc_value **values, unsigned int count,
+				 struct nc_value **values, unsigned int count,
 				int axis)
 {
 	struct nc_node *node;
@@ -133,7 +133,7 @@ struct nc_value *nc_build_concat(struct nc_builder *b, struct nc_value *out,
 }
 
 struct nc_value *nc_build_scalar(struct nc_builder *b, enum nc_dtype dtype,
-				double x)
+				 double x)
 {
 	uint64_t data = 0;
 
@@ -142,7 +142,7 @@ struct nc_value *nc_build_scalar(struct nc_builder *b, enum nc_dtype dtype,
 }
 
 struct nc_value *nc_build_range(struct nc_builder *b, enum nc_dtype dtype,
-			       int rank, int axis, int64_t count)
+				int rank, int axis, int64_t count)
 {
 	int64_t dims[NC_MAX_RANK], i;
 	struct nc_value *value;

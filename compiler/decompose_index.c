@@ -91,7 +91,7 @@ void nc_decompose_top_k(struct nc_builder *b)
 		indices[i] = nc_build_axis(b, largest ? NC_OP_ArgMax :
 					  NC_OP_ArgMin, NULL, x, NULL, axis);
 		at = nc_build2(b, NC_OP_Equal, NULL, indices[i],
-			      range_like(b, x, axis));
+			       range_like(b, x, axis));
 		x = nc_build3(b, NC_OP_Where, NULL, at, gone, x);
 	}
 	if (nc_out(node, 0))
@@ -158,7 +158,7 @@ void nc_decompose_gather_elements(struct nc_builder *b)
 		index = nc_build_cast(b, NULL, index, NC_I64);
 	index = positive(b, index, nc_build_scalar(b, NC_I64, (double)x->dims[axis]));
 	index = nc_build2(b, NC_OP_Mul, NULL, index,
-			 nc_build_scalar(b, NC_I64, (double)strides[axis]));
+			  nc_build_scalar(b, NC_I64, (double)strides[axis]));
 	index = nc_build2(b, NC_OP_Add, NULL, index, offsets);
 	gather_rows(b, node->outputs[0], x, index, nc_numel(x), 1);
 }
@@ -169,7 +169,7 @@ void nc_decompose_gather_nd(struct nc_builder *b)
 	struct nc_value *x = node->inputs[0], *index = node->inputs[1], *offsets;
 	int batch = (int)nc_attr_int(node, "batch_dims", 0);
 	int k = (int)index->dims[index->rank - 1], i;
-	int64_t strides[NC_MAX_RANK], width = 1, count = k;
+	int64_t strides[NC_MAX_RANK], width = 1;
 
 	for (i = batch + k; i < x->rank; i++)
 		width *= x->dims[i];
@@ -178,13 +178,13 @@ void nc_decompose_gather_nd(struct nc_builder *b)
 		strides[i] /= width;
 	if (index->dtype != NC_I64)
 		index = nc_build_cast(b, NULL, index, NC_I64);
-	index = positive(b, index, nc_const_new(b->ctx, node->name, NC_I64, 1,
-						&count, x->dims + batch));
+	index = positive(b, index, nc_const_ints_new(b->ctx, node->name,
+						     x->dims + batch, k));
 	index = nc_build2(b, NC_OP_Mul, NULL, index,
-			 nc_const_new(b->ctx, node->name, NC_I64, 1, &count,
-				      strides + batch));
+			  nc_const_ints_new(b->ctx, node->name,
+					    strides + batch, k));
 	index = nc_build_reduce(b, NC_OP_ReduceSum, NULL, index,
-			       1u << (index->rank - 1));
+				1u << (index->rank - 1));
 	index = nc_build_reshape(b, NULL, index, index->rank - 1, index->dims);
 	if (batch) {
 		for (i = batch; i < NC_MAX_RANK; i++)
@@ -253,11 +253,11 @@ static void scatter_rows(struct nc_builder *b, int64_t rows, int64_t width,
 	updates = nc_build_reshape(b, NULL, node->inputs[2], 2, to);
 	for (round = 0; round < rounds; round++) {
 		both = updates;
-		if (op != NC_OP_UNKNOWN)
-			both = nc_build2(b, op, NULL, updates,
-					nc_build_axis(b, NC_OP_Gather, NULL, data,
-						     nc_const_ints_new(b->ctx, node->name,
-								       targets, count), 0));
+		if (op != NC_OP_UNKNOWN) {
+			map = nc_const_ints_new(b->ctx, node->name, targets, count);
+			both = nc_build_axis(b, NC_OP_Gather, NULL, data, map, 0);
+			both = nc_build2(b, op, NULL, updates, both);
+		}
 		for (i = 0; i < rows; i++)
 			sources[i] = i;
 		for (i = 0; i < count; i++)

@@ -24,10 +24,10 @@ static void running(struct nc_builder *b, struct nc_value *out,
 	if (!out)
 		return;
 	before = nc_build2(b, NC_OP_Mul, NULL, before,
-			  nc_build_scalar(b, before->dtype, momentum));
+			   nc_build_scalar(b, before->dtype, momentum));
 	now = nc_build_reshape(b, NULL, now, 1, before->dims);
 	now = nc_build2(b, NC_OP_Mul, NULL, now,
-		       nc_build_scalar(b, now->dtype, 1 - momentum));
+			nc_build_scalar(b, now->dtype, 1 - momentum));
 	nc_build2(b, NC_OP_Add, out, before, now);
 }
 
@@ -43,7 +43,7 @@ static void affine(struct nc_builder *b, struct nc_value *mean,
 	float epsilon = nc_attr_float(node, "epsilon", 1e-5f);
 
 	factor = nc_build2(b, NC_OP_Add, NULL, var,
-			  nc_build_scalar(b, var->dtype, epsilon));
+			   nc_build_scalar(b, var->dtype, epsilon));
 	factor = nc_build1(b, NC_OP_Sqrt, NULL, factor);
 	factor = nc_build2(b, NC_OP_Div, NULL, node->inputs[1], factor);
 	term = nc_build2(b, NC_OP_Mul, NULL, mean, factor);
@@ -75,6 +75,13 @@ void nc_decompose_batch_norm(struct nc_builder *b)
 	mean = nc_build_reshape(b, NULL, mean, 1, &x->dims[1]);
 	var = nc_build_reshape(b, NULL, var, 1, &x->dims[1]);
 	affine(b, mean, var);
+}
+
+/* An attribute as a constant of the input's type. */
+static struct nc_value *number(struct nc_builder *b, const char *name, float def)
+{
+	return nc_build_scalar(b, b->like->inputs[0]->dtype,
+			       nc_attr_float(b->like, name, def));
 }
 
 /*
@@ -110,15 +117,9 @@ void nc_decompose_lrn(struct nc_builder *b)
 	nc_set_attr_int(b->ctx, pool, "count_include_pad", 1);
 	sum = nc_build(b, pool);
 	sum = nc_build_reshape(b, NULL, sum, x->rank, x->dims);
-	sum = nc_build2(b, NC_OP_Mul, NULL, sum,
-		       nc_build_scalar(b, x->dtype,
-				      nc_attr_float(node, "alpha", 1e-4f)));
-	sum = nc_build2(b, NC_OP_Add, NULL, sum,
-		       nc_build_scalar(b, x->dtype,
-				      nc_attr_float(node, "bias", 1)));
-	sum = nc_build2(b, NC_OP_Pow, NULL, sum,
-		       nc_build_scalar(b, x->dtype,
-				      nc_attr_float(node, "beta", 0.75f)));
+	sum = nc_build2(b, NC_OP_Mul, NULL, sum, number(b, "alpha", 1e-4f));
+	sum = nc_build2(b, NC_OP_Add, NULL, sum, number(b, "bias", 1));
+	sum = nc_build2(b, NC_OP_Pow, NULL, sum, number(b, "beta", 0.75f));
 	nc_build2(b, NC_OP_Div, node->outputs[0], x, sum);
 }
 
@@ -141,14 +142,14 @@ void nc_decompose_dynamic_quantize(struct nc_builder *b)
 	min = nc_build2(b, NC_OP_Min, NULL, min, zero);
 	scale = nc_build2(b, NC_OP_Sub, NULL, max, min);
 	scale = nc_build2(b, NC_OP_Div, nc_out(node, 1), scale,
-			 nc_build_scalar(b, NC_F32, 255));
+			  nc_build_scalar(b, NC_F32, 255));
 	point = nc_build2(b, NC_OP_Div, NULL, min, scale);
 	point = nc_build1(b, NC_OP_Neg, NULL, point);
 	point = nc_build1(b, NC_OP_Round, NULL, point);
 	point = nc_build3(b, NC_OP_Clip, NULL, point, zero,
-			 nc_build_scalar(b, NC_F32, 255));
+			  nc_build_scalar(b, NC_F32, 255));
 	point = nc_build_cast(b, nc_out(node, 2), point, NC_U8);
 	if (nc_out(node, 0))
 		nc_build3(b, NC_OP_QuantizeLinear, node->outputs[0], x, scale,
-			 point);
+			  point);
 }

@@ -33,7 +33,7 @@ struct nc_value *nc_import_tensor(struct nc_ctx *ctx, const struct nc_node *node
 	value->data = onnx_tensor_data(proto, &tensor, NULL);
 	if (!value->data)
 		value->data = onnx_tensor_data(proto, &tensor,
-				nc_alloc_uninit(ctx->arena, tensor.size));
+					       nc_alloc_uninit(ctx->arena, tensor.size));
 	value->size = tensor.size;
 	return value;
 }

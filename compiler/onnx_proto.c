@@ -81,7 +81,7 @@ static const char *check_depth(const ProtobufCMessageDescriptor *type,
 			    n > (uint64_t)(end - p) || tag >> 3 > UINT32_MAX)
 				return bad;
 			field = protobuf_c_message_descriptor_get_field(type,
-						(unsigned int)(tag >> 3));
+									(unsigned int)(tag >> 3));
 			if (field && field->type == PROTOBUF_C_TYPE_MESSAGE) {
 				error = check_depth(field->descriptor, p, p + n,
 						    depth - 1);

@@ -301,7 +301,7 @@ static struct nc_value *extrapolate(struct nc_builder *b, struct nc_value *x,
 	int d, k;
 
 	value = nc_build_scalar(b, x->dtype,
-			       nc_attr_float(node, "extrapolation_value", 0));
+				nc_attr_float(node, "extrapolation_value", 0));
 	for (d = 0; d < x->rank; d++) {
 		for (k = 0; k < x->rank; k++)
 			dims[k] = k == d ? axis[d].out : 1;

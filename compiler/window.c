@@ -64,8 +64,10 @@ static void conv_window(const struct nc_node *node, struct nc_window *w,
 		int64_t extent = (w->kernel[i] - 1) * w->dilation[i] + 1;
 		int64_t last;
 
-		if (is_auto_pad(node, "VALID"))
-			w->pad_lo[i] = w->pad_hi[i] = 0;
+		if (is_auto_pad(node, "VALID")) {
+			w->pad_lo[i] = 0;
+			w->pad_hi[i] = 0;
+		}
 		if (upper || lower) {
 			w->out[i] = (in + w->stride[i] - 1) / w->stride[i];
 			pad_same(w, i, (w->out[i] - 1) * w->stride[i] + extent - in,
@@ -110,8 +112,10 @@ static const char *transpose_window(const struct nc_node *node,
 
 		full = (x->dims[2 + i] - 1) * w->stride[i] + output_padding[i] +
 		       extent;
-		if (is_auto_pad(node, "VALID"))
-			w->pad_lo[i] = w->pad_hi[i] = 0;
+		if (is_auto_pad(node, "VALID")) {
+			w->pad_lo[i] = 0;
+			w->pad_hi[i] = 0;
+		}
 		if (n || same) {
 			w->out[i] = n ? shape[i] : x->dims[2 + i] * w->stride[i];
 			if (w->out[i] < 1 || w->out[i] > INT32_MAX)

@@ -26,6 +26,6 @@ $(BUILD)/tests/unit/tensor_io: $(BUILD)/obj/tests/unit/tensor_io.o \
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS)
 
-# Whole models and single operators, as they come.
-HOST_TESTS += tests/conformance/onnx-cases tests/conformance/corpus
+# The tools, whole models and single operators, as they come.
+HOST_TESTS += $(addprefix tests/conformance/,tools onnx-cases corpus)
 VM_TESTS += tests/conformance/compare-backends

@@ -114,9 +114,9 @@ static void unknown_operators(void)
 	/* Both at once, and nothing about what follows from them. */
 	CHECK_EQ(result.num_errors, 2);
 	CHECK(result.errors && strstr(result.errors,
-	      "Frobnicate node 'n1': this operator is not supported"));
+				      "Frobnicate node 'n1': this operator is not supported"));
 	CHECK(result.errors && strstr(result.errors,
-	      "FusedConv node 'n2': operators of domain 'com.microsoft'"));
+				      "FusedConv node 'n2': operators of domain 'com.microsoft'"));
 	nc_result_free(&result);
 }
 
@@ -328,13 +328,13 @@ static void open_dimensions(void)
 	options.shapes = &wrong;
 	result = build_with(&b, &options);
 	CHECK(result.errors && strstr(result.errors,
-	      "input 'x': the shape given, [5, 4], does not fit the model's [d1,3]"));
+				      "input 'x': the shape given, [5, 4], does not fit the model's [d1,3]"));
 	nc_result_free(&result);
 
 	options.shapes = &stranger;
 	result = build_with(&b, &options);
 	CHECK(result.errors && strstr(result.errors,
-	      "the model has no input 'z'; its inputs are: 'x', 'y'"));
+				      "the model has no input 'z'; its inputs are: 'x', 'y'"));
 	nc_result_free(&result);
 }
 

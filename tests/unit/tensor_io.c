@@ -9,7 +9,7 @@
 #include <tools/common/tensor.h>
 #include "tests/ktap.h"
 
-static char dir[] = "/tmp/tensor_io.XXXXXX";
+static char dir[32];
 
 static const char *path_of(const char *name)
 {
@@ -297,6 +297,7 @@ int main(void)
 {
 	char command[100];
 
+	strcpy(dir, "/tmp/tensor_io.XXXXXX");
 	if (!mkdtemp(dir))
 		return 1;
 	/* What the readers say about bad files is not of interest here. */
