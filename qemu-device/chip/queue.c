@@ -137,7 +137,7 @@ static enum neuron_fault_kind execute(struct queue *q, const struct neuron_sqe *
 	if (sqe->opcode == NEURON_SQE_NOP)
 		return NEURON_FAULT_NONE;
 	if (sqe->opcode > NEURON_SQE_FILL ||
-	    (sqe->opcode == NEURON_SQE_EXEC) != (q->core != NULL))
+	    (sqe->opcode == NEURON_SQE_EXEC) != !!q->core)
 		return bad_entry(cqe, offsetof(struct neuron_sqe, opcode));
 	if (sqe->num_slots > NEURON_MAX_SLOTS)
 		return bad_entry(cqe, offsetof(struct neuron_sqe, num_slots));

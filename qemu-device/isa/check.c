@@ -439,6 +439,7 @@ static bool check_insts(struct isa_check *c)
 	}
 	return true;
 }
+
 #undef AT
 
 bool neuron_program_check(const void *program, size_t size,
