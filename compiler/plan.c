@@ -19,9 +19,6 @@
 /* Instructions for which a place is left alone when there are others. */
 #define REST	8
 
-/* Lives of at most this many instructions are short. */
-#define SHORT	32
-
 struct resting {
 	struct nc_buf *buf;
 	uint32_t since;
@@ -31,6 +28,7 @@ struct resting {
  * struct planner - state of the walk
  * @space: by memory: scratchpad, accumulators, scratch DRAM
  * @used: the highest byte that was given away, plus one
+ * @brief: lives of at most that many instructions are at the high end
  * @taken: bytes of scratchpad that are not free
  * @peak: the most that @taken has been
  * @queue: buffers whose life is over but whose place is not free yet, by age
@@ -41,6 +39,7 @@ struct planner {
 	struct nc_ctx *ctx;
 	struct nc_space *space[3];
 	uint64_t used[3];
+	uint32_t brief;
 	uint64_t taken;
 	uint64_t peak;
 	struct resting *queue;
@@ -83,7 +82,7 @@ static void release_oldest(struct planner *planner)
 static bool take(struct planner *planner, struct nc_buf *buf)
 {
 	unsigned int memory = memory_of(buf);
-	bool high = memory == SBUF && buf->last - buf->first <= SHORT;
+	bool high = memory == SBUF && buf->last - buf->first <= planner->brief;
 	uint64_t offset;
 
 	while (!nc_space_take(planner->space[memory], buf->size, high,
@@ -108,11 +107,15 @@ static bool take(struct planner *planner, struct nc_buf *buf)
 	return true;
 }
 
-/* @size: scratchpad to use; @peak: receives how much of it was taken at once. */
-static bool place_all(struct nc_ctx *ctx, uint64_t size, uint64_t *peak)
+/*
+ * @size: scratchpad to use; @brief: see struct planner; @peak: receives how
+ * much of the scratchpad was taken at once.
+ */
+static bool place_all(struct nc_ctx *ctx, uint64_t size, uint32_t brief,
+		      uint64_t *peak)
 {
 	struct nc_program *prog = ctx->program;
-	struct planner planner = { .ctx = ctx };
+	struct planner planner = { .ctx = ctx, .brief = brief };
 	uint64_t scratch = 0, num_scratch = 0;
 	uint32_t pos, i;
 
@@ -172,15 +175,22 @@ static bool place_all(struct nc_ctx *ctx, uint64_t size, uint64_t *peak)
  */
 static bool place_tightly(struct nc_ctx *ctx)
 {
+	/* Which lives are brief makes other fragments: try some. */
+	static const uint32_t briefs[] = { 32, 8, 128, 0 };
+	const unsigned int n = sizeof(briefs) / sizeof(briefs[0]);
 	struct nc_program *prog = ctx->program;
 	uint64_t peak, tight, unused;
+	unsigned int i;
 
-	if (!place_all(ctx, prog->sbuf_size, &peak))
+	for (i = 0; i < n; i++)
+		if (place_all(ctx, prog->sbuf_size, briefs[i], &peak))
+			break;
+	if (i == n)
 		return false;
 	for (tight = peak; tight < prog->sbuf_size; tight += tight / 4 + 4096)
-		if (place_all(ctx, tight, &unused))
+		if (place_all(ctx, tight, briefs[i], &unused))
 			return true;
-	return place_all(ctx, prog->sbuf_size, &peak);
+	return place_all(ctx, prog->sbuf_size, briefs[i], &peak);
 }
 
 /*
@@ -211,25 +221,29 @@ static const struct nc_inst *place_and_tile(struct nc_ctx *ctx,
 
 void nc_plan(struct nc_ctx *ctx)
 {
-	/* Eighths of the scratchpad to count on; fragments take the rest. */
-	static const uint8_t eighths[] = { 8, 7, 6, 5, 4, 3, 2 };
+	/*
+	 * Sixteenths of the scratchpad to count on, since fragments take the
+	 * rest; and of that, how much loads ahead of time may fill.
+	 */
+	static const uint8_t sixteenths[] = { 16, 15, 14, 13, 12, 10, 8, 6, 4 };
+	static const uint8_t ahead[] = { 16, 12, 0 };
+	enum { AHEAD = sizeof(ahead) };
 	struct nc_program *prog = ctx->program;
 	struct nc_inst_list whole = prog->list;
 	uint32_t num_bufs = prog->num_bufs;
 	const struct nc_inst *misfit = NULL;
 	unsigned int i;
 
-	for (i = 0; i < 2 * sizeof(eighths); i++) {
-		uint64_t limit = prog->sbuf_size / 8 * eighths[i / 2];
+	for (i = 0; i < AHEAD * sizeof(sixteenths); i++) {
+		uint64_t limit = prog->sbuf_size / 16 * sixteenths[i / AHEAD];
 
 		prog->num_bufs = num_bufs;
 		misfit = place_and_tile(ctx, &whole, limit);
 		if (misfit)
 			break;	/* with less it would not fit either */
-		/* First with loads ahead of time, then without. */
-		if (i % 2 == 0)
-			nc_prefetch(ctx, limit / 8 * 7);
-		if (place_tightly(ctx))
+		if (ahead[i % AHEAD])
+			nc_prefetch(ctx, limit / 16 * ahead[i % AHEAD]);
+			if (place_tightly(ctx))
 			return;
 	}
 	prog->list = whole;

@@ -10,6 +10,12 @@
  */
 #define BURST	64
 
+/*
+ * Transfers in parts overlap with the work on the other parts, and with that of
+ * the layers before and after. Parts of this size hide their latency.
+ */
+#define PART	(64 << 10)
+
 bool nc_operand_in_place(const struct nc_view *view)
 {
 	return view->buf->resident || nc_buf_on_chip(view->buf);
@@ -302,6 +308,32 @@ static bool cut_to_fit(const struct chooser *chooser, int dims,
 	return true;
 }
 
+/* Cut what fits into several parts, as long as that costs no traffic. */
+static void cut_to_overlap(const struct chooser *chooser, struct candidate *now)
+{
+	struct candidate best = { 0 }, c;
+	int d, dims = chooser->space->rank - chooser->space->sum;
+	bool found = true;
+
+	while (found && now->once > 2 * PART) {
+		found = false;
+		for (d = 0; d < dims; d++) {
+			c = *now;
+			if (!cut(chooser->space, d, &c))
+				continue;
+			evaluate(chooser, &c);
+			if (!fits(chooser, &c) || c.once > now->once / 4 * 3 ||
+			    c.traffic > now->traffic * 1.02 ||
+			    (found && c.traffic >= best.traffic))
+				continue;
+			best = c;
+			found = true;
+		}
+		if (found)
+			*now = best;
+	}
+}
+
 bool nc_tiling_choose(const struct nc_inst *inst,
 		      const struct nc_tile_space *space, uint64_t budget,
 		      uint64_t psum, struct nc_tiling *tiling)
@@ -331,6 +363,7 @@ bool nc_tiling_choose(const struct nc_inst *inst,
 		tiling->bytes = c.once;
 		return false;
 	}
+	cut_to_overlap(&chooser, &c);
 	balance(space, &c);
 	evaluate(&chooser, &c);
 	*tiling = c.tiling;
