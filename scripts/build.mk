@@ -18,12 +18,19 @@ module_sources	:= $(wildcard Kbuild driver/* include/neuron/*.h include/uapi/drm
 .PHONY: setup qemu qemu-asan kernel module module-debug debug-kernel clean-cache
 
 setup: $(BUILD)/.packages kernel qemu ## install and fetch what is missing, build QEMU
+	@:
 qemu: $(QEMU_BIN) ## build QEMU with the device in it
+	@:
 qemu-asan: $(BUILD)/qemu-asan/qemu-system-x86_64 ## the same with ASan and UBSan
+	@:
 kernel: kernel-stock ## fetch the guest's kernel (Debian's 6.12)
+	@:
 debug-kernel: kernel-debug ## build a kernel with KASAN, lockdep and the like
+	@:
 module: $(MODULE_STAMP) ## build neuron.ko for the guest's kernel
+	@:
 module-debug: $(DEBUG_STAMP) ## build neuron.ko for the debug kernel
+	@:
 
 $(BUILD)/.packages: scripts/packages.txt
 	$(Q)mkdir -p $(@D)
