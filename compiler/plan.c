@@ -243,7 +243,7 @@ void nc_plan(struct nc_ctx *ctx)
 			break;	/* with less it would not fit either */
 		if (ahead[i % AHEAD])
 			nc_prefetch(ctx, limit / 16 * ahead[i % AHEAD]);
-			if (place_tightly(ctx))
+		if (place_tightly(ctx))
 			return;
 	}
 	prog->list = whole;
