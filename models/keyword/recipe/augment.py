@@ -8,7 +8,7 @@ import noise
 import vocabulary as vocab
 from synth import RATE
 
-FFT = 24576  # holds one second and half a second of room without wrapping
+FFT = 20480  # one second, and all of a room's echoes that matter before they wrap around
 FREQ = np.arange(FFT // 2 + 1) * RATE / FFT
 
 

@@ -54,7 +54,7 @@ def main():
     parser.add_argument("--work", default=os.path.join(HERE, "..", "..", "..", "build", "keyword"),
                         help="where the spoken clips are kept for the next time (build/keyword)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=12000, help="training steps of 64 clips each")
+    parser.add_argument("--steps", type=int, default=8000, help="training steps of 64 clips each")
     parser.add_argument("--measure-only", action="store_true", help="keep model.onnx, measure it again")
     args = parser.parse_args()
 

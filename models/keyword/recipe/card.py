@@ -37,6 +37,10 @@ def render(result):
     named = {n: e for n, e in conditions.items() if "per word" in e}
     out += table(["condition"] + vocab.KEYWORDS,
                  [[n] + [f"{e['per word'][w]:.0f}" for w in vocab.KEYWORDS] for n, e in named.items()])
+    loud = {n: e["per noise"] for n, e in conditions.items() if "per noise" in e}
+    out += ["", "Keywords right by kind of noise (fp32):", ""]
+    kinds = list(next(iter(loud.values())))
+    out += table(["condition"] + kinds, [[n] + [f"{e[k]:.0f}" for k in kinds] for n, e in loud.items()])
     out += ["", "Most frequent mistakes (spoken -> heard, clips):", ""]
     for n, e in named.items():
         out.append(f"- {n}: " + ", ".join(f"{k} {v}" for k, v in e["confusions"].items()))

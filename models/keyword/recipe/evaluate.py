@@ -59,13 +59,13 @@ class Conditions:
     def moved(self, clip):
         return level(anywhere(clip, self.rng), self.rng)
 
-    def noisy(self, clip, snr):
+    def noisy(self, clip, snr, kind=None):
         """Speech in a room half of the time, noise at `snr` dB below the speech while it lasts."""
         x = anywhere(clip, self.rng)
         if self.rng.random() < 0.5:
             x = fftconvolve(x, self.rooms[self.rng.integers(0, len(self.rooms))])[:RATE]
         power = np.sum(x ** 2) / min(len(clip), RATE)
-        return level(x + self.noise() * np.sqrt(power) * 10 ** (-snr / 20), self.rng)
+        return level(x + self.noise(kind) * np.sqrt(power) * 10 ** (-snr / 20), self.rng)
 
 
 def rates(labels, scores):
@@ -116,8 +116,10 @@ def measure(model, bank, seed):
     new_accent = np.array([v.split("+")[0] in voices.HELD_OUT_ACCENTS for v in bank.voices])
     sets = {"clean, centred": [conditions.clean(c) for c in bank.clips],
             "clean, anywhere": [conditions.moved(c) for c in bank.clips]}
+    kinds = list(conditions.noises)
     for snr in SNRS:
-        sets[f"noise at {snr} dB"] = [conditions.noisy(c, snr) for c in bank.clips]
+        sets[f"noise at {snr} dB"] = [conditions.noisy(c, snr, kinds[i % len(kinds)])
+                                      for i, c in enumerate(bank.clips)]
     result = {"threshold": THRESHOLD, "conditions": {}}
     for name, inputs in sets.items():
         plain, cast = score(model, inputs, False), score(model, inputs, True)
@@ -144,6 +146,10 @@ def measure(model, bank, seed):
                     worst[v] = (good + (truth == heard), total + 1)
             entry["per voice"] = {v: 100 * g / t for v, (g, t) in
                                   sorted(worst.items(), key=lambda p: p[1][0] / p[1][1])}
+        if "noise" in name:
+            good, word = plain.argmax(1) == labels, labels < UNKNOWN
+            turn = np.arange(len(labels)) % len(kinds)
+            entry["per noise"] = {k: 100 * float(good[word & (turn == i)].mean()) for i, k in enumerate(kinds)}
         result["conditions"][name] = entry
 
     quiet = {}

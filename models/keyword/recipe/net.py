@@ -12,6 +12,7 @@ BANDS = 40
 TAPS = 400          # the longest filter, 25 ms
 HOP = 80            # 5 ms; pooling makes it 10 ms
 PAD = 160
+FRAMES = 99         # of 10 ms
 POWER_FLOOR = 1e-5  # relative to the mean power of the second: what noise of bf16 samples can't reach
 QUIET = 1e-7        # added to the mean power: below -70 dB of full scale all is silence
 
@@ -76,7 +77,7 @@ def block(cin, cout, kernel, stride=1, groups=1, padding=None):
 class Body(nn.Module):
     """Convolutions over bands and time, then over time alone, then the mean over time."""
 
-    def __init__(self, labels, wide=64, narrow=24):
+    def __init__(self, labels, wide=80, narrow=32):
         super().__init__()
         self.stem = block(1, 16, (5, 5), (2, 2))                   # 20 x 50
         self.down = block(16, narrow, (3, 3), (2, 2))              # 10 x 25
@@ -100,13 +101,49 @@ class Body(nn.Module):
         return self.head(self.drop(x.mean(dim=(2, 3))))
 
 
-def mask(features, rng):
-    """Blank a random stretch of bands and of time in each training input."""
-    for i in range(len(features)):
-        if rng.random() < 0.5:
-            a, n = rng.integers(0, BANDS), rng.integers(1, 8)
-            features[i, :, a:a + n] = features[i].mean()
-        if rng.random() < 0.5:
-            a, n = rng.integers(0, features.shape[3]), rng.integers(1, 12)
-            features[i, :, :, a:a + n] = features[i].mean()
-    return features
+def distort(features, generator):
+    """Speak each training input with another mouth: bend bands and time, colour, blank some parts.
+
+    features [N, 1, BANDS, frames]; returns a tensor of the same shape. The bends are smooth: a
+    stretch around the middle plus a slow wave, in both directions; the colour is a smooth random
+    field of gains over bands and time, as other synthesisers and microphones have.
+    """
+    n, _, bands, frames = features.shape
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator)
+
+    def uniform(*shape):
+        return torch.rand(*shape, generator=generator)
+
+    band = torch.linspace(-1, 1, bands)[None, :, None]
+    time = torch.linspace(-1, 1, frames)[None, None, :]
+    wave_b = torch.sin(math.pi * (band * (0.5 + uniform(n, 1, 1)) + 2 * uniform(n, 1, 1)))
+    wave_t = torch.sin(math.pi * (time * (1 + 2 * uniform(n, 1, 1)) + 2 * uniform(n, 1, 1)))
+    to_b = band * (1 + 0.04 * normal(n, 1, 1)) + 0.05 * normal(n, 1, 1) + 0.04 * normal(n, 1, 1) * wave_b
+    to_t = time * (1 + 0.10 * normal(n, 1, 1)) + 0.04 * normal(n, 1, 1) * wave_t
+    grid = torch.stack([to_t.expand(n, bands, frames), to_b.expand(n, bands, frames)], dim=3)
+    y = nn.functional.grid_sample(features, grid, padding_mode="border", align_corners=True)
+
+    # The formants of a synthesiser are narrower and its changes more sudden than a person's.
+    for axis in (2, 3):
+        for sigma in (1.0, 2.0):
+            kernel = torch.exp(-0.5 * (torch.arange(-5, 6) / sigma) ** 2)
+            kernel = (kernel / kernel.sum()).reshape((1, 1, 11, 1) if axis == 2 else (1, 1, 1, 11))
+            soft = nn.functional.conv2d(y, kernel, padding=(5, 0) if axis == 2 else (0, 5))
+            y = y + (soft - y) * (1.6 * uniform(n, 1, 1, 1) - 0.6).clamp(min=0)
+
+    field = nn.functional.interpolate(normal(n, 1, 6, 7), (bands, frames), mode="bicubic", align_corners=True)
+    y = y + 0.7 * uniform(n, 1, 1, 1) * field
+    middle = y.mean(dim=(2, 3), keepdim=True)
+    y = middle + (y - middle) * (1 + 0.12 * normal(n, 1, 1, 1))
+
+    for count, axis, widest in ((bands, 2, 7), (frames, 3, 12)):
+        begin = torch.randint(0, count, (n, 1), generator=generator)
+        width = torch.randint(1, widest, (n, 1), generator=generator) * (uniform(n, 1) < 0.5)
+        at = torch.arange(count)[None, :]
+        blank = ((at >= begin) & (at < begin + width)).reshape(
+            (n, 1, count, 1) if axis == 2 else (n, 1, 1, count))
+        y = torch.where(blank, middle, y)
+    # A quarter stays as it is, so that the undistorted input is well known too.
+    return torch.where(uniform(n, 1, 1, 1) < 0.25, features, y)

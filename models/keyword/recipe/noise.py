@@ -53,6 +53,30 @@ def tone(rng, n):
     return x + 0.01 * rng.standard_normal(n)
 
 
+def whistle(rng, n):
+    """Notes with a few harmonics and vibrato, one after another."""
+    x, at = np.zeros(n), 0
+    while at < n:
+        m = min(int(rng.uniform(0.08, 0.7) * RATE), n - at)
+        t = np.arange(m) / RATE
+        f = np.exp(rng.uniform(np.log(200), np.log(2500)))
+        phase = 2 * np.pi * f * t + rng.uniform(0, 4) * np.sin(2 * np.pi * rng.uniform(3, 9) * t)
+        note = sum(rng.uniform(0, 1) / k * np.sin(k * phase) for k in range(1, rng.integers(2, 7)))
+        x[at:at + m] = note * np.sin(np.pi * np.arange(m) / m) ** rng.uniform(0.2, 1)
+        at += m + int(rng.uniform(0, 0.2) * RATE)
+    return x + 0.01 * rng.standard_normal(n)
+
+
+def glide(rng, n):
+    """A tone with harmonics that slides from pitch to pitch without a pause."""
+    knots = rng.integers(2, 12)
+    low, high = np.sort(rng.uniform(np.log(120), np.log(3500), 2))
+    log_f = np.interp(np.arange(n), np.sort(rng.integers(0, n, knots)), rng.uniform(low, high, knots))
+    phase = 2 * np.pi * np.cumsum(np.exp(log_f)) / RATE
+    x = sum(rng.uniform(0, 1) / k * np.sin(k * phase) for k in range(1, rng.integers(2, 6)))
+    return x + 10 ** rng.uniform(-3, -1) * rng.standard_normal(n)
+
+
 def babble(rng, n, clips):
     """Several talkers at once (words that are not keywords)."""
     x = np.zeros(n)
@@ -106,6 +130,7 @@ def training_noises(rng, clips, each=60, seconds=3):
     kinds = [lambda r: coloured(r, n, r.uniform(0, 0.5)), lambda r: coloured(r, n, r.uniform(0.5, 1.5)),
              lambda r: coloured(r, n, r.uniform(1.5, 2.2)), lambda r: band(r, n), lambda r: hum(r, n),
              lambda r: clicks(r, n), lambda r: swelling(r, n), lambda r: tone(r, n),
+             lambda r: whistle(r, n), lambda r: glide(r, n), lambda r: babble(r, n, clips),
              lambda r: babble(r, n, clips), lambda r: babble(r, n, clips)]
     return [unit(kind(rng)) for kind in kinds for _ in range(each)]
 

@@ -99,9 +99,60 @@ class Bank:
         return bank
 
 
+# Other ways to say the keywords, in espeak-ng's phonemes for English voices.
+PRONUNCIATIONS = {
+    "yes": ["jEs", "jes", "jas", "jeIs", "jE:s"], "no": ["noU", "n0U", "no:", "nV:"],
+    "up": ["Vp", "ap", "@p", "Up"], "down": ["daUn", "d0Un", "daU@n"],
+    "left": ["lEft", "left", "laft"], "right": ["raIt", "r0It", "rVIt", "rA:It"],
+    "on": ["0n", "A:n", "O:n"], "off": ["0f", "A:f", "O:f", "Of"],
+    "stop": ["st0p", "stA:p", "stVp", "stap", "stO:p"], "go": ["goU", "g0U", "go:", "gV:"],
+    "start": ["stA@t", "stA:t", "sta:t", "stA:rt", "st0rt"], "pause": ["pO:z", "pA:z", "p0:z", "pO:s", "po:z"],
+}
+
+# Vowels that other languages lack, and their nearest neighbours there.
+NEIGHBOURS = [("V", "a"), ("0", "O"), ("0", "o"), ("A@", "a:"), ("A:", "a:"), ("O:", "o:"), ("O2", "O")]
+ALIKE = str.maketrans({"ɑ": "a", "ʌ": "a", "ɐ": "a", "æ": "a", "ɔ": "o", "ɒ": "o", "ɛ": "e", "ɹ": "r",
+                       "ɾ": "r", "ʁ": "r", "ɭ": "l", "ʊ": "u", "ɪ": "i", "ɜ": "ə", "z": "s", "ð": "d",
+                       "ˈ": None, "ˌ": None, "ː": None, "ɡ": "g"})
+
+
+def transcribe(text, voice, flag, path):
+    """espeak-ng's phonemes (flag -x) or IPA (--ipa) of a text."""
+    out = subprocess.run(["espeak-ng", f"--path={path}", "-v", voice, "-q", flag, text],
+                         stdout=subprocess.PIPE, check=True).stdout.decode()
+    return out.strip()
+
+
+class Foreigners:
+    """English words in the phonemes of other languages, where those have all that a word needs."""
+
+    def __init__(self, path):
+        self.path, self.known = path, {}
+
+    def spelling(self, word, language):
+        """The [[phonemes]] that make `language` say `word`, or None."""
+        key = (word, language)
+        if key not in self.known:
+            self.known[key] = self.find(word, language)
+        return self.known[key]
+
+    def find(self, word, language):
+        phonemes = transcribe(word, "en-gb", "-x", self.path)
+        wanted = transcribe(word, "en-gb", "--ipa", self.path).translate(ALIKE).replace("əu", "ou")
+        for old, new in [("", "")] + NEIGHBOURS:
+            if old and old not in phonemes:
+                continue
+            text = "[[" + phonemes.replace(old, new) + "]]" if old else "[[" + phonemes + "]]"
+            heard = transcribe(text, language, "--ipa", self.path).translate(ALIKE).replace("əu", "ou")
+            # Some languages have a plain o for the diphthong; that is an accent, not another word.
+            if heard in (wanted, wanted.replace("ou", "o")):
+                return text
+        return None
+
+
 def settings(rng):
     """Speed in words a minute and pitch as espeak-ng's -s and -p take them."""
-    return int(rng.integers(85, 261)), int(rng.integers(0, 100))
+    return int(np.exp(rng.uniform(np.log(75), np.log(250)))), int(rng.integers(0, 100))
 
 
 def punctuation(rng):
@@ -112,7 +163,7 @@ def training_bank(path, folder, seed, per_keyword=1000, per_near=25, per_other=1
     """Render the training words with trained accents, shipped and random variants."""
     vocab.check()
     rng = np.random.default_rng([seed, 1])
-    data, random_names = voices.private_data(folder, 220, rng)
+    data, random_names = voices.private_data(folder, 200, rng)
     shipped = voices.train_variants() + [""] * 4
     jobs = []
     for i, word in enumerate(vocab.KEYWORDS):
@@ -122,13 +173,22 @@ def training_bank(path, folder, seed, per_keyword=1000, per_near=25, per_other=1
     jobs += [(unknown, w) for w in vocab.OTHER_WORDS for _ in range(per_other)]
     jobs += [(unknown, s) for s in vocab.SENTENCES for _ in range(per_sentence)]
     bank = Bank()
+    foreigners = Foreigners(data)
     for n, (label, text) in enumerate(jobs):
         names = shipped if rng.random() < 0.5 else random_names
         variant = names[rng.integers(0, len(names))]
         accent = voices.TRAIN_ACCENTS[rng.integers(0, len(voices.TRAIN_ACCENTS))]
+        said, way = text + punctuation(rng), rng.random()
+        if way < 0.3 and " " not in text:
+            language = voices.FOREIGN[rng.integers(0, len(voices.FOREIGN))][1]
+            spelling = foreigners.spelling(text, language)
+            if spelling:
+                accent, said = language, spelling
+        elif way < 0.45 and text in PRONUNCIATIONS:
+            said = "[[" + PRONUNCIATIONS[text][rng.integers(0, len(PRONUNCIATIONS[text]))] + "]]"
         voice = f"{accent}+{variant}" if variant else accent
         speed, pitch = settings(rng)
-        bank.add(speak(text + punctuation(rng), voice, speed, pitch, data), label, text, voice)
+        bank.add(speak(said, voice, speed, pitch, data), label, text, voice)
         progress("speaking for training", n + 1, len(jobs))
     bank.save(path)
 

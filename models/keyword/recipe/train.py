@@ -10,7 +10,9 @@ from torch import nn
 
 import vocabulary as vocab
 from augment import Augmenter
-from net import Body, FrontEnd, mask
+from net import BANDS, FRAMES, Body, FrontEnd, distort
+
+POOL = 4096  # features kept for a second use
 
 
 def train(bank, seed, steps, batch=64, rate=3e-3, log=None):
@@ -20,6 +22,7 @@ def train(bank, seed, steps, batch=64, rate=3e-3, log=None):
     torch.use_deterministic_algorithms(True)
     rng = np.random.default_rng([seed, 4])
     source = Augmenter(bank, seed)
+    noise = torch.Generator().manual_seed(seed)
     front, body = FrontEnd(), Body(len(vocab.LABELS))
     decay = [p for p in body.parameters() if p.dim() > 1]
     plain = [p for p in body.parameters() if p.dim() <= 1]
@@ -30,19 +33,40 @@ def train(bank, seed, steps, batch=64, rate=3e-3, log=None):
 
     labels = np.array(bank.labels)
     silent = vocab.LABELS.index(vocab.SILENCE)
-    groups = [np.flatnonzero(labels == i) for i in range(len(vocab.LABELS)) if i != silent]
-    # A keyword's share, then the share of _unknown_ and _silence_.
-    share = np.array([1.0] * len(vocab.KEYWORDS) + [5.0, 1.5])
+    words = np.array(bank.words)
+    # Of a label, first a word is drawn, then a clip: near misses have more clips, not more weight.
+    clips = [[np.flatnonzero((labels == i) & (words == w)) for w in sorted(set(words[labels == i]))]
+             for i in range(len(vocab.LABELS)) if i != silent]
+
+    def draw(label):
+        if label == silent:
+            return -1
+        word = clips[label][rng.integers(0, len(clips[label]))]
+        return word[rng.integers(0, len(word))]
+
+    # A keyword's share, then the share of _unknown_ and _silence_. Much _unknown_ rejects more words,
+    # but also the keywords of voices that are unlike espeak-ng's.
+    share = np.array([1.0] * len(vocab.KEYWORDS) + [2.5, 1.2])
     share /= share.sum()
+    pool_x = torch.zeros(POOL, 1, BANDS, FRAMES)
+    pool_y = torch.zeros(POOL, dtype=torch.long)
+    filled = 0
     begin, seen, right = time.time(), 0, 0
     for step in range(steps):
-        kinds = rng.choice(len(share), batch, p=share)
-        pairs = [source.sample(-1 if k == silent else groups[k][rng.integers(0, len(groups[k]))])
-                 for k in kinds]
-        x = torch.tensor(np.stack([p[0] for p in pairs]))
-        y = torch.tensor([p[1] for p in pairs])
+        # Half of a batch is new; the other half was in an earlier one and gets another distortion,
+        # which is cheaper than noise and rooms.
+        fresh = batch if step < POOL // batch else batch // 2
+        kinds = rng.choice(len(share), fresh, p=share)
+        pairs = [source.sample(draw(k)) for k in kinds]
+        again = rng.integers(0, POOL, batch - fresh)
         with torch.no_grad():
-            features = mask(front(x, cast=step % 2 == 1), rng)
+            x = front(torch.tensor(np.stack([p[0] for p in pairs])), cast=step % 2 == 1)
+            y = torch.tensor([p[1] for p in pairs])
+            x, y = torch.cat([x, pool_x[again]]), torch.cat([y, pool_y[again]])
+            at = torch.arange(filled, filled + fresh) % POOL
+            pool_x[at], pool_y[at] = x[:fresh], y[:fresh]
+            filled += fresh
+            features = distort(x, noise)
         scores = body(features)
         loss = loss_of(scores, y)
         optimiser.zero_grad()

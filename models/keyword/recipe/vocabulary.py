@@ -13,7 +13,7 @@ LABELS = KEYWORDS + [UNKNOWN, SILENCE]
 NEAR_MISSES = """
 yet yell yep guess mess chess bless less dress press yesterday
 nor nothing note nose toe low slow show oh nobody nope gnaw new now
-upper cup pup cop app ape hop hub under utter us
+upper cup pup cop ape hop hub under utter us
 drown brown found sound noun crown dawn town dine den done downstairs
 lift loft let leaf lost felt theft lend laugh led leftover
 ripe rice ride light bright night rat rate root rid rise rightly fright

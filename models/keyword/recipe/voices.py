@@ -9,6 +9,13 @@ DATA = "/usr/lib/x86_64-linux-gnu/espeak-ng-data"
 TRAIN_ACCENTS = ["en-us", "en-gb", "en-gb-scotland", "en-gb-x-gbclan", "en-us-nyc", "en-029"]
 HELD_OUT_ACCENTS = ["en-gb-x-rp", "en-gb-x-gbcwmd"]
 
+# Voices of other languages that speak English phonemes: other vowels, other consonants, other
+# rhythm than espeak-ng's English. For training only. Folder in lang/, file there, -v name.
+FOREIGN = [("gmw", "de"), ("gmw", "nl"), ("gmw", "af"), ("gmq", "sv"), ("gmq", "nb"), ("gmq", "da"),
+           ("roa", "fr"), ("roa", "it"), ("roa", "es"), ("roa", "pt"), ("roa", "ro"), ("zlw", "pl"),
+           ("zlw", "cs"), ("zle", "ru"), ("trk", "tr"), ("grk", "el"), ("inc", "hi"), ("cel", "cy"),
+           ("cel", "ga"), ("poz", "id")]
+
 # Variants that no training clip is spoken with: old and new families, men, women, whispers,
 # a Klatt voice, robots.
 HELD_OUT_VARIANTS = [
@@ -48,7 +55,7 @@ def random_variant(rng, name):
         lines.append("breathw " + " ".join(str(rng.integers(100, 400)) for _ in range(8)))
         if rng.random() < 0.3:
             lines.append("voicing 15")  # a whisper
-    if rng.random() < 0.3:
+    if rng.random() < 0.45:
         lines.append(f"klatt {rng.integers(1, 7)}")
     if rng.random() < 0.5:
         lines.append(f"tone 600 {rng.integers(90, 255)} 1200 {rng.integers(60, 200)} "
@@ -64,24 +71,23 @@ def random_variant(rng, name):
 def private_data(folder, count, rng):
     """Lay out an espeak-ng data folder with `count` random variants added; returns (path, names).
 
-    It holds no other languages: espeak-ng 1.51 lists at most 349 voices and silently speaks with
-    another one when the wanted voice is not among them.
+    It holds only the languages used here: espeak-ng 1.51 lists at most 349 voices and silently
+    speaks with another one when the wanted voice is not among them.
     """
     root = os.path.join(folder, "espeak-ng-data")
     shutil.rmtree(root, ignore_errors=True)
-    variants = os.path.join(root, "voices", "!v")
-    os.makedirs(variants)
-    os.makedirs(os.path.join(root, "lang", "gmw"))
-    for entry in os.listdir(DATA):
-        if entry not in ("voices", "lang"):
-            os.symlink(os.path.join(DATA, entry), os.path.join(root, entry))
-    for entry in os.listdir(os.path.join(DATA, "lang", "gmw")):
-        if entry.startswith("en"):
-            os.symlink(os.path.join(DATA, "lang", "gmw", entry), os.path.join(root, "lang", "gmw", entry))
-    for entry in os.listdir(os.path.join(DATA, "voices", "!v")):
-        os.symlink(os.path.join(DATA, "voices", "!v", entry), os.path.join(variants, entry))
+    variants = os.path.join("voices", "!v")
+    os.makedirs(os.path.join(root, variants))
+    links = [entry for entry in os.listdir(DATA) if entry not in ("voices", "lang")]
+    links += [os.path.join("lang", "gmw", entry) for entry in os.listdir(os.path.join(DATA, "lang", "gmw"))
+              if entry.startswith("en")]
+    links += [os.path.join("lang", family, name) for family, name in FOREIGN]
+    links += [os.path.join(variants, entry) for entry in os.listdir(os.path.join(DATA, variants))]
+    for entry in links:
+        os.makedirs(os.path.dirname(os.path.join(root, entry)), exist_ok=True)
+        os.symlink(os.path.join(DATA, entry), os.path.join(root, entry))
     names = [f"rnd{i}" for i in range(count)]
     for name in names:
-        with open(os.path.join(variants, name), "w") as out:
+        with open(os.path.join(root, variants, name), "w") as out:
             out.write(random_variant(rng, name))
     return folder, names
