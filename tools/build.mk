@@ -28,4 +28,12 @@ $(BUILD)/tests/unit/tensor_io: $(BUILD)/obj/tests/unit/tensor_io.o \
 
 # The tools, whole models and single operators, as they come.
 HOST_TESTS += $(addprefix tests/conformance/,tools onnx-cases corpus)
-VM_TESTS += tests/conformance/compare-backends
+
+# What the simulator puts out is made outside of the VM, before.
+VM_TESTS += $(BUILD)/tests/conformance/compare-backends
+$(BUILD)/tests/conformance/compare-backends: tests/conformance/compare-backends \
+		tests/conformance/onnx-cases.txt $(MODEL_TOOLS)
+	$(call say,SIM,$(@D)/sim)
+	$(Q)mkdir -p $(@D)
+	$(Q)$< --sim $(@D)/sim
+	$(Q)install -m 755 $< $@
