@@ -68,6 +68,7 @@ struct neuron_core {
  * @dma_sched: schedulers of the DMA queues, for entities
  * @reset_wq: ordered: watchdogs and recovery of all queues, one at a time
  * @dead: no reset helped; submissions get EIO
+ * @frozen: somebody else resets the function; queues stay stopped
  * @chip_resets: resets of the whole chip since the driver was bound
  * @next_context: cookie of the next context; never reused
  * @core_lock: protects @core
@@ -102,6 +103,7 @@ struct neuron_device {
 	struct drm_gpu_scheduler *dma_sched[NEURON_MAX_DMA_QUEUES];
 	struct workqueue_struct *reset_wq;
 	bool dead;
+	bool frozen;
 	atomic_t chip_resets;
 
 	atomic64_t next_context;

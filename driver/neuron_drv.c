@@ -192,6 +192,22 @@ static void neuron_shutdown(struct pci_dev *pdev)
 	neuron_remove(pdev);
 }
 
+/* The PCI core saves and restores the configuration around a reset. */
+static void neuron_reset_prepare(struct pci_dev *pdev)
+{
+	neuron_chip_freeze(pci_get_drvdata(pdev));
+}
+
+static void neuron_reset_done(struct pci_dev *pdev)
+{
+	neuron_chip_thaw(pci_get_drvdata(pdev));
+}
+
+static const struct pci_error_handlers neuron_pci_error_handlers = {
+	.reset_prepare = neuron_reset_prepare,
+	.reset_done = neuron_reset_done,
+};
+
 static const struct pci_device_id neuron_pci_ids[] = {
 	{ PCI_DEVICE(NEURON_PCI_VENDOR_ID, NEURON_PCI_DEVICE_ID) },
 	{ }
@@ -204,6 +220,7 @@ static struct pci_driver neuron_pci_driver = {
 	.probe = neuron_probe,
 	.remove = neuron_remove,
 	.shutdown = neuron_shutdown,
+	.err_handler = &neuron_pci_error_handlers,
 };
 
 static void neuron_show_memory(struct drm_printer *p, const char *region,

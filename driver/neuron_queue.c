@@ -389,6 +389,7 @@ int neuron_queue_enable(struct neuron_queue *q)
  * @q: queue
  *
  * The jobs that lined up, or that did not get to execute before a reset, start.
+ * Not while the device is frozen: neuron_chip_thaw() does it then.
  */
 void neuron_queue_resume(struct neuron_queue *q)
 {
@@ -396,7 +397,7 @@ void neuron_queue_resume(struct neuron_queue *q)
 	unsigned long flags;
 
 	spin_lock_irqsave(&q->lock, flags);
-	if (q->state == NEURON_QUEUE_STOPPED) {
+	if (q->state == NEURON_QUEUE_STOPPED && !READ_ONCE(q->ndev->frozen)) {
 		q->state = NEURON_QUEUE_LIVE;
 		list_for_each_entry(job, &q->jobs, link)
 			neuron_queue_emit_locked(q, job);

@@ -179,22 +179,12 @@ static void neuron_device_kill(struct neuron_device *ndev)
 	}
 }
 
-static int neuron_chip_recover(struct neuron_queue *origin, enum neuron_verdict verdict,
-			       struct neuron_job *guilty)
+/* The chip is reset and all queues are stopped: decide about jobs, and go on. */
+static int neuron_chip_restart(struct neuron_device *ndev, struct neuron_queue *origin,
+			       enum neuron_verdict verdict, struct neuron_job *guilty)
 {
-	struct neuron_device *ndev = origin->ndev;
 	unsigned int i;
 	int ret;
-
-	dev_warn(&ndev->pdev->dev, "resetting the chip\n");
-
-	for (i = 0; i < ndev->num_queues; i++)
-		neuron_queue_stop(ndev->queue[i]);
-
-	ret = neuron_chip_reset(ndev);
-	if (ret)
-		return ret;
-	atomic_inc(&ndev->chip_resets);
 
 	for (i = 0; i < ndev->num_queues; i++) {
 		struct neuron_queue *q = ndev->queue[i];
@@ -212,6 +202,26 @@ static int neuron_chip_recover(struct neuron_queue *origin, enum neuron_verdict 
 		neuron_queue_resume(ndev->queue[i]);
 
 	return 0;
+}
+
+static int neuron_chip_recover(struct neuron_queue *origin, enum neuron_verdict verdict,
+			       struct neuron_job *guilty)
+{
+	struct neuron_device *ndev = origin->ndev;
+	unsigned int i;
+	int ret;
+
+	dev_warn(&ndev->pdev->dev, "resetting the chip\n");
+
+	for (i = 0; i < ndev->num_queues; i++)
+		neuron_queue_stop(ndev->queue[i]);
+
+	ret = neuron_chip_reset(ndev);
+	if (ret)
+		return ret;
+	atomic_inc(&ndev->chip_resets);
+
+	return neuron_chip_restart(ndev, origin, verdict, guilty);
 }
 
 static void neuron_queue_recover(struct neuron_queue *q, enum neuron_verdict verdict)
@@ -307,6 +317,46 @@ void neuron_watchdog(struct work_struct *work)
 
 	dma_fence_end_signalling(cookie);
 	drm_dev_exit(idx);
+}
+
+/**
+ * neuron_chip_freeze() - get out of the way of a reset of the PCI function
+ * @ndev: device
+ *
+ * When this returns no queue is used, and jobs only line up.
+ */
+void neuron_chip_freeze(struct neuron_device *ndev)
+{
+	unsigned int i;
+
+	WRITE_ONCE(ndev->frozen, true);
+	for (i = 0; i < ndev->num_queues; i++)
+		neuron_queue_stop(ndev->queue[i]);
+
+	/* A recovery that was under way ends; it does not start queues any more. */
+	flush_workqueue(ndev->reset_wq);
+}
+
+/**
+ * neuron_chip_thaw() - go on after a reset of the PCI function
+ * @ndev: frozen device
+ *
+ * Jobs that were executing are CANCELLED, the others start.
+ */
+void neuron_chip_thaw(struct neuron_device *ndev)
+{
+	WRITE_ONCE(ndev->frozen, false);
+	if (READ_ONCE(ndev->dead))
+		return;
+
+	atomic_inc(&ndev->chip_resets);
+	if (neuron_chip_reset(ndev) ||
+	    neuron_chip_restart(ndev, NULL, NEURON_VERDICT_BROKEN, NULL)) {
+		dev_err(&ndev->pdev->dev, "the device does not come back, giving it up\n");
+		neuron_device_kill(ndev);
+		return;
+	}
+	neuron_dram_retry(ndev);
 }
 
 /**
