@@ -53,6 +53,7 @@ void nc_lower_gather(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_view *in = nc_operand(ctx, node->inputs[0]);
 	int axis = nc_dim(nc_attr_int(node, "axis", 0), in->rank);
+	const struct nc_storage *storage = node->outputs[0]->lir;
 	int64_t dims[3] = { 1, in->dims[axis], 1 }, out_dims[3];
 	struct nc_view index, table, out;
 	struct nc_inst *inst;
@@ -67,6 +68,8 @@ void nc_lower_gather(struct nc_ctx *ctx, struct nc_node *node)
 		else if (i > axis)
 			dims[2] *= in->dims[i];
 	}
+	/* What reads the result may want it rounded: so is the table, then. */
+	in = nc_operand_as(ctx, node, node->inputs[0], storage->dtype);
 	index = *nc_operand_as(ctx, node, node->inputs[1], NEURON_I32);
 	count = nc_view_numel(&index);
 	if (nc_numel(node->outputs[0]) == 0) {
