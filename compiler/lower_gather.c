@@ -2,7 +2,7 @@
 /* Gather. */
 #include <string.h>
 
-#include "lower.h"
+#include "lower_state.h"
 
 /*
  * Constant indices at even distances are a slice. True: the output is bound.
