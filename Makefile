@@ -14,7 +14,9 @@ Q	:=
 say	= @:
 endif
 
-CC	?= gcc
+ifeq ($(origin CC),default)
+CC	:= gcc
+endif
 OPT	?= -O2 -g
 CFLAGS	:= -std=gnu11 $(OPT) -Wall -Wextra -Werror -Wno-missing-field-initializers \
 	   -fno-strict-aliasing -fvisibility=hidden -fPIC -pthread $(EXTRA_CFLAGS)

@@ -11,3 +11,4 @@ $(BUILD)/tests/unit/compiler_back: $(NC_BACK_TEST_OBJS) $(BUILD)/lib/libneffc.a 
 	$(Q)$(CC) $(LDFLAGS) $(NC_BACK_TEST_OBJS) $(NEFFC_LIBS) -o $@
 
 UNIT_TESTS += $(BUILD)/tests/unit/compiler_back
+ASAN_TESTS += compiler_back

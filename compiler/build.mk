@@ -32,6 +32,9 @@ NEFFC_LIBS = $(BUILD)/lib/libneffc.a $(NCHIP_LIBS) -lprotobuf-c -lxxhash -lm
 COMPILER_FRONT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%, \
 			$(wildcard tests/unit/compiler_front*.c))
 UNIT_TESTS += $(COMPILER_FRONT_TESTS)
+# Not the importer: its thousands of damaged models take minutes there, and the
+# fuzzer (tests/fuzz/onnx) sees many more.
+ASAN_TESTS += $(filter-out %_import,$(notdir $(COMPILER_FRONT_TESTS)))
 
 $(foreach f,$(wildcard tests/unit/compiler_front*.c),$(eval \
 	CFLAGS-$(f:%.c=%) := -I$(BUILD)/gen))

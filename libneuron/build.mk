@@ -109,22 +109,6 @@ $(BUILD)/tests/fuzz/neff: tests/fuzz/neff $(BUILD)/tests/fuzz/neff_fuzz \
 		$(BUILD)/tests/unit/nrt_models
 	$(Q)install -m 755 $< $@
 
-# The same tests under sanitizers, built by recursion below build/asan and
-# build/tsan. The lock is for other folders that do the same there.
-NRT_ASAN_TESTS	:= $(addprefix $(BUILD)/asan/tests/unit/,$(NRT_UNIT_TESTS))
-NRT_TSAN_TESTS	:= $(addprefix $(BUILD)/tsan/tests/unit/,nrt_init nrt_tensor nrt_execute nrt_threads)
-UNIT_TESTS += $(NRT_ASAN_TESTS) $(NRT_TSAN_TESTS)
-
-$(NRT_ASAN_TESTS): libneuron-asan
-$(NRT_TSAN_TESTS): libneuron-tsan
-.PHONY: libneuron-asan libneuron-tsan
-libneuron-asan:
-	$(Q)mkdir -p $(BUILD)/asan
-	$(Q)flock $(BUILD)/asan/lock $(MAKE) --no-print-directory BUILD=$(BUILD)/asan \
-		EXTRA_CFLAGS='-fsanitize=address,undefined -fno-sanitize-recover=undefined -Wno-maybe-uninitialized' \
-		EXTRA_LDFLAGS='-fsanitize=address,undefined' $(NRT_ASAN_TESTS)
-libneuron-tsan:
-	$(Q)mkdir -p $(BUILD)/tsan
-	$(Q)flock $(BUILD)/tsan/lock $(MAKE) --no-print-directory BUILD=$(BUILD)/tsan \
-		EXTRA_CFLAGS='-fsanitize=thread -Wno-tsan' \
-		EXTRA_LDFLAGS='-fsanitize=thread' $(NRT_TSAN_TESTS)
+# The same tests under sanitizers (tests/build.mk).
+ASAN_TESTS += $(NRT_UNIT_TESTS)
+TSAN_TESTS += nrt_init nrt_tensor nrt_execute nrt_threads

@@ -7,6 +7,24 @@
 
 STYLE_TESTS += tests/style/style
 
+# Programs of tests/unit that also run under sanitizers. They are built by
+# recursion, below build/asan and build/tsan.
+ASAN_PROGRAMS := $(addprefix $(BUILD)/asan/tests/unit/,$(ASAN_TESTS))
+TSAN_PROGRAMS := $(addprefix $(BUILD)/tsan/tests/unit/,$(TSAN_TESTS))
+UNIT_TESTS += $(ASAN_PROGRAMS) $(TSAN_PROGRAMS)
+
+.PHONY: asan tsan
+asan: ## build the unit tests with ASan and UBSan
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan \
+		EXTRA_CFLAGS='-fsanitize=address,undefined -fno-sanitize-recover=undefined -Wno-maybe-uninitialized' \
+		EXTRA_LDFLAGS='-fsanitize=address,undefined' $(ASAN_PROGRAMS)
+tsan: ## build the unit tests that have threads with TSan
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan \
+		EXTRA_CFLAGS='-fsanitize=thread -Wno-tsan' \
+		EXTRA_LDFLAGS='-fsanitize=thread' $(TSAN_PROGRAMS)
+$(ASAN_PROGRAMS): asan
+$(TSAN_PROGRAMS): tsan
+
 check: all setup $(UNIT_TESTS) $(HOST_TESTS) $(VM_TESTS)
 	$(Q)tests/check --style "$(STYLE_TESTS)" --unit "$(UNIT_TESTS)" \
 		--host "$(HOST_TESTS)" --vm "$(VM_TESTS)"

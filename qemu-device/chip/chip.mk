@@ -19,6 +19,8 @@ NCHIP_TESTS	:= isa timing chip_queue chip_exec chip_inject
 NCHIP_TESTS	:= $(addprefix $(BUILD)/tests/unit/,$(basename $(notdir $(wildcard \
 		   $(patsubst %,tests/unit/%.c,$(NCHIP_TESTS))))))
 UNIT_TESTS	+= $(NCHIP_TESTS)
+ASAN_TESTS	+= $(notdir $(NCHIP_TESTS))
+TSAN_TESTS	+= chip_queue chip_exec chip_inject
 
 $(NCHIP_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(NCHIP_LIB) \
 		$(BUILD)/lib/libnkernels.a

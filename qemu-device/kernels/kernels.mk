@@ -22,6 +22,8 @@ all: $(BUILD)/lib/libnkernels.a
 # Tests and the benchmark.
 NKERNELS_TESTS := kernels_context kernels_fast kernels_onnx kernels_reference
 UNIT_TESTS += $(NKERNELS_TESTS:%=$(BUILD)/tests/unit/%)
+ASAN_TESTS += $(NKERNELS_TESTS)
+TSAN_TESTS += kernels_context
 
 $(NKERNELS_TESTS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: \
 		$(BUILD)/obj/tests/unit/%.o $(BUILD)/lib/libnkernels.a
