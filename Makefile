@@ -24,6 +24,12 @@ CPPFLAGS := -Iinclude -I. -D_GNU_SOURCE -MMD -MP
 LDFLAGS	:= -pthread $(EXTRA_LDFLAGS)
 export BUILD Q V CORPUS
 
+# As many jobs as there are processors.
+JOBS	?= $(shell nproc)
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(JOBS)
+endif
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:

@@ -7,7 +7,7 @@ all: $(EXAMPLES)
 CFLAGS-examples/listen := -Ilibneuron/include $(shell pkg-config --cflags sndfile samplerate 2>/dev/null)
 
 # As a program of anyone's would: against the shared library, by -lnrt.
-$(BUILD)/examples/listen: $(BUILD)/obj/examples/listen.o $(BUILD)/lib/libneuron.so
+$(BUILD)/examples/listen: $(BUILD)/obj/examples/listen.o $(BUILD)/lib/libneuron.so $(BUILD)/lib/libnrt.so
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -L$(BUILD)/lib -lnrt -lneuron \

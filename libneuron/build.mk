@@ -6,7 +6,7 @@
 LIBNEURON_SRCS	:= $(wildcard libneuron/*.c)
 LIBNEURON_OBJS	:= $(LIBNEURON_SRCS:%.c=$(BUILD)/obj/%.o)
 LIBNEURON_DEPS	:= $(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
-LIBNEURON_DRM	:= $(shell pkg-config --cflags libdrm)
+LIBNEURON_DRM	:= $(shell pkg-config --cflags libdrm 2>/dev/null)
 
 # What a program that links the library statically links, in this order.
 LIBNEURON_LIBS	= $(BUILD)/lib/libneuron.a $(NCHIP_LIBS) -ldrm
