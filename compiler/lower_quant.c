@@ -28,15 +28,15 @@ static void lower_linear(struct nc_ctx *ctx, struct nc_node *node,
 	const struct nc_view *scale;
 	struct nc_view out, wide_scale, wide_zero;
 	struct nc_inst *inst;
+	int stored;
 
 	if (node->inputs[1]->rank > 1) {
 		nc_error(ctx, node, "scales by block are not supported");
 		return;
 	}
-	if (quantize ? nc_storage_dtype(node->outputs[0]->dtype) != NEURON_I8 &&
-		       nc_storage_dtype(node->outputs[0]->dtype) != NEURON_U8 :
-		       in->dtype != NEURON_I8 && in->dtype != NEURON_U8 &&
-		       in->dtype != NEURON_I32) {
+	stored = quantize ? nc_storage_dtype(node->outputs[0]->dtype) : in->dtype;
+	if (stored != NEURON_I8 && stored != NEURON_U8 &&
+	    (quantize || stored != NEURON_I32)) {
 		nc_error(ctx, node, "the quantised type must be int8 or uint8");
 		return;
 	}

@@ -25,16 +25,6 @@ tsan: ## build the unit tests that have threads with TSan
 $(ASAN_PROGRAMS): asan
 $(TSAN_PROGRAMS): tsan
 
-check: all setup $(UNIT_TESTS) $(HOST_TESTS) $(VM_TESTS)
-	$(Q)tests/check --style "$(STYLE_TESTS)" --unit "$(UNIT_TESTS)" \
-		--host "$(HOST_TESTS)" --vm "$(VM_TESTS)"
-
-check-unit: $(UNIT_TESTS) ## only the tests that need neither VM nor driver
-	$(Q)tests/run --logs $(BUILD)/check $(UNIT_TESTS)
-
-check-vm: all setup $(VM_TESTS) ## only the tests inside the virtual machine
-	$(Q)tests/check --vm "$(VM_TESTS)"
-
 check-style: ## formatting, SPDX lines, checkpatch, sparse, shellcheck
 	$(Q)tests/run --logs $(BUILD)/check $(STYLE_TESTS)
 
@@ -88,3 +78,14 @@ $(BUILD)/tests/vm/jobs: $(addprefix $(BUILD)/obj/tests/,vm/jobs.o bench/gemm.o) 
 
 check: $(BUILD)/tests/vm/jobs
 HOST_TESTS += tests/vm/steady-memory
+
+# Last, when the lists are complete.
+check: all setup module $(UNIT_TESTS) $(HOST_TESTS) $(VM_TESTS)
+	$(Q)tests/check --style "$(STYLE_TESTS)" --unit "$(UNIT_TESTS)" \
+		--host "$(HOST_TESTS)" --vm "$(VM_TESTS)"
+
+check-unit: $(UNIT_TESTS) ## only the tests that need neither VM nor driver
+	$(Q)tests/run --logs $(BUILD)/check $(UNIT_TESTS)
+
+check-vm: all setup module $(VM_TESTS) ## only the tests inside the virtual machine
+	$(Q)tests/check --vm "$(VM_TESTS)"

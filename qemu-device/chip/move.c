@@ -76,11 +76,12 @@ static void add_loops(struct walk *w, const struct neuron_tensor *slot,
 			slot_step = -slot_step;
 			chip_step = -chip_step;
 		}
-		for (; at > 0 && w->slot_step[at - 1] &&
-		       (!slot_step || w->slot_step[at - 1] < slot_step); at--) {
+		while (at > 0 && w->slot_step[at - 1] &&
+		       (!slot_step || w->slot_step[at - 1] < slot_step)) {
 			w->dims[at] = w->dims[at - 1];
 			w->slot_step[at] = w->slot_step[at - 1];
 			w->chip_step[at] = w->chip_step[at - 1];
+			at--;
 		}
 		w->dims[at] = last + 1;
 		w->slot_step[at] = slot_step;

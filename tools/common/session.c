@@ -27,13 +27,27 @@ double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
+/* Errors come back through neuron_error(), into the tool's own line. */
+static void take_message(void *opaque, enum neuron_log_level level,
+			 const char *function, const char *message)
+{
+	(void)opaque;
+	(void)function;
+	if (level != NEURON_LOG_ERROR)
+		say_error("%s", message);
+}
+
 bool runtime_open(void)
 {
-	NRT_STATUS status = nrt_init(NRT_FRAMEWORK_TYPE_NO_FW, "", "");
+	NRT_STATUS status;
 
+	/* Who asked for the library's log gets it, as well. */
+	if (!getenv("NEURON_RT_LOG_LEVEL") && !getenv("NEURON_RT_LOG_LOCATION"))
+		neuron_set_log(take_message, NULL);
+	status = nrt_init(NRT_FRAMEWORK_TYPE_NO_FW, "", "");
 	if (status == NRT_SUCCESS)
 		return true;
-	say_error("the runtime cannot start (%s)", nrt_get_status_as_str(status));
+	say_error("%s (%s)", neuron_error(), nrt_get_status_as_str(status));
 	return false;
 }
 
@@ -118,8 +132,8 @@ static bool make_tensors(nrt_tensor_set_t **set, nrt_tensor_t ***tensors,
 	}
 	if (status == NRT_SUCCESS)
 		return true;
-	say_error("no tensors for the model's inputs and outputs (%s)",
-		  nrt_get_status_as_str(status));
+	say_error("no tensors for the model's inputs and outputs: %s (%s)",
+		  neuron_error(), nrt_get_status_as_str(status));
 	return false;
 }
 
@@ -135,7 +149,7 @@ struct session *session_open(const char *name, const void *neff, size_t size)
 	session->priv = priv;
 	status = nrt_load(neff, size, -1, -1, &priv->model);
 	if (status != NRT_SUCCESS) {
-		say_error("%s: cannot be loaded (%s)", name,
+		say_error("%s: %s (%s)", name, neuron_error(),
 			  nrt_get_status_as_str(status));
 		goto failed;
 	}
@@ -229,7 +243,8 @@ bool session_run(struct session *session, double *seconds, bool *nans)
 	*nans = status == NRT_EXEC_COMPLETED_WITH_NUM_ERR;
 	if (status == NRT_SUCCESS || *nans)
 		return true;
-	say_error("the execution failed (%s)", nrt_get_status_as_str(status));
+	say_error("the execution failed: %s (%s)", neuron_error(),
+		  nrt_get_status_as_str(status));
 	return false;
 }
 

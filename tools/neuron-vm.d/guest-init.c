@@ -230,6 +230,8 @@ struct job {
 	bool tty;			/* input and output are a terminal */
 	bool tty_stderr;		/* so are the errors */
 	struct winsize size;
+	char opts[256];			/* for the mounts that follow */
+	int nargs, nenv;		/* seen so far */
 };
 
 static const char *value(const char *s, const char *key)
@@ -319,6 +321,124 @@ static void loopback_up(void)
 	}
 }
 
+static void item_opts(struct job *job, char *v)
+{
+	snprintf(job->opts, sizeof(job->opts), "%s", v);
+}
+
+static void item_lower(struct job *job, char *v)
+{
+	char tag[64], where[256];
+
+	if (sscanf(v, "%63s %255s", tag, where) != 2)
+		fail("bad lower '%s'", v);
+	do_mount(tag, where, "9p", MS_RDONLY, job->opts);
+}
+
+static void item_overlay(struct job *job, char *v)
+{
+	(void)job;
+	mount_overlay(v);
+}
+
+static void item_system(struct job *job, char *v)
+{
+	(void)job;
+	(void)v;
+	mount_system();
+}
+
+static void item_share(struct job *job, char *v)
+{
+	mount_share(v, job->opts);
+}
+
+static void item_enter(struct job *job, char *v)
+{
+	(void)job;
+	(void)v;
+	switch_root();
+}
+
+static void item_sysctl(struct job *job, char *v)
+{
+	char file[256];
+	int used, fd;
+
+	(void)job;
+	if (sscanf(v, "%255s %n", file, &used) < 1)
+		fail("bad sysctl '%s'", v);
+	fd = open(file, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		dprintf(fd, "%s", v + used);
+		close(fd);
+	}
+}
+
+static void item_module(struct job *job, char *v)
+{
+	char *sp = strchr(v, ' ');
+
+	(void)job;
+	if (sp)
+		*sp = 0;
+	load_module(v, sp ? sp + 1 : "");
+	if (sp)
+		*sp = ' ';
+}
+
+static void item_wait(struct job *job, char *v)
+{
+	(void)job;
+	wait_for_node(v);
+}
+
+static void item_cwd(struct job *job, char *v)
+{
+	job->cwd = v;
+}
+
+static void item_tty(struct job *job, char *v)
+{
+	int rows, cols, err;
+
+	if (sscanf(v, "%d %d %d", &rows, &cols, &err) != 3)
+		fail("bad tty '%s'", v);
+	job->tty = true;
+	job->tty_stderr = err;
+	job->size.ws_row = rows;
+	job->size.ws_col = cols;
+}
+
+static void item_arg(struct job *job, char *v)
+{
+	job->argv[job->nargs++] = v;
+}
+
+static void item_env(struct job *job, char *v)
+{
+	job->envp[job->nenv++] = v;
+}
+
+static const struct {
+	const char *name;
+	void (*obey)(struct job *job, char *v);
+} items[] = {
+	{ "opts", item_opts },
+	{ "lower", item_lower },
+	{ "overlay", item_overlay },
+	{ "system", item_system },
+	{ "share", item_share },
+	{ "enter", item_enter },
+	{ "sysctl", item_sysctl },
+	{ "module", item_module },
+	{ "wait", item_wait },
+	{ "cwd", item_cwd },
+	{ "tty", item_tty },
+	{ "arg", item_arg },
+	{ "env", item_env },
+};
+
 /*
  * The job is a list of "key=value" strings which are acted upon in order:
  *   opts=OPTIONS           mount options of the next 9p mounts
@@ -334,10 +454,9 @@ static void loopback_up(void)
  */
 static void obey(struct job *job, char *text, size_t len)
 {
-	static char opts[256];
-	int nargs = 0, nenv = 0, n = 0;
+	int nargs = 0, nenv = 0;
 	char *end = text + len;
-	const char *v;
+	size_t i;
 
 	for (char *s = text; s < end; s += strlen(s) + 1) {
 		nargs += !!value(s, "arg");
@@ -347,63 +466,13 @@ static void obey(struct job *job, char *text, size_t len)
 		fail("the command has no arguments, or too many");
 	job->argv = job->strings;
 	job->envp = job->strings + nargs + 1;
-	nargs = 0;
 	for (char *s = text; s < end; s += strlen(s) + 1) {
-		if ((v = value(s, "opts"))) {
-			snprintf(opts, sizeof(opts), "%s", v);
-		} else if ((v = value(s, "lower"))) {
-			char tag[64], where[256];
-
-			if (sscanf(v, "%63s %255s", tag, where) != 2)
-				fail("bad lower '%s'", v);
-			do_mount(tag, where, "9p", MS_RDONLY, opts);
-		} else if ((v = value(s, "overlay"))) {
-			mount_overlay(v);
-		} else if (value(s, "system")) {
-			mount_system();
-		} else if ((v = value(s, "share"))) {
-			mount_share(v, opts);
-		} else if (value(s, "enter")) {
-			switch_root();
-		} else if ((v = value(s, "sysctl"))) {
-			char file[256];
-			int used, fd;
-
-			if (sscanf(v, "%255s %n", file, &used) < 1)
-				fail("bad sysctl '%s'", v);
-			fd = open(file, O_WRONLY | O_CLOEXEC);
-			if (fd >= 0) {
-				dprintf(fd, "%s", v + used);
-				close(fd);
-			}
-		} else if ((v = value(s, "module"))) {
-			char *sp = strchr(v, ' ');
-
-			if (sp)
-				*sp = 0;
-			load_module(v, sp ? sp + 1 : "");
-			if (sp)
-				*sp = ' ';
-		} else if ((v = value(s, "wait"))) {
-			wait_for_node(v);
-		} else if ((v = value(s, "cwd"))) {
-			job->cwd = v;
-		} else if ((v = value(s, "tty"))) {
-			int rows, cols, err;
-
-			if (sscanf(v, "%d %d %d", &rows, &cols, &err) != 3)
-				fail("bad tty '%s'", v);
-			job->tty = true;
-			job->tty_stderr = err;
-			job->size.ws_row = rows;
-			job->size.ws_col = cols;
-		} else if ((v = value(s, "arg"))) {
-			job->argv[nargs++] = (char *)v;
-		} else if ((v = value(s, "env"))) {
-			job->envp[n++] = (char *)v;
-		} else {
+		for (i = 0; i < sizeof(items) / sizeof(items[0]); i++)
+			if (value(s, items[i].name))
+				break;
+		if (i == sizeof(items) / sizeof(items[0]))
 			fail("unknown item '%.40s' in the job", s);
-		}
+		items[i].obey(job, (char *)value(s, items[i].name));
 	}
 }
 
