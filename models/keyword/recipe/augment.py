@@ -47,7 +47,8 @@ class Augmenter:
         octave = np.log2(np.maximum(FREQ, 50) / 1000)
         gain = np.clip(tilt * octave, -24, 24)
         for _ in range(rng.integers(0, 4)):
-            gain = gain + rng.normal(0, 5) * np.exp(-0.5 * ((octave - rng.uniform(-3, 3)) / rng.uniform(0.2, 1)) ** 2)
+            height, at, width = rng.normal(0, 5), rng.uniform(-3, 3), rng.uniform(0.2, 1)
+            gain = gain + height * np.exp(-0.5 * ((octave - at) / width) ** 2)
         h = 10 ** (gain / 20)
         if rng.random() < 0.3:
             h = h / (1 + (np.maximum(FREQ, 1) / rng.uniform(2800, 8000)) ** 8)

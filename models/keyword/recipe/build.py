@@ -18,8 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 os.environ.setdefault("OMP_NUM_THREADS", "1")       # one thread: the sums keep their order
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import numpy as np  # noqa: E402  (after the thread settings)
-from onnx import numpy_helper  # noqa: E402
+from onnx import numpy_helper  # noqa: E402  (after the thread settings)
 
 import card  # noqa: E402
 import evaluate  # noqa: E402
@@ -37,7 +36,8 @@ def test_data(model, bank, seed, out):
         return next(c for (w, _), c in clips.items() if w == word)
 
     inputs = [conditions.clean(clip("yes")), conditions.noisy(clip("stop"), 10),
-              conditions.noisy(clip("garden"), 20), evaluate.level(conditions.noise("rain"), conditions.rng)]
+              conditions.noisy(clip("garden"), 20),
+              evaluate.level(conditions.noise("rain"), conditions.rng)]
     for i, x in enumerate(inputs):
         folder = os.path.join(out, f"test_data_set_{i}")
         os.makedirs(folder, exist_ok=True)
@@ -50,12 +50,14 @@ def test_data(model, bank, seed, out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--out", default=os.path.dirname(HERE), help="where the results go (models/keyword)")
+    parser.add_argument("--out", default=os.path.dirname(HERE),
+                        help="where the results go (models/keyword)")
     parser.add_argument("--work", default=os.path.join(HERE, "..", "..", "..", "build", "keyword"),
                         help="where the spoken clips are kept for the next time (build/keyword)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--steps", type=int, default=8000, help="training steps of 64 clips each")
-    parser.add_argument("--measure-only", action="store_true", help="keep model.onnx, measure it again")
+    parser.add_argument("--steps", type=int, default=6500, help="training steps of 64 clips each")
+    parser.add_argument("--measure-only", action="store_true",
+                        help="keep model.onnx, measure it again")
     args = parser.parse_args()
 
     os.makedirs(args.work, exist_ok=True)
@@ -83,8 +85,9 @@ def main():
         f.write("\n")
     card.update(os.path.join(args.out, "MODEL_CARD.md"), result)
     for name, entry in result["conditions"].items():
-        print(f"{name}: {entry['fp32']['right']:.1f} % right, {entry['bf16']['right']:.1f} % in bf16, "
-              f"{entry['fp32']['false_accept']:.1f} % of other words taken for a keyword")
+        plain, cast = entry["fp32"], entry["bf16"]
+        print(f"{name}: {plain['right']:.1f} % right, {cast['right']:.1f} % in bf16, "
+              f"{plain['false_accept']:.1f} % of other words taken for a keyword")
 
 
 if __name__ == "__main__":

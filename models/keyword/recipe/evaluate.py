@@ -98,8 +98,9 @@ def flite_clips():
             for voice in FLITE_VOICES:
                 for text in vocab.KEYWORDS + vocab.HELD_OUT_WORDS:
                     for stretch in (0.9, 1.0, 1.2):
-                        subprocess.run(["flite", "-voice", voice, "--setf", f"duration_stretch={stretch}",
-                                        "-t", text, "-o", out.name], check=True)
+                        subprocess.run(["flite", "-voice", voice, "--setf",
+                                        f"duration_stretch={stretch}", "-t", text,
+                                        "-o", out.name], check=True)
                         with open(out.name, "rb") as f:
                             x = trim(read_wav(f.read()))
                         label = vocab.LABELS.index(text) if text in vocab.KEYWORDS else UNKNOWN
@@ -149,7 +150,8 @@ def measure(model, bank, seed):
         if "noise" in name:
             good, word = plain.argmax(1) == labels, labels < UNKNOWN
             turn = np.arange(len(labels)) % len(kinds)
-            entry["per noise"] = {k: 100 * float(good[word & (turn == i)].mean()) for i, k in enumerate(kinds)}
+            entry["per noise"] = {k: 100 * float(good[word & (turn == i)].mean())
+                                  for i, k in enumerate(kinds)}
         result["conditions"][name] = entry
 
     quiet = {}

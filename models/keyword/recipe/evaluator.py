@@ -64,7 +64,8 @@ OPERATORS = {
     "Reshape": lambda i, a: i[0].reshape(i[1]),
     "Flatten": lambda i, a: i[0].reshape(i[0].shape[0], -1),
     "ReduceMean": lambda i, a: i[0].mean(axis=tuple(a["axes"]), keepdims=True, dtype=np.float32),
-    "AveragePool": lambda i, a: windows(i[0], a["kernel_shape"], a["strides"], [0] * 4).mean(axis=(4, 5)),
+    "AveragePool": lambda i, a: windows(i[0], a["kernel_shape"], a["strides"],
+                                        [0] * 4).mean(axis=(4, 5)),
     "GlobalAveragePool": lambda i, a: i[0].mean(axis=(2, 3), keepdims=True),
 }
 

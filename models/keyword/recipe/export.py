@@ -41,9 +41,9 @@ class Writer:
         weight, bias = folded(block)
         c = block[0]
         pads = [c.padding[0], c.padding[1]] * 2
-        y = self.node("Conv", [x, self.tensor(name + ".weight", weight), self.tensor(name + ".bias", bias)],
-                      name, kernel_shape=list(c.kernel_size), strides=list(c.stride), pads=pads,
-                      group=c.groups)
+        inputs = [x, self.tensor(name + ".weight", weight), self.tensor(name + ".bias", bias)]
+        y = self.node("Conv", inputs, name, kernel_shape=list(c.kernel_size), strides=list(c.stride),
+                      pads=pads, group=c.groups)
         return self.node("Relu", [y], name + ".relu") if relu else y
 
     def residual(self, x, first, second, name):

@@ -13,7 +13,7 @@ TAPS = 400          # the longest filter, 25 ms
 HOP = 80            # 5 ms; pooling makes it 10 ms
 PAD = 160
 FRAMES = 99         # of 10 ms
-POWER_FLOOR = 1e-5  # relative to the mean power of the second: what noise of bf16 samples can't reach
+POWER_FLOOR = 1e-5  # relative to the second's mean power; the rounding of bf16 samples is below
 QUIET = 1e-7        # added to the mean power: below -70 dB of full scale all is silence
 
 
@@ -120,7 +120,8 @@ def distort(features, generator):
     time = torch.linspace(-1, 1, frames)[None, None, :]
     wave_b = torch.sin(math.pi * (band * (0.5 + uniform(n, 1, 1)) + 2 * uniform(n, 1, 1)))
     wave_t = torch.sin(math.pi * (time * (1 + 2 * uniform(n, 1, 1)) + 2 * uniform(n, 1, 1)))
-    to_b = band * (1 + 0.04 * normal(n, 1, 1)) + 0.05 * normal(n, 1, 1) + 0.04 * normal(n, 1, 1) * wave_b
+    to_b = band * (1 + 0.04 * normal(n, 1, 1)) + 0.05 * normal(n, 1, 1)
+    to_b = to_b + 0.04 * normal(n, 1, 1) * wave_b
     to_t = time * (1 + 0.10 * normal(n, 1, 1)) + 0.04 * normal(n, 1, 1) * wave_t
     grid = torch.stack([to_t.expand(n, bands, frames), to_b.expand(n, bands, frames)], dim=3)
     y = nn.functional.grid_sample(features, grid, padding_mode="border", align_corners=True)
@@ -133,7 +134,8 @@ def distort(features, generator):
             soft = nn.functional.conv2d(y, kernel, padding=(5, 0) if axis == 2 else (0, 5))
             y = y + (soft - y) * (1.6 * uniform(n, 1, 1, 1) - 0.6).clamp(min=0)
 
-    field = nn.functional.interpolate(normal(n, 1, 6, 7), (bands, frames), mode="bicubic", align_corners=True)
+    field = nn.functional.interpolate(normal(n, 1, 6, 7), (bands, frames), mode="bicubic",
+                                      align_corners=True)
     y = y + 0.7 * uniform(n, 1, 1, 1) * field
     middle = y.mean(dim=(2, 3), keepdim=True)
     y = middle + (y - middle) * (1 + 0.12 * normal(n, 1, 1, 1))

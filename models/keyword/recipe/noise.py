@@ -8,7 +8,7 @@ from synth import RATE
 
 
 def coloured(rng, n, slope):
-    """Gaussian noise whose power falls by 10^(slope/10 * 3 dB) an octave: 0 white, 1 pink, 2 brown."""
+    """Gaussian noise whose power falls by slope * 3 dB an octave: 0 white, 1 pink, 2 brown."""
     spectrum = rng.standard_normal(n // 2 + 1) + 1j * rng.standard_normal(n // 2 + 1)
     f = np.maximum(np.arange(n // 2 + 1), 20 * n / RATE)
     return np.fft.irfft(spectrum / f ** (slope / 2), n)
@@ -67,16 +67,6 @@ def whistle(rng, n):
     return x + 0.01 * rng.standard_normal(n)
 
 
-def glide(rng, n):
-    """A tone with harmonics that slides from pitch to pitch without a pause."""
-    knots = rng.integers(2, 12)
-    low, high = np.sort(rng.uniform(np.log(120), np.log(3500), 2))
-    log_f = np.interp(np.arange(n), np.sort(rng.integers(0, n, knots)), rng.uniform(low, high, knots))
-    phase = 2 * np.pi * np.cumsum(np.exp(log_f)) / RATE
-    x = sum(rng.uniform(0, 1) / k * np.sin(k * phase) for k in range(1, rng.integers(2, 6)))
-    return x + 10 ** rng.uniform(-3, -1) * rng.standard_normal(n)
-
-
 def babble(rng, n, clips):
     """Several talkers at once (words that are not keywords)."""
     x = np.zeros(n)
@@ -113,7 +103,8 @@ def chord(rng, n):
         for ratio in rng.choice([1, 1.25, 4 / 3, 1.5, 5 / 3, 2], 3):
             on = t >= start
             for k in range(1, 6):
-                x += on * np.exp(-(t - start) * on * 4) * np.sin(2 * np.pi * root * ratio * k * t) / k
+                fade = on * np.exp(-(t - start) * on * 4)
+                x += fade * np.sin(2 * np.pi * root * ratio * k * t) / k
     return x
 
 
@@ -127,11 +118,12 @@ def siren(rng, n):
 def training_noises(rng, clips, each=60, seconds=3):
     """Unit-power noises, `each` of every kind that trains."""
     n = RATE * seconds
-    kinds = [lambda r: coloured(r, n, r.uniform(0, 0.5)), lambda r: coloured(r, n, r.uniform(0.5, 1.5)),
-             lambda r: coloured(r, n, r.uniform(1.5, 2.2)), lambda r: band(r, n), lambda r: hum(r, n),
+    kinds = [lambda r: coloured(r, n, r.uniform(0, 0.5)),
+             lambda r: coloured(r, n, r.uniform(0.5, 1.5)),
+             lambda r: coloured(r, n, r.uniform(1.5, 2.2)),
+             lambda r: band(r, n), lambda r: hum(r, n),
              lambda r: clicks(r, n), lambda r: swelling(r, n), lambda r: tone(r, n),
-             lambda r: whistle(r, n), lambda r: glide(r, n), lambda r: babble(r, n, clips),
-             lambda r: babble(r, n, clips), lambda r: babble(r, n, clips)]
+             lambda r: whistle(r, n), lambda r: babble(r, n, clips), lambda r: babble(r, n, clips)]
     return [unit(kind(rng)) for kind in kinds for _ in range(each)]
 
 

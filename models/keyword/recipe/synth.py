@@ -106,14 +106,17 @@ PRONUNCIATIONS = {
     "left": ["lEft", "left", "laft"], "right": ["raIt", "r0It", "rVIt", "rA:It"],
     "on": ["0n", "A:n", "O:n"], "off": ["0f", "A:f", "O:f", "Of"],
     "stop": ["st0p", "stA:p", "stVp", "stap", "stO:p"], "go": ["goU", "g0U", "go:", "gV:"],
-    "start": ["stA@t", "stA:t", "sta:t", "stA:rt", "st0rt"], "pause": ["pO:z", "pA:z", "p0:z", "pO:s", "po:z"],
+    "start": ["stA@t", "stA:t", "sta:t", "stA:rt", "st0rt"],
+    "pause": ["pO:z", "pA:z", "p0:z", "pO:s", "po:z"],
 }
 
 # Vowels that other languages lack, and their nearest neighbours there.
-NEIGHBOURS = [("V", "a"), ("0", "O"), ("0", "o"), ("A@", "a:"), ("A:", "a:"), ("O:", "o:"), ("O2", "O")]
-ALIKE = str.maketrans({"ɑ": "a", "ʌ": "a", "ɐ": "a", "æ": "a", "ɔ": "o", "ɒ": "o", "ɛ": "e", "ɹ": "r",
-                       "ɾ": "r", "ʁ": "r", "ɭ": "l", "ʊ": "u", "ɪ": "i", "ɜ": "ə", "z": "s", "ð": "d",
-                       "ˈ": None, "ˌ": None, "ː": None, "ɡ": "g"})
+NEIGHBOURS = [("V", "a"), ("0", "O"), ("0", "o"), ("A@", "a:"), ("A:", "a:"), ("O:", "o:"),
+              ("O2", "O")]
+# IPA symbols that count as the same sound, and marks that don't count.
+ALIKE = str.maketrans({"ɑ": "a", "ʌ": "a", "ɐ": "a", "æ": "a", "ɔ": "o", "ɒ": "o", "ɛ": "e",
+                       "ɹ": "r", "ɾ": "r", "ʁ": "r", "ɭ": "l", "ʊ": "u", "ɪ": "i", "ɜ": "ə",
+                       "z": "s", "ð": "d", "ɡ": "g", "ˈ": None, "ˌ": None, "ː": None})
 
 
 def transcribe(text, voice, flag, path):
@@ -143,7 +146,8 @@ class Foreigners:
             if old and old not in phonemes:
                 continue
             text = "[[" + phonemes.replace(old, new) + "]]" if old else "[[" + phonemes + "]]"
-            heard = transcribe(text, language, "--ipa", self.path).translate(ALIKE).replace("əu", "ou")
+            heard = transcribe(text, language, "--ipa", self.path).translate(ALIKE)
+            heard = heard.replace("əu", "ou")
             # Some languages have a plain o for the diphthong; that is an accent, not another word.
             if heard in (wanted, wanted.replace("ou", "o")):
                 return text

@@ -15,7 +15,7 @@ from net import BANDS, FRAMES, Body, FrontEnd, distort
 POOL = 4096  # features kept for a second use
 
 
-def train(bank, seed, steps, batch=64, rate=3e-3, log=None):
+def train(bank, seed, steps, batch=64, rate=3e-3, log=sys.stderr):
     """Returns the trained (front, body) in evaluation mode."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
@@ -28,25 +28,16 @@ def train(bank, seed, steps, batch=64, rate=3e-3, log=None):
     plain = [p for p in body.parameters() if p.dim() <= 1]
     optimiser = torch.optim.AdamW([{"params": decay, "weight_decay": 0.02},
                                    {"params": plain, "weight_decay": 0.0}], lr=rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps,
+                                                   pct_start=0.1)
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.05)
 
     labels = np.array(bank.labels)
     silent = vocab.LABELS.index(vocab.SILENCE)
-    words = np.array(bank.words)
-    # Of a label, first a word is drawn, then a clip: near misses have more clips, not more weight.
-    clips = [[np.flatnonzero((labels == i) & (words == w)) for w in sorted(set(words[labels == i]))]
-             for i in range(len(vocab.LABELS)) if i != silent]
-
-    def draw(label):
-        if label == silent:
-            return -1
-        word = clips[label][rng.integers(0, len(clips[label]))]
-        return word[rng.integers(0, len(word))]
-
-    # A keyword's share, then the share of _unknown_ and _silence_. Much _unknown_ rejects more words,
-    # but also the keywords of voices that are unlike espeak-ng's.
-    share = np.array([1.0] * len(vocab.KEYWORDS) + [2.5, 1.2])
+    groups = [np.flatnonzero(labels == i) for i in range(len(vocab.LABELS)) if i != silent]
+    # A keyword's share, then the share of _unknown_ and _silence_. Much _unknown_ rejects more
+    # words, but also the keywords of voices that are unlike espeak-ng's.
+    share = np.array([1.0] * len(vocab.KEYWORDS) + [4.5, 1.5])
     share /= share.sum()
     pool_x = torch.zeros(POOL, 1, BANDS, FRAMES)
     pool_y = torch.zeros(POOL, dtype=torch.long)
@@ -57,7 +48,8 @@ def train(bank, seed, steps, batch=64, rate=3e-3, log=None):
         # which is cheaper than noise and rooms.
         fresh = batch if step < POOL // batch else batch // 2
         kinds = rng.choice(len(share), fresh, p=share)
-        pairs = [source.sample(draw(k)) for k in kinds]
+        pairs = [source.sample(-1 if k == silent else groups[k][rng.integers(0, len(groups[k]))])
+                 for k in kinds]
         again = rng.integers(0, POOL, batch - fresh)
         with torch.no_grad():
             x = front(torch.tensor(np.stack([p[0] for p in pairs])), cast=step % 2 == 1)
@@ -77,6 +69,6 @@ def train(bank, seed, steps, batch=64, rate=3e-3, log=None):
         right += int((scores.argmax(1) == y).sum())
         if (step + 1) % 250 == 0 or step + 1 == steps:
             print(f"step {step + 1}/{steps}: loss {loss.item():.3f}, right in training "
-                  f"{100 * right / seen:.1f} %, {time.time() - begin:.0f} s", file=log or sys.stderr, flush=True)
+                  f"{100 * right / seen:.1f} %, {time.time() - begin:.0f} s", file=log, flush=True)
             seen = right = 0
     return front.eval(), body.eval()

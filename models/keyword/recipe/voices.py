@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Voices of espeak-ng: which ones train, which ones only test, and random ones made for training."""
+"""Voices of espeak-ng: which train, which only test, and random ones made for training."""
 
 import os
 import shutil
@@ -40,10 +40,12 @@ def random_variant(rng, name):
     """The text of a voice variant with a random vocal tract, source and pitch."""
     length = rng.uniform(0.82, 1.28)  # formant scale: long to short vocal tract
     pitch = int(rng.uniform(55, 260))
-    lines = ["language variant", f"name {name}", f"pitch {pitch} {int(pitch * rng.uniform(1.05, 1.7))}"]
+    lines = ["language variant", f"name {name}",
+             f"pitch {pitch} {int(pitch * rng.uniform(1.05, 1.7))}"]
     for n in range(9):
         freq = 100 * length * rng.uniform(0.93, 1.07)
-        lines.append(f"formant {n} {freq:.0f} {rng.uniform(60, 140):.0f} {rng.uniform(70, 170):.0f}")
+        height, width = rng.uniform(60, 140), rng.uniform(70, 170)
+        lines.append(f"formant {n} {freq:.0f} {height:.0f} {width:.0f}")
     lines.append(f"flutter {rng.integers(0, 25)}")
     lines.append(f"roughness {rng.integers(0, 5)}")
     lines.append(f"consonants {rng.integers(60, 150)} {rng.integers(60, 150)}")
@@ -79,8 +81,8 @@ def private_data(folder, count, rng):
     variants = os.path.join("voices", "!v")
     os.makedirs(os.path.join(root, variants))
     links = [entry for entry in os.listdir(DATA) if entry not in ("voices", "lang")]
-    links += [os.path.join("lang", "gmw", entry) for entry in os.listdir(os.path.join(DATA, "lang", "gmw"))
-              if entry.startswith("en")]
+    links += [os.path.join("lang", "gmw", entry)
+              for entry in os.listdir(os.path.join(DATA, "lang", "gmw")) if entry.startswith("en")]
     links += [os.path.join("lang", family, name) for family, name in FOREIGN]
     links += [os.path.join(variants, entry) for entry in os.listdir(os.path.join(DATA, variants))]
     for entry in links:
