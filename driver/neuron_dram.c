@@ -94,27 +94,23 @@ static void neuron_scrub(struct work_struct *work)
 		} else {
 			neuron_dram_release_locked(dram, block);
 		}
-		dram->scrubbed++;
+		WRITE_ONCE(dram->scrubbed, dram->scrubbed + 1);
 		wake_up_all(&dram->progress);
 	}
 	mutex_unlock(&dram->lock);
 }
 
-static bool neuron_dram_settled(struct neuron_dram *dram, u64 queued)
+/* A condition to wait for must not sleep, so it looks without the lock. */
+static bool neuron_dram_settled(struct neuron_dram *dram, unsigned long queued)
 {
-	bool settled;
-
-	mutex_lock(&dram->lock);
-	settled = dram->stopped || dram->scrubbed >= queued;
-	mutex_unlock(&dram->lock);
-
-	return settled;
+	return READ_ONCE(dram->stopped) ||
+	       (long)(READ_ONCE(dram->scrubbed) - queued) >= 0;
 }
 
 /* Wait for what has been given back until now, not for what others give back. */
 static int neuron_dram_settle(struct neuron_dram *dram)
 {
-	u64 queued;
+	unsigned long queued;
 
 	mutex_lock(&dram->lock);
 	queued = dram->queued;
@@ -354,7 +350,7 @@ void neuron_dram_stop(struct neuron_device *ndev)
 	struct neuron_dram *dram = &ndev->dram;
 
 	mutex_lock(&dram->lock);
-	dram->stopped = true;
+	WRITE_ONCE(dram->stopped, true);
 	mutex_unlock(&dram->lock);
 	wake_up_all(&dram->progress);
 

@@ -45,8 +45,8 @@ struct neuron_dram {
 	struct list_head dirty;
 	struct list_head failed;
 	u64 used;
-	u64 queued;
-	u64 scrubbed;
+	unsigned long queued;
+	unsigned long scrubbed;
 	struct work_struct work;
 	struct work_struct retry;
 	wait_queue_head_t progress;
