@@ -109,6 +109,7 @@ static int neuron_submit_add_slots(struct neuron_job *job, struct drm_file *file
 	sqe->exec.program_offset = cpu_to_le64(args->program_offset);
 	sqe->exec.report_slot = cpu_to_le32(args->report_slot);
 	sqe->exec.report_offset = cpu_to_le64(args->report_offset);
+	sqe->exec.resident = cpu_to_le32(args->resident);
 
 	return 0;
 }
@@ -151,7 +152,7 @@ int neuron_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *fil
 	int ret;
 
 	timeout = neuron_job_timeout(args->timeout_ms);
-	if (args->flags || !timeout || !args->slots.count ||
+	if (args->flags || args->pad || !timeout || !args->slots.count ||
 	    args->slots.count > ndev->max_slots)
 		return -EINVAL;
 

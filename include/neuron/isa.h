@@ -228,7 +228,14 @@ enum neuron_pool {
 #define NEURON_INST_LAST	0x0002	/* REDUCE ARG*: of equal elements take the last */
 #define NEURON_INST_LOG		0x0004	/* SOFTMAX: its logarithm */
 #define NEURON_INST_PAD_COUNTS	0x0008	/* POOL AVG: padding counts in the divisor */
-#define NEURON_INST_FLAGS	0x000f
+/*
+ * LOAD: skipped in a job that finds the core as a job with the same resident id
+ * (struct neuron_sqe) and the same program left it: the destination then still
+ * holds what was loaded. Its waits and signals count all the same. The program
+ * must not write to the destination by anything else.
+ */
+#define NEURON_INST_RESIDENT	0x0010
+#define NEURON_INST_FLAGS	0x001f
 
 /*
  * Operand lists: O(role, direction, spaces, dtypes)

@@ -158,17 +158,23 @@ enum neuron_sqe_opcode {
 
 #define NEURON_SQE_NO_SLOT	0xffffffffu
 
+/* EXEC: a struct neuron_inst_record for each instruction follows the report. */
+#define NEURON_SQE_PROFILE	0x1
+
 /**
  * struct neuron_sqe - submission entry, 64 bytes
  * @opcode: enum neuron_sqe_opcode
- * @flags: must be zero
+ * @flags: NEURON_SQE_PROFILE for EXEC; else zero
  * @reserved: must be zero
  * @num_slots: entries of the slot table, at most NEURON_MAX_SLOTS
  * @id: returned in the completion
  * @context: owner of the job. When it differs from the owner of the core's
  *	     previous job the core clears its scratchpad first. Never reused.
  * @slots: bus address of the slot table: struct neuron_slot[num_slots]
- * @exec: EXEC: the program, and where to write a struct neuron_report
+ * @exec: EXEC: the program, and where to write a struct neuron_report. @resident,
+ *	  when not zero, names what the job leaves in the scratchpad: a following
+ *	  job of the same context, program and @resident skips the LOADs flagged
+ *	  NEURON_INST_RESIDENT, if no other job has run on the core in between
  * @copy: COPY: source, destination and length
  * @fill: FILL: destination, length and the byte that @value repeats
  */
@@ -186,7 +192,7 @@ struct neuron_sqe {
 			__le32 program_size;
 			__le64 program_offset;
 			__le32 report_slot;	/* or NEURON_SQE_NO_SLOT */
-			__le32 reserved;
+			__le32 resident;
 			__le64 report_offset;
 		} exec;
 		struct {

@@ -137,6 +137,25 @@ struct neuron_report {
 	__u8 reserved[176];
 };
 
+/**
+ * struct neuron_inst_record - one instruction of a profiled job, 48 bytes
+ * @start: cycle in which it started, from the job's start
+ * @end: cycle in which it ended; 0: it did not run
+ * @stall_sem: cycles that its engine waited for semaphores before
+ * @saturations: elements that it clamped
+ * @nans: NaN elements that it wrote
+ * @infs: infinite elements that it wrote
+ */
+struct neuron_inst_record {
+	__le64 start;
+	__le64 end;
+	__le64 stall_sem;
+	__le64 saturations;
+	__le64 nans;
+	__le64 infs;
+};
+
+_Static_assert(sizeof(struct neuron_inst_record) == 48, "layout");
 _Static_assert(sizeof(struct neuron_fault) == 16, "layout");
 _Static_assert(sizeof(struct neuron_engine_report) == 48, "layout");
 _Static_assert(sizeof(struct neuron_report) == 512, "layout");

@@ -385,10 +385,6 @@ static enum neuron_fault_kind check_entry(const struct neuron_sqe *sqe, __le64 *
 		*info = offsetof(struct neuron_sqe, exec.report_slot);
 		return NEURON_FAULT_BAD_DESCRIPTOR;
 	}
-	if (sqe->exec.reserved) {
-		*info = offsetof(struct neuron_sqe, exec.reserved);
-		return NEURON_FAULT_BAD_DESCRIPTOR;
-	}
 	return NEURON_FAULT_NONE;
 }
 

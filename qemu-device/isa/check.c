@@ -299,6 +299,8 @@ static bool check_sem_ops(struct isa_check *c, const struct neuron_sem_op *ops,
 static uint16_t opcode_flags(unsigned int opcode)
 {
 	switch (opcode) {
+	case NEURON_OP_LOAD:
+		return NEURON_INST_RESIDENT;
 	case NEURON_OP_MATMUL:
 	case NEURON_OP_CONV:
 	case NEURON_OP_CONV_TRANSPOSE:

@@ -211,6 +211,7 @@ static void put_flags(struct text *t, uint16_t flags)
 		{ NEURON_INST_LAST, "last" },
 		{ NEURON_INST_LOG, "log" },
 		{ NEURON_INST_PAD_COUNTS, "pad-counts" },
+		{ NEURON_INST_RESIDENT, "resident" },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

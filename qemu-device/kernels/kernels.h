@@ -17,10 +17,13 @@
  * @desc: shape, strides and type; NULL when the operand is absent
  * @data: address of element [0, ..., 0]. The caller has checked that all
  *	  elements reachable through dims and strides are valid memory
+ * @constant: an input whose bytes are what they were when the instruction with
+ *	      this key was last executed, so that what was made of them still holds
  */
 struct nk_view {
 	const struct neuron_tensor *desc;
 	void *data;
+	bool constant;
 };
 
 /* What instructions count, added up over a job. */

@@ -299,9 +299,6 @@ static void bad_entries(void)
 	REFUSED(&core, &sqe, exec.program_size);
 	sqe = sqe_exec(&s, 1, 0, 64, 1);
 	REFUSED(&core, &sqe, exec.report_slot);
-	sqe = sqe_exec(&s, 1, 0, 64, NEURON_SQE_NO_SLOT);
-	sqe.exec.reserved = 1;
-	REFUSED(&core, &sqe, exec.reserved);
 #undef REFUSED
 	sqe = sqe_copy(&s, 0, 0, 0, 0, 1);
 	sqe.slots = 0x100;

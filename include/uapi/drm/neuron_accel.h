@@ -249,10 +249,14 @@ struct drm_neuron_array {
 
 #define DRM_NEURON_NO_SLOT		0xffffffff
 
+/* &drm_neuron_submit.flags */
+#define DRM_NEURON_SUBMIT_PROFILE	(1 << 0)
+
 /**
  * struct drm_neuron_submit - execute a program on a core
  * @core: number of the core
- * @flags: zero
+ * @flags: DRM_NEURON_SUBMIT_PROFILE: behind the report, in the same slot, the
+ *	   chip writes a struct neuron_inst_record for each instruction
  * @slots: struct drm_neuron_slot: the job's slot table
  * @in_syncs: struct drm_neuron_sync: the job starts after these
  * @out_syncs: struct drm_neuron_sync: get the job's fence
@@ -263,6 +267,12 @@ struct drm_neuron_array {
  * @timeout_ms: after that the core is reset; 0: the device's default
  * @report_offset: of the report in the slot
  * @job: out: number of the job in this context, from 1 on
+ * @resident: not 0: names what the job keeps on the core. A following job of
+ *	      this file with the same program and the same number finds it there,
+ *	      if no other job ran on the core in between, and skips the program's
+ *	      resident loads. The caller gives the number anew when it changes
+ *	      the buffers that these loads read
+ * @pad: zero
  *
  * Also ordered, implicitly, after writers of its buffers and, where it writes,
  * after their readers. EBUSY when another file has acquired the core, EIO when
@@ -281,6 +291,8 @@ struct drm_neuron_submit {
 	__u32 timeout_ms;
 	__u64 report_offset;
 	__u64 job;
+	__u32 resident;
+	__u32 pad;
 };
 
 /**
