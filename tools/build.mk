@@ -14,7 +14,14 @@ $(MODEL_TOOLS): $(BUILD)/%: $(BUILD)/obj/tools/%.o $(TOOLS_COMMON) \
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(NRT_LIBS) -lcjson
 
-all: $(MODEL_TOOLS)
+# Reads .neff files without running them.
+$(BUILD)/neuron-dis: $(BUILD)/obj/tools/neuron-dis.o $(TOOLS_COMMON) \
+		$(BUILD)/lib/libneuron.a $(BUILD)/lib/libneffc.a \
+		$(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(LIBNEURON_LIBS) -lcjson
+
+all: $(MODEL_TOOLS) $(BUILD)/neuron-dis
 
 UNIT_TESTS += $(BUILD)/tests/unit/tensor_io
 $(BUILD)/tests/unit/tensor_io: $(BUILD)/obj/tests/unit/tensor_io.o \

@@ -187,6 +187,8 @@ static void put_params(struct text *t, const struct neuron_inst *inst)
 	for (unsigned int i = 0; i < opcode->num_fields; i++) {
 		const struct isa_field *field = &opcode->fields[i];
 
+		if (!strcmp(field->name, "reserved"))
+			continue;	/* the last one, if any */
 		put(t, " %s=", field->name);
 		if (field->count)
 			put(t, "[");

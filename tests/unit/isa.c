@@ -865,7 +865,7 @@ static void disassembler(void)
 	i->operand[3] = NEURON_NO_TENSOR;
 	disasm_is("pe conv out=sbuf:fp32[2,6,5,7]@0x0 in=sbuf:fp32[2,4,9,7]@0x1000 "
 		  "weight=sbuf:fp32[6,2,3,3]@0x2000 act=identity alpha=0 beta=0 "
-		  "groups=2 stride=[2,1,0] dilation=[1,1,0] pad=[-1,1,0] reserved=0");
+		  "groups=2 stride=[2,1,0] dilation=[1,1,0] pad=[-1,1,0]");
 	build = build_load;
 	rebuild();
 	disasm_is("dma-in load out=sbuf:int32[4,8]@0x0 in=slot3:int32[4,8]@0x0");
