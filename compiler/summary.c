@@ -149,7 +149,7 @@ void nc_summarize(struct nc_ctx *ctx)
 		slot_is_dram[i] = true;
 	times = nc_alloc(ctx->arena, header->num_insts, sizeof(*times));
 	ret = neuron_timing_schedule(&chip, header, slot_is_dram,
-				     header->num_slots, times,
+				     header->num_slots, false, times,
 				     &summary->report);
 	if (ret == -ENOMEM) {
 		nc_error(ctx, NULL, "no memory for the timing model");

@@ -21,6 +21,7 @@
  * @program: what it runs
  * @insts: its instructions
  * @tensors: its tensor table
+ * @warmth: how it found the core
  * @next: for each engine, position of its next instruction
  * @sem: semaphores
  * @stats: what kernels counted
@@ -32,6 +33,7 @@ struct job {
 	const struct core_program *program;
 	const struct neuron_inst *insts;
 	const struct neuron_tensor *tensors;
+	enum core_warmth warmth;
 	uint32_t next[NEURON_NUM_ENGINES];
 	uint32_t sem[NEURON_NUM_SEMAPHORES];
 	struct nk_stats stats;
@@ -95,6 +97,7 @@ void core_clear(struct core *core)
 	memset(core->psum, 0, core->psum_high);
 	set_high(core, 0, 0);
 	core->owned = false;
+	core->left = (struct core_left) { 0 };
 }
 
 /* The scratchpad belongs to @context now; a stranger's data goes first. */
@@ -136,6 +139,8 @@ static enum neuron_fault_kind run_move(struct job *job, const struct neuron_inst
 	bool dram;
 
 	if (inst->opcode == NEURON_OP_LOAD) {
+		if (job->warmth != CORE_COLD && inst->flags & NEURON_INST_RESIDENT)
+			return NEURON_FAULT_NONE;
 		kind = move_load(core->q, out, chip_memory(core, out), in, &result);
 		dram = slot_is_dram(core->q, in->slot);
 		*(dram ? &job->report.bytes_dram_in : &job->report.bytes_host_in) +=
@@ -164,13 +169,17 @@ static enum neuron_fault_kind run_kernel(struct job *job, const struct neuron_in
 {
 	struct nk_view operands[NEURON_MAX_OPERANDS] = { 0 };
 	struct core *core = job->core;
+	uint8_t constant = 0;
 	uint64_t info = 0;
 
+	if (job->warmth == CORE_SETTLED)
+		constant = job->program->constant[inst - job->insts];
 	for (unsigned int k = 0; k < NEURON_MAX_OPERANDS; k++) {
 		if (inst->operand[k] == NEURON_NO_TENSOR)
 			continue;
 		operands[k].desc = &job->tensors[inst->operand[k]];
 		operands[k].data = chip_memory(core, operands[k].desc);
+		operands[k].constant = constant >> k & 1;
 	}
 	switch (nk_execute(core->nk, inst, operands, inst, &core->cancel, &job->stats,
 			   &info)) {
@@ -300,15 +309,17 @@ static enum neuron_fault_kind run_job(struct job *job)
 static enum neuron_fault_kind finish_report(struct job *job,
 					    struct core_program *program)
 {
+	const struct neuron_report *timing;
 	struct neuron_report *report = &job->report;
 
-	if (!program_time(job->core, program))
+	timing = program_time(job->core, program, job->warmth != CORE_COLD);
+	if (!timing)
 		return NEURON_FAULT_INTERNAL;
-	report->cycles = program->timing.cycles;
+	report->cycles = timing->cycles;
 	for (unsigned int e = 0; e < NEURON_NUM_ENGINES; e++) {
-		report->engine[e].busy = program->timing.engine[e].busy;
-		report->engine[e].stall_sem = program->timing.engine[e].stall_sem;
-		report->engine[e].stall_mem = program->timing.engine[e].stall_mem;
+		report->engine[e].busy = timing->engine[e].busy;
+		report->engine[e].stall_sem = timing->engine[e].stall_sem;
+		report->engine[e].stall_mem = timing->engine[e].stall_mem;
 	}
 	return NEURON_FAULT_NONE;
 }
@@ -391,14 +402,14 @@ static enum neuron_fault_kind check_entry(const struct neuron_sqe *sqe, __le64 *
 enum neuron_fault_kind core_exec(struct core *core, const struct neuron_sqe *sqe,
 				 struct neuron_cqe *cqe)
 {
-	struct core_program *program;
+	struct core_program *program = NULL;
 	struct job job = { .core = core, .fault = cqe->fault };
 	enum neuron_fault_kind kind;
 
 	kind = check_entry(sqe, &cqe->fault.info);
-	if (kind != NEURON_FAULT_NONE)
-		return kind;
-	kind = program_get(core, sqe, &cqe->fault, &program);
+	if (kind == NEURON_FAULT_NONE)
+		kind = program_get(core, sqe, &cqe->fault, &program);
+	job.warmth = resident_begin(core, kind == NEURON_FAULT_NONE ? program : NULL, sqe);
 	if (kind != NEURON_FAULT_NONE)
 		return kind;
 	if (inject_strikes(core->chip, core->q->index, NEURON_INJECT_HANG_CORE, NULL)) {
@@ -417,6 +428,8 @@ enum neuron_fault_kind core_exec(struct core *core, const struct neuron_sqe *sqe
 		kind = finish_report(&job, program);
 	if (kind != NEURON_FAULT_CANCELLED)
 		kind = write_report(&job, sqe, kind);
+	if (kind == NEURON_FAULT_NONE)
+		resident_end(core, program, sqe, job.warmth);
 
 	cqe->fault = job.fault;
 	cqe->cycles = job.report.cycles;

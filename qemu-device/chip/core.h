@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A core: its memories, its cache of programs, and a job that runs on it.
- * Shared by core.c and program.c.
+ * Shared by core.c, program.c, resident.c and profile.c.
  */
 #ifndef CHIP_CORE_H
 #define CHIP_CORE_H
@@ -15,6 +15,33 @@
 #define CORE_PROGRAM_BYTES	((size_t)NEURON_MAX_PROGRAM_SIZE * 2)
 
 /**
+ * enum core_warmth - how a job finds its core
+ * @CORE_COLD: as some other job left it, or cleared
+ * @CORE_WARM: as a job with the same context, program and resident id left it, so
+ *	       that LOADs flagged RESIDENT can be skipped
+ * @CORE_SETTLED: that job was warm, too. Now every byte that only skipped LOADs
+ *		  could write is what each instruction saw when it was last executed,
+ *		  in whatever order the program's loads and reads are
+ */
+enum core_warmth {
+	CORE_COLD,
+	CORE_WARM,
+	CORE_SETTLED,
+};
+
+/**
+ * struct core_timing - a program's schedule, for one placement of its slots
+ * @valid: the rest is
+ * @dram: for each slot, whether it is in DRAM
+ * @report: neuron_timing_schedule()'s
+ */
+struct core_timing {
+	bool valid;
+	bool dram[NEURON_MAX_SLOTS];
+	struct neuron_report report;
+};
+
+/**
  * struct core_program - a program that was checked, in memory of our own
  * @bytes: the program; NULL: a free entry
  * @size: bytes of it
@@ -24,9 +51,10 @@
  * @count: entries of it
  * @sbuf_high: highest byte of SBUF that it can touch, plus one
  * @psum_high: the same for PSUM
- * @timed: @timing is valid
- * @dram: for each slot, whether it was in DRAM when @timing was computed
- * @timing: neuron_timing_schedule()'s report
+ * @resident: it has LOADs flagged NEURON_INST_RESIDENT
+ * @constant: if so, for each instruction the operands, by bit, that nothing but
+ *	      such LOADs writes
+ * @timing: on a cold core, and on a warm one
  *
  * A program that comes again, byte for byte, is not checked again, its schedule
  * is known, and the kernels' plans, whose keys are the instructions' addresses,
@@ -41,9 +69,23 @@ struct core_program {
 	uint32_t count[NEURON_NUM_ENGINES];
 	uint32_t sbuf_high;
 	uint32_t psum_high;
-	bool timed;
-	bool dram[NEURON_MAX_SLOTS];
-	struct neuron_report timing;
+	bool resident;
+	uint8_t *constant;
+	struct core_timing timing[2];
+};
+
+/**
+ * struct core_left - what the previous job left in the scratchpad
+ * @program: that ran to its end; NULL: nothing is known
+ * @resident: the id that the job gave it
+ * @generation: of the queue: nothing is left after a reset or a stop
+ * @warmth: of that job
+ */
+struct core_left {
+	const struct core_program *program;
+	uint32_t resident;
+	uint64_t generation;
+	enum core_warmth warmth;
 };
 
 /**
@@ -58,6 +100,7 @@ struct core_program {
  * @sbuf_high: bytes from the start of SBUF that may be other than zero; written
  *	       by the thread, with the chip's lock held
  * @psum_high: the same for PSUM
+ * @left: by the previous job
  * @cancel: polled by the kernels, written atomically
  * @nk: kernels' context; created with the first job that computes
  * @program: cache
@@ -75,6 +118,7 @@ struct core {
 	uint64_t owner;
 	uint32_t sbuf_high;
 	uint32_t psum_high;
+	struct core_left left;
 	bool cancel;
 	struct nk_ctx *nk;
 	struct core_program program[CORE_PROGRAMS];
@@ -92,8 +136,30 @@ struct core {
 enum neuron_fault_kind program_get(struct core *core, const struct neuron_sqe *sqe,
 				   struct neuron_fault *fault,
 				   struct core_program **program);
-/* The schedule's report for the slots of the present job. False: no memory. */
-bool program_time(struct core *core, struct core_program *program);
+/* The schedule's report for the slots of the present job. NULL: no memory. */
+const struct neuron_report *program_time(struct core *core, struct core_program *program,
+					 bool warm);
+/*
+ * The same with each instruction's times, which the caller frees; also for jobs
+ * that did not come to their end.
+ */
+struct neuron_inst_time *program_times(struct core *core,
+				       const struct core_program *program, bool warm,
+				       struct neuron_report *report);
 void programs_free(struct core *core);
+
+/* resident.c */
+
+/* Fill in @resident and @constant of a program. False: no memory. */
+bool resident_find(struct core_program *program);
+/*
+ * A job begins: how does it find the core? Nothing is left for the next one, unless
+ * resident_end() is called. @program is NULL when the job has none that is valid.
+ */
+enum core_warmth resident_begin(struct core *core, const struct core_program *program,
+				const struct neuron_sqe *sqe);
+/* The job has completed without a fault. */
+void resident_end(struct core *core, const struct core_program *program,
+		  const struct neuron_sqe *sqe, enum core_warmth warmth);
 
 #endif /* CHIP_CORE_H */

@@ -3,6 +3,7 @@
  * Programs: fetched into memory of the core's own, where no one can change them
  * any more, then compared with those that were checked before.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "qemu-device/chip/core.h"
@@ -15,6 +16,9 @@ static void forget(struct core *core, struct core_program *program)
 		nk_forget(core->nk);
 	free(program->bytes);
 	free(program->insts);
+	free(program->constant);
+	if (core->left.program == program)
+		core->left = (struct core_left) { 0 };
 	*program = (struct core_program) { 0 };
 }
 
@@ -118,7 +122,7 @@ static enum neuron_fault_kind adopt(struct core *core, size_t size,
 	program->size = size;
 	core->fetched = NULL;
 	core->fetched_size = 0;
-	if (!distribute(program)) {
+	if (!distribute(program) || !resident_find(program)) {
 		forget(core, program);
 		return NEURON_FAULT_INTERNAL;
 	}
@@ -169,18 +173,46 @@ enum neuron_fault_kind program_get(struct core *core, const struct neuron_sqe *s
 	return fits(core, *found, fault);
 }
 
-bool program_time(struct core *core, struct core_program *program)
+static uint32_t placed(const struct core *core, const struct core_program *program,
+		       bool dram[NEURON_MAX_SLOTS])
 {
 	uint32_t slots = neuron_program_header(program->bytes)->num_slots;
-	bool dram[NEURON_MAX_SLOTS] = { false };
 
+	memset(dram, 0, NEURON_MAX_SLOTS * sizeof(*dram));
 	for (uint32_t i = 0; i < slots; i++)
 		dram[i] = slot_is_dram(core->q, i);
-	if (program->timed && !memcmp(dram, program->dram, sizeof(dram)))
-		return true;
+	return slots;
+}
+
+const struct neuron_report *program_time(struct core *core, struct core_program *program,
+					 bool warm)
+{
+	struct core_timing *timing = &program->timing[warm];
+	bool dram[NEURON_MAX_SLOTS];
+	uint32_t slots = placed(core, program, dram);
+
+	if (timing->valid && !memcmp(dram, timing->dram, sizeof(dram)))
+		return &timing->report;
 	/* Only programs that ran to their end are timed: no deadlock. */
-	program->timed = !neuron_timing_schedule(&core->chip->timing, program->bytes,
-						 dram, slots, NULL, &program->timing);
-	memcpy(program->dram, dram, sizeof(dram));
-	return program->timed;
+	timing->valid = !neuron_timing_schedule(&core->chip->timing, program->bytes,
+						dram, slots, warm, NULL, &timing->report);
+	memcpy(timing->dram, dram, sizeof(dram));
+	return timing->valid ? &timing->report : NULL;
+}
+
+struct neuron_inst_time *program_times(struct core *core,
+				       const struct core_program *program, bool warm,
+				       struct neuron_report *report)
+{
+	uint32_t n = neuron_program_header(program->bytes)->num_insts;
+	struct neuron_inst_time *times = calloc(n + 1, sizeof(*times));
+	bool dram[NEURON_MAX_SLOTS];
+	uint32_t slots = placed(core, program, dram);
+
+	if (times && neuron_timing_schedule(&core->chip->timing, program->bytes, dram,
+					    slots, warm, times, report) == -ENOMEM) {
+		free(times);
+		times = NULL;
+	}
+	return times;
 }

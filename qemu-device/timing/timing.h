@@ -27,10 +27,12 @@ struct neuron_timing_config {
  * struct neuron_inst_time - when an instruction ran, in cycles from the start
  * @start: its engine began with it, its semaphores satisfied
  * @end: its signals took effect
+ * @stall_sem: cycles that its engine, free, waited for the semaphores
  */
 struct neuron_inst_time {
 	uint64_t start;
 	uint64_t end;
+	uint64_t stall_sem;
 };
 
 /**
@@ -54,7 +56,10 @@ uint64_t neuron_timing_inst(const struct neuron_timing_config *config,
  *	     deadlock
  * @slot_is_dram: for each slot of the program, whether it lies in device DRAM
  * @num_slots: entries of @slot_is_dram
- * @times: NULL, or one entry for each instruction
+ * @warm: the core is as a job with the same program and resident id left it:
+ *	  LOADs flagged NEURON_INST_RESIDENT move nothing and cost what a NOP costs
+ * @times: NULL, or one entry for each instruction; left as it was where a program
+ *	   that can't run to its end does not get to
  * @report: cycles, macs, bytes_*, sbuf_high, psum_high and the engines' busy,
  *	    stall_* and insts are filled in
  *
@@ -66,7 +71,8 @@ uint64_t neuron_timing_inst(const struct neuron_timing_config *config,
  */
 int neuron_timing_schedule(const struct neuron_timing_config *config,
 			   const void *program, const bool *slot_is_dram,
-			   uint32_t num_slots, struct neuron_inst_time *times,
+			   uint32_t num_slots, bool warm,
+			   struct neuron_inst_time *times,
 			   struct neuron_report *report);
 
 /**

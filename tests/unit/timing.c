@@ -177,7 +177,7 @@ static void chain(void)
 	load = neuron_timing_inst(&config, p.bytes, 0, dram, 4);
 	act = neuron_timing_inst(&config, p.bytes, 1, dram, 4);
 	store = neuron_timing_inst(&config, p.bytes, 2, dram, 4);
-	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, times, &report), 0);
+	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, false, times, &report), 0);
 	CHECK_EQ(times[0].start, 0);
 	CHECK_EQ(times[0].end, load);
 	CHECK_EQ(times[1].start, load);
@@ -190,6 +190,22 @@ static void chain(void)
 	CHECK_EQ(report.bytes_dram_in, 204800);
 	CHECK_EQ(report.bytes_dram_out, 204800);
 	CHECK_EQ(report.sbuf_high, (1 << 20) + 204800);
+	CHECK_EQ(times[0].stall_sem, 0);
+	CHECK_EQ(times[2].stall_sem, load + act);
+
+	/* On a warm core a resident load is but its signal. */
+	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, true, NULL, &report), 0);
+	CHECK_EQ(report.cycles, load + act + store);
+	p.inst[0].flags = NEURON_INST_RESIDENT;
+	finish();
+	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, false, NULL, &report), 0);
+	CHECK_EQ(report.cycles, load + act + store);
+	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, true, times, &report), 0);
+	CHECK_EQ(report.cycles, TIMING_ISSUE + TIMING_SIGNAL + act + store);
+	CHECK_EQ(times[0].end, TIMING_ISSUE + TIMING_SIGNAL);
+	CHECK_EQ(report.bytes_dram_in, 0);
+	CHECK_EQ(report.bytes_dram_out, 204800);
+	CHECK_EQ(report.engine[NEURON_ENGINE_DMA_IN].insts, 1);
 }
 
 /* Load and store at once share the DRAM's bandwidth, but not the link's. */
@@ -208,7 +224,7 @@ static void contention(void)
 	pb_inst(&p, NEURON_OP_STORE, NEURON_ENGINE_DMA_OUT, out, b);
 	finish();
 	alone = neuron_timing_inst(&config, p.bytes, 0, dram, 4);
-	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, NULL, &report), 0);
+	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, false, NULL, &report), 0);
 	CHECK_EQ(report.cycles, 2 * alone - latency);
 	CHECK_EQ(report.engine[NEURON_ENGINE_DMA_IN].busy, alone);
 	CHECK_EQ(report.engine[NEURON_ENGINE_DMA_IN].stall_mem, alone - latency);
@@ -216,7 +232,7 @@ static void contention(void)
 
 	p.tensor[out].slot = 2;
 	finish();
-	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, NULL, &report), 0);
+	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, false, NULL, &report), 0);
 	CHECK_EQ(report.cycles, neuron_timing_inst(&config, p.bytes, 1, dram, 4));
 	CHECK_EQ(report.engine[NEURON_ENGINE_DMA_IN].stall_mem, 0);
 }
@@ -239,7 +255,7 @@ static void overlap(void)
 	finish();
 	act = neuron_timing_inst(&config, p.bytes, 0, dram, 4);
 	pool = neuron_timing_inst(&config, p.bytes, 2, dram, 4);
-	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, NULL, &report), 0);
+	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, false, NULL, &report), 0);
 	CHECK_EQ(report.cycles, 2 * act);
 	CHECK_EQ(report.engine[NEURON_ENGINE_POOL].busy, pool);
 	CHECK_EQ(report.engine[NEURON_ENGINE_POOL].stall_sem, 0);
@@ -250,10 +266,10 @@ static void macs(void)
 	struct neuron_report report;
 
 	matmul_cost(NEURON_BF16, 100, 200, 300);
-	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, NULL, &report), 0);
+	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, false, NULL, &report), 0);
 	CHECK_EQ(report.macs, 100 * 200 * 300);
 	conv_cost(4, 64, 32, 20, 3);
-	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, NULL, &report), 0);
+	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, false, NULL, &report), 0);
 	CHECK_EQ(report.macs, 32 * 20 * 20 * 16 * 9);
 }
 
@@ -265,12 +281,12 @@ static void deadlock(void)
 	pb_nop(&p, NEURON_ENGINE_ACT);
 	pb_wait(pb_nop(&p, NEURON_ENGINE_PE), 0, 1);
 	finish();
-	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, NULL, &report),
+	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, false, NULL, &report),
 		 -EDEADLK);
 	CHECK_EQ(report.cycles, TIMING_ISSUE);
 	begin();
 	finish();
-	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, NULL, &report), 0);
+	CHECK_EQ(neuron_timing_schedule(&config, p.bytes, dram, 4, false, NULL, &report), 0);
 	CHECK_EQ(report.cycles, 0);
 }
 
