@@ -64,6 +64,7 @@ struct neuron_core {
  * @clock_khz: of the cores
  * @dram_mibps: bandwidth of device DRAM
  * @pool_threads: host threads that the device computes with
+ * @pool_name: library and instruction set that it computes with
  * @queue: the queues; released with the last fence that they gave out
  * @dma_sched: schedulers of the DMA queues, for entities
  * @reset_wq: ordered: watchdogs and recovery of all queues, one at a time
@@ -98,6 +99,7 @@ struct neuron_device {
 	u32 clock_khz;
 	u32 dram_mibps;
 	u32 pool_threads;
+	char pool_name[NEURON_POOL_NAME_SIZE];
 
 	struct neuron_queue *queue[NEURON_MAX_QUEUES];
 	struct drm_gpu_scheduler *dma_sched[NEURON_MAX_DMA_QUEUES];

@@ -3,6 +3,7 @@
  * Driver of the neuron accelerator: PCI, DRM and module glue.
  */
 
+#include <linux/ctype.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 
@@ -32,6 +33,23 @@
  * - drm-*-host: memory of the client in host memory
  * - drm-*-dram: memory of the client in device DRAM
  */
+
+/* A text that ends up in user space: whatever is not printable is left out. */
+static void neuron_read_pool_name(struct neuron_device *ndev)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < NEURON_POOL_NAME_SIZE; i++) {
+		u32 word = neuron_read(ndev, NEURON_REG_POOL_NAME(i / 4));
+		char c = word >> 8 * (i % 4);
+
+		if (!c)
+			break;
+		if (isascii(c) && isprint(c) && n < NEURON_POOL_NAME_SIZE - 1)
+			ndev->pool_name[n++] = c;
+	}
+	ndev->pool_name[n] = '\0';
+}
 
 /* What the chip tells of itself is checked once, here. */
 static int neuron_identify(struct neuron_device *ndev)
@@ -75,6 +93,7 @@ static int neuron_identify(struct neuron_device *ndev)
 	ndev->clock_khz = neuron_read(ndev, NEURON_REG_CLOCK_KHZ);
 	ndev->dram_mibps = neuron_read(ndev, NEURON_REG_DRAM_MIBPS);
 	ndev->pool_threads = neuron_read(ndev, NEURON_REG_POOL_THREADS);
+	neuron_read_pool_name(ndev);
 
 	return 0;
 }

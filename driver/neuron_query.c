@@ -45,6 +45,9 @@ static int neuron_query_device(struct neuron_device *ndev, struct drm_neuron_que
 		.pool_threads = ndev->pool_threads,
 	};
 
+	static_assert(sizeof(info.pool_name) == sizeof(ndev->pool_name));
+	strscpy(info.pool_name, ndev->pool_name);
+
 	return neuron_query_reply(args, &info, sizeof(info));
 }
 

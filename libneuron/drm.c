@@ -263,6 +263,7 @@ static int query_device(struct drm_device *device)
 	info->dram_mibps = d.dram_mibps;
 	info->max_bindings = d.max_slots;
 	info->host_threads = d.pool_threads;
+	snprintf(info->host_kernels, sizeof(info->host_kernels), "%.63s", d.pool_name);
 	return 0;
 }
 

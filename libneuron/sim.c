@@ -91,6 +91,11 @@ static void read_info(struct sim_chip *chip, struct neuron_device_info *info)
 	info->dram_mibps = neuron_chip_read(chip->chip, NEURON_REG_DRAM_MIBPS);
 	info->max_bindings = NEURON_LIMITS_SLOTS(limits);
 	info->host_threads = neuron_chip_read(chip->chip, NEURON_REG_POOL_THREADS);
+	for (unsigned int i = 0; i < sizeof(info->host_kernels) / 4; i++) {
+		uint32_t word = neuron_chip_read(chip->chip, NEURON_REG_POOL_NAME(i));
+
+		memcpy(info->host_kernels + 4 * i, &word, sizeof(word));
+	}
 }
 
 static int sim_open(const char *path, unsigned int index,

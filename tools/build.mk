@@ -14,6 +14,15 @@ $(MODEL_TOOLS): $(BUILD)/%: $(BUILD)/obj/tools/%.o $(TOOLS_COMMON) \
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(NRT_LIBS) -lcjson
 
+# Knows chips, not models.
+$(BUILD)/neuron-ls: $(addprefix $(BUILD)/obj/tools/,neuron-ls.o common/system.o \
+		common/log.o common/say.o common/print_text.o common/print_json.o) \
+		$(BUILD)/lib/libneffc.a $(BUILD)/lib/libnchip.a \
+		$(BUILD)/lib/libnkernels.a $(BUILD)/lib/libnrt.so
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(NRT_LIBS) -lcjson
+CFLAGS-tools/neuron-ls := $(NRT_CPPFLAGS)
+
 # Reads .neff files without running them.
 $(BUILD)/neuron-dis: $(BUILD)/obj/tools/neuron-dis.o $(TOOLS_COMMON) \
 		$(BUILD)/lib/libneuron.a $(BUILD)/lib/libneffc.a \
@@ -21,7 +30,7 @@ $(BUILD)/neuron-dis: $(BUILD)/obj/tools/neuron-dis.o $(TOOLS_COMMON) \
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(LIBNEURON_LIBS) -lcjson
 
-all: $(MODEL_TOOLS) $(BUILD)/neuron-dis
+all: $(MODEL_TOOLS) $(BUILD)/neuron-dis $(BUILD)/neuron-ls
 
 UNIT_TESTS += $(BUILD)/tests/unit/tensor_io
 $(BUILD)/tests/unit/tensor_io: $(BUILD)/obj/tests/unit/tensor_io.o \

@@ -80,6 +80,9 @@
 #define NEURON_REG_ECC_CORRECTED	0x058	/* counts since power-on */
 #define NEURON_REG_ECC_UNCORRECTED	0x05c
 #define NEURON_REG_POOL_THREADS		0x060	/* host threads of the fast kernels */
+/* What the fast kernels are: ASCII, four characters a register, then zeros. */
+#define NEURON_REG_POOL_NAME(i)		(0x080 + 4 * (i))
+#define   NEURON_POOL_NAME_SIZE		64
 
 /*
  * Fault injection window. Present (DEBUG_ID reads NEURON_DEBUG_ID) only when

@@ -80,6 +80,8 @@ void neuron_device_close(struct neuron_device *device);
  * @dram_mibps: bandwidth of device DRAM
  * @max_bindings: buffers in one submission
  * @host_threads: host threads that the device computes with, 0 if unknown
+ * @host_kernels: library and instruction set that it computes with, such as
+ *		  "oneDNN 2.6.3, avx512_core_bf16"; empty if unknown
  */
 struct neuron_device_info {
 	char backend[8];
@@ -97,6 +99,7 @@ struct neuron_device_info {
 	uint32_t dram_mibps;
 	uint32_t max_bindings;
 	uint32_t host_threads;
+	char host_kernels[64];
 };
 
 /**

@@ -6,7 +6,9 @@
  * A write that no driver should do is ignored and reported: the functions
  * return its description, or NULL.
  */
+#include <string.h>
 #include "qemu-device/chip/chip_priv.h"
+#include "qemu-device/kernels/kernels.h"
 
 #define QUEUE_WINDOW	(NEURON_REG_QUEUE(1) - NEURON_REG_QUEUE(0))
 
@@ -83,6 +85,17 @@ static bool chip_resetting(const struct neuron_chip *chip)
 	return chip->resetting || chip->refused_reset;
 }
 
+static uint32_t pool_name(const struct neuron_chip_config *config, uint32_t at)
+{
+	const char *name = config->reference ? "reference" : nk_backend();
+	char text[NEURON_POOL_NAME_SIZE] = "";
+	uint32_t value;
+
+	memcpy(text, name, strnlen(name, sizeof(text) - 1));
+	memcpy(&value, text + at, sizeof(value));
+	return value;
+}
+
 static uint32_t read_chip(const struct neuron_chip *chip, uint32_t offset)
 {
 	const struct neuron_chip_config *config = &chip->config;
@@ -131,6 +144,9 @@ static uint32_t read_chip(const struct neuron_chip *chip, uint32_t offset)
 	case NEURON_REG_POOL_THREADS:
 		return config->threads;
 	}
+	if (offset >= NEURON_REG_POOL_NAME(0) &&
+	    offset < NEURON_REG_POOL_NAME(0) + NEURON_POOL_NAME_SIZE)
+		return pool_name(config, offset - NEURON_REG_POOL_NAME(0));
 
 	if (!config->debug)
 		return 0;
@@ -353,7 +369,9 @@ static const char *write_chip(struct neuron_chip *chip, uint32_t offset,
 		chip->error &= ~value;
 		return NULL;
 	}
-	if (offset <= NEURON_REG_POOL_THREADS)
+	if (offset <= NEURON_REG_POOL_THREADS ||
+	    (offset >= NEURON_REG_POOL_NAME(0) &&
+	     offset < NEURON_REG_POOL_NAME(0) + NEURON_POOL_NAME_SIZE))
 		return read_only;
 	if (offset >= NEURON_REG_DEBUG_ID && offset <= NEURON_REG_DEBUG_CLEAR)
 		return chip->config.debug ? write_debug(chip, offset, value) : NULL;

@@ -38,6 +38,8 @@ TEST_F(query, device)
 	EXPECT_NE(0, info.default_timeout_ms);
 	EXPECT_NE(0, info.max_bo_size);
 	EXPECT_EQ(0, info.pad);
+	EXPECT_NE('\0', info.pool_name[0]);
+	EXPECT_GT(sizeof(info.pool_name), strnlen(info.pool_name, sizeof(info.pool_name)));
 }
 
 TEST_F(query, pci_address)

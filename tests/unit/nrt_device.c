@@ -48,6 +48,7 @@ static void opening(void)
 	CHECK_EQ(info.cores, 4);
 	CHECK_EQ(info.isa_version, NEURON_ISA_VERSION);
 	CHECK(info.sbuf_size && info.psum_size && info.dram_size && info.clock_khz);
+	CHECK(info.host_kernels[0] && strlen(info.host_kernels) < sizeof(info.host_kernels));
 	CHECK(info.dma_queues && info.max_buffer_size && info.max_bindings >= 64);
 	if (!t_sim())
 		CHECK_EQ(strlen(info.address), 12);

@@ -7,6 +7,7 @@
 #include <neuron/neff.h>
 #include <nrt/nrt.h>
 #include <nrt/nrt_experimental.h>
+#include "log.h"
 #include "say.h"
 #include "session.h"
 
@@ -27,23 +28,11 @@ double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
-/* Errors come back through neuron_error(), into the tool's own line. */
-static void take_message(void *opaque, enum neuron_log_level level,
-			 const char *function, const char *message)
-{
-	(void)opaque;
-	(void)function;
-	if (level != NEURON_LOG_ERROR)
-		say_error("%s", message);
-}
-
 bool runtime_open(void)
 {
 	NRT_STATUS status;
 
-	/* Who asked for the library's log gets it, as well. */
-	if (!getenv("NEURON_RT_LOG_LEVEL") && !getenv("NEURON_RT_LOG_LOCATION"))
-		neuron_set_log(take_message, NULL);
+	log_take();
 	status = nrt_init(NRT_FRAMEWORK_TYPE_NO_FW, "", "");
 	if (status == NRT_SUCCESS)
 		return true;

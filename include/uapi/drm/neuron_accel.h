@@ -80,6 +80,8 @@ struct drm_neuron_query {
  * @pci_function: of the PCI address
  * @pool_threads: host threads that the device computes with, 0 if unknown
  * @pad: zero
+ * @pool_name: library and instruction set that the device computes with, as the
+ *	       device tells; NUL-terminated
  */
 struct drm_neuron_device_info {
 	__u32 hw_version;
@@ -100,6 +102,7 @@ struct drm_neuron_device_info {
 	__u8 pci_function;
 	__u32 pool_threads;
 	__u32 pad;
+	char pool_name[64];
 };
 
 /* &drm_neuron_core_info.state */
