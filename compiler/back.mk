@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
 # Unit tests of the compiler's back end.
 
-NC_BACK_TEST_OBJS := $(patsubst %,$(BUILD)/obj/tests/unit/%.o,compiler_back \
+NC_BACK_TESTS := compiler_back compiler_back_plan
+NC_BACK_SHARED := $(patsubst %,$(BUILD)/obj/tests/unit/%.o,\
 	compiler_back_model compiler_back_run)
 
-$(BUILD)/tests/unit/compiler_back: $(NC_BACK_TEST_OBJS) $(BUILD)/lib/libneffc.a \
-		$(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
+$(NC_BACK_TESTS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: \
+		$(BUILD)/obj/tests/unit/%.o $(NC_BACK_SHARED) \
+		$(BUILD)/lib/libneffc.a $(BUILD)/lib/libnchip.a \
+		$(BUILD)/lib/libnkernels.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) $(NC_BACK_TEST_OBJS) $(NEFFC_LIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS) $< $(NC_BACK_SHARED) $(NEFFC_LIBS) -o $@
 
-UNIT_TESTS += $(BUILD)/tests/unit/compiler_back
-ASAN_TESTS += compiler_back
+UNIT_TESTS += $(NC_BACK_TESTS:%=$(BUILD)/tests/unit/%)
+ASAN_TESTS += $(NC_BACK_TESTS)

@@ -9,6 +9,33 @@
 #include "lir.h"
 #include "pass.h"
 
+/* plan_pin.c */
+
+/* Scratchpad that all constants take. */
+uint64_t nc_pin_total(const struct nc_program *prog);
+
+/**
+ * nc_pin() - choose the constants that stay on the chip between executions
+ * @ctx: the compilation; the program is as lowering left it
+ * @traffic: by buffer: bytes moved for it when nothing is pinned, from
+ *	     nc_traffic(); NULL: its size
+ * @limit: bytes of scratchpad for them
+ *
+ * Takes those that save the most traffic for their size, and gives all constants
+ * their places in the WEIGHTS section.
+ */
+void nc_pin(struct nc_ctx *ctx, const uint64_t *traffic, uint64_t limit);
+
+/**
+ * nc_traffic() - what a tiled program's transfers cost
+ * @prog: the program
+ * @by_const: NULL, or by buffer: is added to for constants
+ *
+ * Return: bytes, each transfer's overhead included; those that stay on the chip
+ * count a little, since the first execution loads them.
+ */
+double nc_traffic(const struct nc_program *prog, uint64_t *by_const);
+
 /* plan_place.c */
 
 /**
@@ -215,5 +242,19 @@ void nc_memory_range(const struct nc_view *view, uint64_t *lo, uint64_t *hi);
  */
 const char *nc_find_race(struct nc_arena *arena, const void *program,
 			 uint32_t *inst);
+
+/**
+ * nc_find_overwrite() - prove that resident loads can be skipped
+ * @arena: for temporary memory
+ * @program: a program that neuron_program_check() accepted
+ * @inst: receives the instruction that is wrong
+ *
+ * What a resident load leaves in the scratchpad must be a constant, and nothing
+ * else in the program may write there.
+ *
+ * Return: NULL, or what is wrong, as a static text.
+ */
+const char *nc_find_overwrite(struct nc_arena *arena, const void *program,
+			      uint32_t *inst);
 
 #endif /* COMPILER_BACKEND_H */

@@ -62,6 +62,9 @@ enum nc_buf_kind {
  * @slot: slot that holds it when it is not resident
  * @slot_offset: bytes from the start of @slot
  * @data: CONST: its bytes
+ * @pinned: CONST: stays on the chip between executions; @resident, too. STAGE: the
+ *	    part of the scratchpad where they are
+ * @chunk: @pinned: entry of nc_program.chunks that it is in
  * @chip: CONST, INPUT: the resident copy, once tile has made it
  * @offset: plan's result: bytes from the start of the scratchpad or PSUM
  * @first: position of the first instruction that names it
@@ -76,7 +79,9 @@ struct nc_buf {
 	uint64_t size;
 	bool wide;
 	bool resident;
+	bool pinned;
 	uint16_t slot;
+	uint32_t chunk;
 	uint64_t slot_offset;
 	const void *data;
 	struct nc_buf *chip;
@@ -150,6 +155,18 @@ struct nc_inst_list {
 };
 
 /**
+ * struct nc_chunk - pinned constants that are loaded together
+ * @first: the first of them
+ * @size: bytes up to the end of the last one's room
+ * @loaded: tile has made the load
+ */
+struct nc_chunk {
+	struct nc_buf *first;
+	uint64_t size;
+	bool loaded;
+};
+
+/**
  * struct nc_program - the state of the back end
  * @list: the instructions
  * @bufs: all buffers
@@ -162,6 +179,10 @@ struct nc_inst_list {
  * @sbuf_used: scratchpad that the program uses, after plan
  * @psum_used: the same for the accumulators
  * @weights_size: bytes of the WEIGHTS section
+ * @pinned_size: bytes of it that stay in the scratchpad between executions; they
+ *		 come first in both
+ * @pinned: the scratchpad's part that holds them
+ * @chunks: their loads
  * @scratch_size: bytes of scratch DRAM
  * @image: the program as the chip reads it, after emit
  * @image_size: bytes of @image
@@ -179,6 +200,9 @@ struct nc_program {
 	uint64_t sbuf_used;
 	uint64_t psum_used;
 	uint64_t weights_size;
+	uint64_t pinned_size;
+	struct nc_buf *pinned;
+	struct nc_chunk *chunks;
 	uint64_t scratch_size;
 	void *image;
 	size_t image_size;

@@ -232,24 +232,6 @@ static void lower_node(struct nc_ctx *ctx, struct nc_node *node)
 	store_outputs(ctx, node);
 }
 
-/* Give each constant that is used its place in the WEIGHTS section. */
-static void place_weights(struct nc_ctx *ctx)
-{
-	struct nc_program *prog = nc_program_of(ctx);
-	uint32_t i;
-
-	for (i = 0; i < prog->num_bufs; i++) {
-		struct nc_buf *buf = prog->bufs[i];
-
-		if (buf->kind != NC_BUF_CONST)
-			continue;
-		buf->slot = NC_SLOT_WEIGHTS;
-		buf->slot_offset = prog->weights_size;
-		prog->weights_size += (buf->size + NC_BUF_ALIGN - 1) &
-				      -(uint64_t)NC_BUF_ALIGN;
-	}
-}
-
 /* What a producer that had to be given up left undefined. */
 static bool inputs_bound(const struct nc_node *node)
 {
@@ -285,5 +267,4 @@ void nc_lower(struct nc_ctx *ctx)
 		if (check_node(ctx, node) && inputs_bound(node))
 			lower_node(ctx, node);
 	}
-	place_weights(ctx);
 }

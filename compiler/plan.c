@@ -60,7 +60,8 @@ static unsigned int memory_of(const struct nc_buf *buf)
 	case NC_BUF_PSUM:
 		return PSUM;
 	case NC_BUF_STAGE:
-		return SBUF;
+		/* Its place is the start, from the beginning to the end. */
+		return buf->pinned ? NOWHERE : SBUF;
 	case NC_BUF_TEMP:
 		return buf->resident ? SBUF : SCRATCH;
 	default:
@@ -116,7 +117,7 @@ static bool place_all(struct nc_ctx *ctx, uint64_t size, uint32_t brief,
 {
 	struct nc_program *prog = ctx->program;
 	struct planner planner = { .ctx = ctx, .brief = brief };
-	uint64_t scratch = 0, num_scratch = 0;
+	uint64_t scratch = 0, num_scratch = 0, start;
 	uint32_t pos, i;
 
 	nc_liveness(ctx, &prog->list);
@@ -126,6 +127,14 @@ static bool place_all(struct nc_ctx *ctx, uint64_t size, uint32_t brief,
 			num_scratch++;
 		}
 	planner.space[SBUF] = nc_space_new(ctx->arena, size);
+	if (prog->pinned_size) {
+		if (!nc_space_take(planner.space[SBUF], prog->pinned_size,
+				   false, &start))
+			return false;
+		planner.taken = prog->pinned_size;
+		planner.peak = prog->pinned_size;
+		planner.used[SBUF] = prog->pinned_size;
+	}
 	planner.space[PSUM] = nc_space_new(ctx->arena, prog->psum_size);
 	/* Room for all at once, the last grain of each included. */
 	scratch += num_scratch * (NC_BUF_ALIGN + scratch / 8192);
@@ -219,7 +228,21 @@ static const struct nc_inst *place_and_tile(struct nc_ctx *ctx,
 	return misfit;
 }
 
-void nc_plan(struct nc_ctx *ctx)
+/**
+ * struct attempt - what is known before a plan
+ * @whole: the program as lowering left it
+ * @num_bufs: its buffers
+ * @misfit: receives an instruction that does not fit
+ */
+struct attempt {
+	struct nc_inst_list whole;
+	uint32_t num_bufs;
+	const struct nc_inst *misfit;
+};
+
+/* A plan with up to @pinned bytes of constants that stay on the chip. */
+static bool plan(struct nc_ctx *ctx, struct attempt *attempt,
+		 const uint64_t *traffic, uint64_t pinned)
 {
 	/*
 	 * Sixteenths of the scratchpad to count on, since fragments take the
@@ -229,30 +252,88 @@ void nc_plan(struct nc_ctx *ctx)
 	static const uint8_t ahead[] = { 16, 12, 0 };
 	enum { AHEAD = sizeof(ahead) };
 	struct nc_program *prog = ctx->program;
-	struct nc_inst_list whole = prog->list;
-	uint32_t num_bufs = prog->num_bufs;
-	const struct nc_inst *misfit = NULL;
+	uint64_t size, limit;
+	uint32_t num_bufs;
 	unsigned int i;
 
+	attempt->misfit = NULL;
+	prog->list = attempt->whole;
+	prog->num_bufs = attempt->num_bufs;
+	nc_pin(ctx, traffic, pinned);
+	num_bufs = prog->num_bufs;
+	if (prog->pinned_size > prog->sbuf_size)
+		return false;
+	size = prog->sbuf_size - prog->pinned_size;
 	for (i = 0; i < AHEAD * sizeof(sixteenths); i++) {
-		uint64_t limit = prog->sbuf_size / 16 * sixteenths[i / AHEAD];
-
+		limit = size / 16 * sixteenths[i / AHEAD];
 		prog->num_bufs = num_bufs;
-		misfit = place_and_tile(ctx, &whole, limit);
-		if (misfit)
-			break;	/* with less it would not fit either */
+		attempt->misfit = place_and_tile(ctx, &attempt->whole, limit);
+		if (attempt->misfit)
+			return false;	/* with less it would not fit either */
 		if (ahead[i % AHEAD])
 			nc_prefetch(ctx, limit / 16 * ahead[i % AHEAD]);
 		if (place_tightly(ctx))
-			return;
+			return true;
 	}
-	prog->list = whole;
-	prog->num_bufs = num_bufs;
-	if (misfit)
+	return false;
+}
+
+/*
+ * Constants that stay leave less room for everything else: where not all fits,
+ * the best of some shares is what moves the fewest bytes.
+ */
+static bool plan_shares(struct nc_ctx *ctx, struct attempt *attempt)
+{
+	/* Of the scratchpad, in sixteenths; nothing comes first. */
+	static const uint8_t shares[] = { 0, 14, 12, 8, 4, 2 };
+	struct nc_program *prog = ctx->program;
+	uint64_t *traffic = nc_alloc(ctx->arena, attempt->num_bufs + 1,
+				     sizeof(*traffic));
+	unsigned int i, best = 0, last = 0;
+	double least, cost;
+
+	if (!plan(ctx, attempt, NULL, 0))
+		return false;
+	least = nc_traffic(prog, traffic);
+	if (ctx->options->no_scratchpad)
+		return true;
+	for (i = 1; i < sizeof(shares); i++) {
+		if (!plan(ctx, attempt, traffic,
+			  prog->sbuf_size / 16 * shares[i]))
+			continue;
+		last = i;
+		cost = nc_traffic(prog, NULL);
+		if (cost < least) {
+			least = cost;
+			best = i;
+		}
+	}
+	/* The last plan is the one that the program has. */
+	return best == last ||
+	       plan(ctx, attempt, traffic, prog->sbuf_size / 16 * shares[best]);
+}
+
+void nc_plan(struct nc_ctx *ctx)
+{
+	struct nc_program *prog = ctx->program;
+	struct attempt attempt = { prog->list, prog->num_bufs };
+	uint64_t all = nc_pin_total(prog);
+
+	/* Everything fits, and nothing has to give way for it. */
+	if (!ctx->options->no_scratchpad && all <= prog->sbuf_size &&
+	    plan(ctx, &attempt, NULL, all) && !prog->scratch_size)
+		return;
+	if (plan_shares(ctx, &attempt))
+		return;
+
+	prog->list = attempt.whole;
+	prog->num_bufs = attempt.num_bufs;
+	if (attempt.misfit)
 		nc_error(ctx, NULL,
 			 "layer '%s' (%s): its pieces do not fit the scratchpad of %" PRIu64 " bytes, or are too many",
-			 ctx->graph->layers[misfit->layer],
-			 ctx->graph->layer_ops[misfit->layer], prog->sbuf_size);
+			 ctx->graph->layers[attempt.misfit->layer],
+			 ctx->graph->layer_ops[attempt.misfit->layer],
+			 prog->sbuf_size);
 	else
 		nc_error(ctx, NULL,
 			 "the model does not fit the scratchpad of %" PRIu64 " bytes",

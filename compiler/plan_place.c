@@ -182,8 +182,8 @@ static void visit(struct placer *placer, uint32_t pos, uint64_t limit,
 		struct nc_buf *buf = inst->operands[i] ?
 				     inst->operands[i]->buf : NULL;
 
-		if (!buf || !buf->resident || buf->first != pos ||
-		    placer->alive[buf->id])
+		if (!buf || !buf->resident || buf->pinned ||
+		    buf->first != pos || placer->alive[buf->id])
 			continue;
 		placer->alive[buf->id] = true;
 		placer->bytes += room_for(buf);
@@ -281,6 +281,8 @@ void nc_place(struct nc_ctx *ctx, uint64_t limit, const uint64_t *need,
 				buf->num_uses && buf->size <= limit;
 		if (ctx->options->no_scratchpad)
 			buf->resident = false;
+		if (buf->pinned)
+			buf->resident = true;
 	}
 	placer.alive = nc_alloc(ctx->arena, prog->num_bufs,
 				sizeof(*placer.alive));
@@ -292,7 +294,7 @@ void nc_place(struct nc_ctx *ctx, uint64_t limit, const uint64_t *need,
 	for (i = 0; i < prog->num_bufs; i++) {
 		struct nc_buf *buf = prog->bufs[i];
 
-		if (!buf->resident)
+		if (!buf->resident || buf->pinned)
 			continue;
 		live[buf->first] += room_for(buf);
 		live[buf->last + 1] -= room_for(buf);

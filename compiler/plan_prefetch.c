@@ -24,7 +24,9 @@ static bool blocks(const struct nc_inst *inst, const struct nc_inst *load)
 
 		if (!view)
 			continue;
-		if (view->buf == to->buf)
+		/* Parts of the pinned buffer are written once, before all use. */
+		if (view->buf == to->buf &&
+		    !(load->flags & NEURON_INST_RESIDENT))
 			return true;
 		if (view->buf == from->buf &&
 		    nc_operand_is_out(inst->opcode, i))
@@ -46,7 +48,7 @@ void nc_prefetch(struct nc_ctx *ctx, uint64_t limit)
 		const struct nc_buf *buf = prog->bufs[i];
 
 		if (!buf->num_uses || !nc_buf_on_chip(buf) ||
-		    buf->kind == NC_BUF_PSUM)
+		    buf->kind == NC_BUF_PSUM || buf == prog->pinned)
 			continue;
 		live[buf->first] += room_for(buf);
 		live[buf->last + 1] -= room_for(buf);
@@ -58,16 +60,17 @@ void nc_prefetch(struct nc_ctx *ctx, uint64_t limit)
 
 	for (i = 0; i < list->count; i++) {
 		struct nc_inst load = list->insts[i];
+		bool pinned = load.flags & NEURON_INST_RESIDENT;
 		uint64_t size;
 
 		if (load.opcode != NEURON_OP_LOAD)
 			continue;
 		/* The buffer's life begins here; a later part moves nowhere. */
-		size = load.operands[0]->buf->first == i ?
+		size = load.operands[0]->buf->first == i && !pinned ?
 		       room_for(load.operands[0]->buf) : 0;
 		q = i;
-		while (q > barrier && i - q < WINDOW && size &&
-		       live[q - 1] + size <= limit &&
+		while (q > barrier && i - q < WINDOW && (size || pinned) &&
+		       (pinned || live[q - 1] + size <= limit) &&
 		       !blocks(&list->insts[q - 1], &load)) {
 			q--;
 			live[q] += size;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* A proof for each program that its engines are in order: see nc_find_race(). */
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend.h"
@@ -207,6 +208,89 @@ static struct nc_access_map **make_maps(struct nc_arena *arena,
 	return maps;
 }
 
+/* Bytes of the scratchpad. */
+struct range {
+	uint64_t lo;
+	uint64_t hi;
+};
+
+static int by_start(const void *a, const void *b)
+{
+	const struct range *x = a, *y = b;
+
+	return x->lo < y->lo ? -1 : x->lo > y->lo;
+}
+
+/* Whether one of the ranges, which are sorted and apart, shares a byte with it. */
+static bool overlaps(const struct range *ranges, uint32_t n, uint64_t lo,
+		     uint64_t hi)
+{
+	uint32_t from = 0, to = n;
+
+	while (from < to) {
+		uint32_t mid = from + (to - from) / 2;
+
+		if (ranges[mid].hi > lo)
+			to = mid;
+		else
+			from = mid + 1;
+	}
+	return from < n && ranges[from].lo < hi;
+}
+
+static bool is_resident(const struct neuron_inst *inst)
+{
+	return inst->flags & NEURON_INST_RESIDENT;
+}
+
+const char *nc_find_overwrite(struct nc_arena *arena, const void *program,
+			      uint32_t *inst)
+{
+	const struct neuron_program_header *header = program;
+	const struct neuron_tensor *tensors = neuron_program_tensors(program);
+	const struct neuron_inst *insts = neuron_program_insts(program);
+	struct range *ranges = nc_alloc(arena, header->num_insts + 1,
+					sizeof(*ranges));
+	const struct neuron_tensor *out;
+	uint32_t i, n = 0;
+	uint64_t lo, hi;
+
+	for (*inst = 0; *inst < header->num_insts; ++*inst) {
+		if (!is_resident(&insts[*inst]))
+			continue;
+		if (insts[*inst].opcode != NEURON_OP_LOAD ||
+		    tensors[insts[*inst].operand[1]].slot != NC_SLOT_WEIGHTS)
+			return "what it leaves on the chip is no constant";
+		out = &tensors[insts[*inst].operand[0]];
+		if (out->space != NEURON_SPACE_SBUF)
+			return "what it leaves on the chip is not in the scratchpad";
+		neuron_tensor_extent(out, &lo, &hi);
+		ranges[n++] = (struct range){ lo, hi };
+	}
+	qsort(ranges, n, sizeof(*ranges), by_start);
+	for (i = 1; i < n; i++) {
+		*inst = 0;
+		if (ranges[i].lo < ranges[i - 1].hi)
+			return "two loads leave the same bytes on the chip";
+	}
+	for (*inst = 0; *inst < header->num_insts; ++*inst) {
+		for (i = 0; i < nc_opcode_operands(insts[*inst].opcode); i++) {
+			if (!nc_operand_is_out(insts[*inst].opcode, i) ||
+			    is_resident(&insts[*inst]))
+				continue;
+			out = &tensors[insts[*inst].operand[i]];
+			neuron_tensor_extent(out, &lo, &hi);
+			if (out->space == NEURON_SPACE_SBUF &&
+			    overlaps(ranges, n, lo, hi))
+				return "it overwrites what stays on the chip";
+			if (out->space == NEURON_SPACE_SLOT &&
+			    out->slot == NC_SLOT_WEIGHTS)
+				return "it overwrites a constant";
+		}
+	}
+	return NULL;
+}
+
 const char *nc_find_race(struct nc_arena *arena, const void *program,
 			 uint32_t *inst)
 {
@@ -235,8 +319,12 @@ void nc_check_races(struct nc_ctx *ctx)
 	uint32_t inst;
 	const char *why = nc_find_race(ctx->arena, prog->image, &inst);
 
-	if (why)
-		nc_error(ctx, NULL,
-			 "the compiler made a bad schedule, please report it: instruction %u: %s",
-			 inst, why);
+	if (!why)
+		why = nc_find_overwrite(ctx->arena, prog->image, &inst);
+	if (!why)
+		return;
+	nc_error(ctx, NULL,
+		 "the compiler made a bad schedule, please report it: instruction %u: %s",
+		 inst, why);
+	ctx->result->num_faults++;
 }

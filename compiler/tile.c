@@ -51,14 +51,17 @@ static const struct nc_view *dma_view(struct tiler *tiler,
 	return keep(tiler, &plain);
 }
 
-static void add_load(struct tiler *tiler, const struct nc_inst *like,
-		     const struct nc_view *to, const struct nc_view *from)
+static struct nc_inst *add_load(struct tiler *tiler,
+				const struct nc_inst *like,
+				const struct nc_view *to,
+				const struct nc_view *from)
 {
 	struct nc_inst *inst = add(tiler, like, NEURON_OP_LOAD,
 				   NEURON_ENGINE_DMA_IN);
 
 	inst->operands[0] = dma_view(tiler, to);
 	inst->operands[1] = dma_view(tiler, from);
+	return inst;
 }
 
 static void add_store(struct tiler *tiler, const struct nc_inst *like,
@@ -69,6 +72,24 @@ static void add_store(struct tiler *tiler, const struct nc_inst *like,
 
 	inst->operands[0] = dma_view(tiler, to);
 	inst->operands[1] = dma_view(tiler, from);
+}
+
+/* The first use of a pinned constant loads it, and those beside it. */
+static void load_pinned(struct tiler *tiler, const struct nc_inst *like,
+			struct nc_buf *buf)
+{
+	struct nc_program *prog = tiler->ctx->program;
+	struct nc_chunk *chunk = &prog->chunks[buf->chunk];
+	int64_t n = chunk->size;
+	struct nc_view from, to;
+
+	if (chunk->loaded)
+		return;
+	chunk->loaded = true;
+	from = nc_view_dense(chunk->first, NEURON_U8, 1, &n);
+	to = nc_view_dense(prog->pinned, NEURON_U8, 1, &n);
+	to.offset = chunk->first->slot_offset;
+	add_load(tiler, like, &to, &from)->flags = NEURON_INST_RESIDENT;
 }
 
 /* The resident copy of a constant or an input, loaded when first asked for. */
@@ -95,9 +116,16 @@ static struct nc_buf *resident_copy(struct tiler *tiler,
 static struct nc_view on_chip(struct tiler *tiler, const struct nc_inst *like,
 			      const struct nc_view *view)
 {
+	struct nc_program *prog = tiler->ctx->program;
 	struct nc_view chip = *view;
 
-	chip.buf = resident_copy(tiler, like, view->buf);
+	if (view->buf->pinned) {
+		load_pinned(tiler, like, view->buf);
+		chip.buf = prog->pinned;
+		chip.offset += view->buf->slot_offset;
+	} else {
+		chip.buf = resident_copy(tiler, like, view->buf);
+	}
 	return chip;
 }
 
@@ -321,8 +349,12 @@ const struct nc_inst *nc_tile(struct nc_ctx *ctx,
 	const struct nc_inst *misfit = NULL;
 	uint32_t i;
 
-	for (i = 0; i < prog->num_bufs; i++)
+	for (i = 0; i < prog->num_bufs; i++) {
 		prog->bufs[i]->chip = NULL;
+		if (prog->bufs[i]->kind == NC_BUF_CONST &&
+		    prog->bufs[i]->pinned)
+			prog->chunks[prog->bufs[i]->chunk].loaded = false;
+	}
 	for (i = 0; i < whole->count; i++) {
 		uint64_t budget = live[i] < limit ? limit - live[i] : 0;
 

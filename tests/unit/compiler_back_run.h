@@ -17,7 +17,8 @@
  * @seed: 0: program order, semaphores are ignored; else: which engine goes next
  *	  is drawn by lot among those that need not wait
  *
- * The scratchpad holds garbage at the start, as the chip's may.
+ * The scratchpad holds garbage at the start, as the chip's may. The program runs
+ * twice: the second time it finds what it left, and resident loads are skipped.
  *
  * Return: NULL, or what went wrong.
  */

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the back end makes of models, in figures: bytes moved, instructions, what
+ * stays on the chip. Times are not measured here.
+ */
+#include "tests/ktap.h"
+#include "compiler_back_model.h"
+
+/* What a program's transfers move; @again: when the core has run it before. */
+static uint64_t bytes_moved(const struct model *m, bool again)
+{
+	const struct nc_program *prog = m->ctx.program;
+	const struct neuron_tensor *tensors = neuron_program_tensors(prog->image);
+	const struct neuron_inst *insts = neuron_program_insts(prog->image);
+	uint64_t bytes = 0, n;
+	uint32_t i, j;
+
+	for (i = 0; i < neuron_program_header(prog->image)->num_insts; i++) {
+		const struct neuron_tensor *slot;
+
+		if (insts[i].opcode != NEURON_OP_LOAD &&
+		    insts[i].opcode != NEURON_OP_STORE)
+			continue;
+		if (again && insts[i].flags & NEURON_INST_RESIDENT)
+			continue;
+		slot = &tensors[insts[i].operand[insts[i].opcode == NEURON_OP_LOAD]];
+		for (n = 1, j = 0; j < slot->rank; j++)
+			n *= slot->dims[j];
+		bytes += n * neuron_dtype_size(slot->dtype);
+	}
+	return bytes;
+}
+
+static uint32_t count_insts(const struct model *m, unsigned int opcode)
+{
+	const struct nc_program *prog = m->ctx.program;
+	const struct neuron_inst *insts = neuron_program_insts(prog->image);
+	uint32_t i, n = 0;
+
+	for (i = 0; i < neuron_program_header(prog->image)->num_insts; i++)
+		n += insts[i].opcode == opcode;
+	return n;
+}
+
+/* Convolutions in a row: [1, 16, 32, 32], kernels of 3 x 3. */
+enum { LAYERS = 12, CHANNELS = 16, SIZE = 32 };
+
+static void conv_chain(struct model *m)
+{
+	int64_t d[4] = { 1, CHANNELS, SIZE, SIZE };
+	int64_t w[4] = { CHANNELS, CHANNELS, 3, 3 }, pads[4] = { 1, 1, 1, 1 };
+	struct nc_value *x;
+	unsigned int i;
+
+	model_begin(m, 7);
+	x = model_input(m, 4, d);
+	for (i = 0; i < LAYERS; i++) {
+		x = model_node(m, NC_OP_Conv, 4, d, x, model_const(m, 4, w),
+			       model_const(m, 1, w));
+		nc_set_attr_ints(&m->ctx, x->producer, "pads", pads, 4);
+	}
+	model_output(m, x);
+}
+
+/* All constants stay: then only the input and the output move. */
+static void all_stays(void)
+{
+	const uint64_t io = 2 * CHANNELS * SIZE * SIZE * 4;
+	struct model m, n;
+
+	conv_chain(&m);
+	CHECK(model_compile(&m));
+	CHECK_EQ(bytes_moved(&m, true), io);
+	CHECK(bytes_moved(&m, false) > io + LAYERS * CHANNELS * CHANNELS * 9 * 4);
+	/* One load for several constants. */
+	CHECK(count_insts(&m, NEURON_OP_LOAD) < LAYERS);
+
+	conv_chain(&n);
+	n.options.no_scratchpad = true;
+	CHECK(model_compile(&n));
+	CHECK(bytes_moved(&n, true) > 5 * io);
+	CHECK_EQ(bytes_moved(&n, true), bytes_moved(&n, false));
+	model_end(&m);
+	model_end(&n);
+}
+
+/* Where not all fits, some constants stay, and what is in use has its room. */
+static void some_stays(void)
+{
+	const uint64_t io = 2 * CHANNELS * SIZE * SIZE * 4;
+	uint64_t last = UINT64_MAX;
+	uint32_t size;
+
+	/* Two intermediates take 128 KiB, the constants 108 KiB. */
+	for (size = 140 << 10; size <= 260 << 10; size += 40 << 10) {
+		struct model m;
+
+		conv_chain(&m);
+		m.options.sbuf_size = size;
+		CHECK(model_compile(&m));
+		CHECK(((struct nc_program *)m.ctx.program)->pinned_size);
+		CHECK(bytes_moved(&m, true) < bytes_moved(&m, false));
+		CHECK(bytes_moved(&m, true) <= last);
+		last = bytes_moved(&m, true);
+		model_end(&m);
+	}
+	CHECK_EQ(last, io);
+}
+
+/* Give a resident load another destination, or another place to load from. */
+static void overwrites_are_found(void)
+{
+	const struct neuron_program_header *header;
+	const struct nc_program *prog;
+	struct neuron_tensor *tensors;
+	struct neuron_inst *insts;
+	struct model m;
+	uint8_t *copy;
+	uint32_t i, at, found = 0;
+
+	conv_chain(&m);
+	CHECK(model_compile(&m));
+	prog = m.ctx.program;
+	header = prog->image;
+	CHECK(!nc_find_overwrite(m.ctx.arena, prog->image, &at));
+	for (i = 0; i < header->num_insts; i++) {
+		copy = nc_memdup(m.ctx.arena, prog->image, prog->image_size);
+		tensors = (void *)(copy + header->tensors);
+		insts = (void *)(copy + header->insts);
+		if (insts[i].opcode == NEURON_OP_LOAD) {
+			/* An input is another one the next time. */
+			if (!(insts[i].flags & NEURON_INST_RESIDENT)) {
+				insts[i].flags |= NEURON_INST_RESIDENT;
+				CHECK(nc_find_overwrite(m.ctx.arena, copy, &at));
+				CHECK_EQ(at, i);
+			}
+			continue;
+		}
+		if (insts[i].opcode != NEURON_OP_CONV)
+			continue;
+		tensors[insts[i].operand[0]].offset = prog->pinned_size - 4;
+		CHECK(nc_find_overwrite(m.ctx.arena, copy, &at));
+		found++;
+	}
+	CHECK_EQ(found, LAYERS);
+	model_end(&m);
+}
+
+int main(void)
+{
+	ktap_run("constants that fit stay on the chip", all_stays);
+	ktap_run("of constants that do not all fit some stay", some_stays);
+	ktap_run("a write to what stays is found", overwrites_are_found);
+	return ktap_done();
+}
