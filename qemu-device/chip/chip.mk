@@ -15,18 +15,21 @@ $(NCHIP_LIB): $(NCHIP_OBJS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # tests/unit/isa.c and its like, each a program.
-NCHIP_TESTS	:= isa timing chip_queue chip_exec chip_inject
+NCHIP_TESTS	:= isa timing chip_queue chip_exec chip_inject chip_resident \
+		   chip_profile
 NCHIP_TESTS	:= $(addprefix $(BUILD)/tests/unit/,$(basename $(notdir $(wildcard \
 		   $(patsubst %,tests/unit/%.c,$(NCHIP_TESTS))))))
 UNIT_TESTS	+= $(NCHIP_TESTS)
 ASAN_TESTS	+= $(notdir $(NCHIP_TESTS))
-TSAN_TESTS	+= chip_queue chip_exec chip_inject
+TSAN_TESTS	+= chip_queue chip_exec chip_inject chip_resident chip_profile
+# It looks at what the kernels are told.
+$(BUILD)/tests/unit/chip_resident: NCHIP_LDFLAGS := -Wl,--wrap=nk_execute
 
 $(NCHIP_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(NCHIP_LIB) \
 		$(BUILD)/lib/libnkernels.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) $< $(NCHIP_LIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS) $(NCHIP_LDFLAGS) $< $(NCHIP_LIBS) -o $@
 
 # Fuzzers: `make fuzzers` builds them with clang, below build/fuzz.
 FUZZ_CC		?= clang

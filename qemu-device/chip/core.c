@@ -15,32 +15,6 @@
 /* Vector kernels may read a little past the end of an operand. */
 #define SLACK	NEURON_PAGE_SIZE
 
-/**
- * struct job - an EXEC entry under way
- * @core: where it runs
- * @program: what it runs
- * @insts: its instructions
- * @tensors: its tensor table
- * @warmth: how it found the core
- * @next: for each engine, position of its next instruction
- * @sem: semaphores
- * @stats: what kernels counted
- * @report: what is counted here
- * @fault: where the job stopped
- */
-struct job {
-	struct core *core;
-	const struct core_program *program;
-	const struct neuron_inst *insts;
-	const struct neuron_tensor *tensors;
-	enum core_warmth warmth;
-	uint32_t next[NEURON_NUM_ENGINES];
-	uint32_t sem[NEURON_NUM_SEMAPHORES];
-	struct nk_stats stats;
-	struct neuron_report report;
-	struct neuron_fault fault;
-};
-
 struct core *core_create(struct neuron_chip *chip, struct queue *q)
 {
 	struct core *core = calloc(1, sizeof(*core));
@@ -115,11 +89,6 @@ static void own(struct core *core, uint64_t context,
 			 psum > core->psum_high ? psum : core->psum_high);
 }
 
-static void *chip_memory(const struct core *core, const struct neuron_tensor *t)
-{
-	return (t->space == NEURON_SPACE_PSUM ? core->psum : core->sbuf) + t->offset;
-}
-
 static uint64_t slot_bytes(const struct neuron_tensor *t)
 {
 	uint64_t n = neuron_dtype_size(t->dtype);
@@ -141,7 +110,7 @@ static enum neuron_fault_kind run_move(struct job *job, const struct neuron_inst
 	if (inst->opcode == NEURON_OP_LOAD) {
 		if (job->warmth != CORE_COLD && inst->flags & NEURON_INST_RESIDENT)
 			return NEURON_FAULT_NONE;
-		kind = move_load(core->q, out, chip_memory(core, out), in, &result);
+		kind = move_load(core->q, out, core_memory(core, out), in, &result);
 		dram = slot_is_dram(core->q, in->slot);
 		*(dram ? &job->report.bytes_dram_in : &job->report.bytes_host_in) +=
 			kind == NEURON_FAULT_NONE ? slot_bytes(in) : 0;
@@ -150,7 +119,7 @@ static enum neuron_fault_kind run_move(struct job *job, const struct neuron_inst
 			   inject_strikes(core->chip, core->q->index,
 					  NEURON_INJECT_RETURN_NAN, NULL);
 
-		kind = move_store(core->q, out, in, chip_memory(core, in), nan,
+		kind = move_store(core->q, out, in, core_memory(core, in), nan,
 				  &result);
 		dram = slot_is_dram(core->q, out->slot);
 		*(dram ? &job->report.bytes_dram_out : &job->report.bytes_host_out) +=
@@ -158,6 +127,8 @@ static enum neuron_fault_kind run_move(struct job *job, const struct neuron_inst
 	}
 	job->stats.saturations += result.saturations;
 	job->report.nans += result.nans;	/* not those that kernels saw */
+	if (job->records)
+		job->records[inst - job->insts].nans = result.nans;
 	if (kind != NEURON_FAULT_NONE) {
 		job->fault.operand = result.operand;
 		job->fault.info = result.info;
@@ -178,7 +149,7 @@ static enum neuron_fault_kind run_kernel(struct job *job, const struct neuron_in
 		if (inst->operand[k] == NEURON_NO_TENSOR)
 			continue;
 		operands[k].desc = &job->tensors[inst->operand[k]];
-		operands[k].data = chip_memory(core, operands[k].desc);
+		operands[k].data = core_memory(core, operands[k].desc);
 		operands[k].constant = constant >> k & 1;
 	}
 	switch (nk_execute(core->nk, inst, operands, inst, &core->cancel, &job->stats,
@@ -213,6 +184,7 @@ static enum neuron_fault_kind run_inst(struct job *job, unsigned int engine,
 {
 	const struct neuron_inst *inst = &job->insts[index];
 	enum neuron_fault_kind kind = NEURON_FAULT_NONE;
+	uint64_t saturations = job->stats.saturations;
 
 	if (queue_stale(job->core->q))
 		return NEURON_FAULT_CANCELLED;
@@ -232,6 +204,8 @@ static enum neuron_fault_kind run_inst(struct job *job, unsigned int engine,
 		job->fault.inst = index;
 		return kind;
 	}
+	if (job->records)
+		profile_inst(job, index, job->stats.saturations - saturations);
 	for (unsigned int i = 0; i < NEURON_MAX_SIGNALS; i++)
 		job->sem[inst->signal[i].sem] += inst->signal[i].value;
 	job->report.engine[engine].insts++;
@@ -305,56 +279,6 @@ static enum neuron_fault_kind run_job(struct job *job)
 	return job->fault.info ? NEURON_FAULT_DEADLOCK : NEURON_FAULT_NONE;
 }
 
-/* Merge what was modelled with what was counted. */
-static enum neuron_fault_kind finish_report(struct job *job,
-					    struct core_program *program)
-{
-	const struct neuron_report *timing;
-	struct neuron_report *report = &job->report;
-
-	timing = program_time(job->core, program, job->warmth != CORE_COLD);
-	if (!timing)
-		return NEURON_FAULT_INTERNAL;
-	report->cycles = timing->cycles;
-	for (unsigned int e = 0; e < NEURON_NUM_ENGINES; e++) {
-		report->engine[e].busy = timing->engine[e].busy;
-		report->engine[e].stall_sem = timing->engine[e].stall_sem;
-		report->engine[e].stall_mem = timing->engine[e].stall_mem;
-	}
-	return NEURON_FAULT_NONE;
-}
-
-/* Write the report where the job wants it; a failure is the job's. */
-static enum neuron_fault_kind write_report(struct job *job, const struct neuron_sqe *sqe,
-					   enum neuron_fault_kind kind)
-{
-	struct neuron_report *report = &job->report;
-	enum neuron_fault_kind failed;
-	__le64 info;
-
-	if (sqe->exec.report_slot == NEURON_SQE_NO_SLOT)
-		return kind;
-	report->version = NEURON_REPORT_VERSION;
-	report->size = sizeof(*report);
-	report->fault = job->fault;
-	report->fault.kind = kind;
-	report->macs = job->stats.macs;
-	report->saturations = job->stats.saturations;
-	report->sbuf_high = job->program->sbuf_high;
-	report->psum_high = job->program->psum_high;
-	failed = slot_write(job->core->q, sqe->exec.report_slot,
-			    sqe->exec.report_offset, report, sizeof(*report), &info);
-	if (failed == NEURON_FAULT_NONE || kind != NEURON_FAULT_NONE)
-		return failed == NEURON_FAULT_CANCELLED ? failed : kind;
-	job->fault = (struct neuron_fault) {
-		.engine = NEURON_NO_ENGINE,
-		.operand = NEURON_NO_OPERAND,
-		.inst = NEURON_NO_INST,
-		.info = info,
-	};
-	return failed;
-}
-
 /* Kernels of all cores share the host threads. */
 static bool enter_kernels(struct core *core)
 {
@@ -392,7 +316,8 @@ static enum neuron_fault_kind check_entry(const struct neuron_sqe *sqe, __le64 *
 		return NEURON_FAULT_BAD_DESCRIPTOR;
 	}
 	if (sqe->exec.report_slot >= sqe->num_slots &&
-	    sqe->exec.report_slot != NEURON_SQE_NO_SLOT) {
+	    (sqe->exec.report_slot != NEURON_SQE_NO_SLOT ||
+	     sqe->flags & NEURON_SQE_PROFILE)) {
 		*info = offsetof(struct neuron_sqe, exec.report_slot);
 		return NEURON_FAULT_BAD_DESCRIPTOR;
 	}
@@ -409,11 +334,14 @@ enum neuron_fault_kind core_exec(struct core *core, const struct neuron_sqe *sqe
 	kind = check_entry(sqe, &cqe->fault.info);
 	if (kind == NEURON_FAULT_NONE)
 		kind = program_get(core, sqe, &cqe->fault, &program);
+	if (kind == NEURON_FAULT_NONE && sqe->flags & NEURON_SQE_PROFILE)
+		kind = profile_begin(&job, program, sqe, &cqe->fault.info);
 	job.warmth = resident_begin(core, kind == NEURON_FAULT_NONE ? program : NULL, sqe);
 	if (kind != NEURON_FAULT_NONE)
 		return kind;
 	if (inject_strikes(core->chip, core->q->index, NEURON_INJECT_HANG_CORE, NULL)) {
 		queue_park(core->q, 0);
+		free(job.records);
 		return NEURON_FAULT_CANCELLED;
 	}
 
@@ -424,12 +352,13 @@ enum neuron_fault_kind core_exec(struct core *core, const struct neuron_sqe *sqe
 	job.fault.info = 0;
 	kind = enter_kernels(core) ? run_job(&job) : NEURON_FAULT_INTERNAL;
 	leave_kernels(core);
-	if (kind == NEURON_FAULT_NONE)
-		kind = finish_report(&job, program);
 	if (kind != NEURON_FAULT_CANCELLED)
-		kind = write_report(&job, sqe, kind);
+		kind = report_finish(&job, program, kind);
+	if (kind != NEURON_FAULT_CANCELLED)
+		kind = report_write(&job, sqe, kind);
 	if (kind == NEURON_FAULT_NONE)
 		resident_end(core, program, sqe, job.warmth);
+	free(job.records);
 
 	cqe->fault = job.fault;
 	cqe->cycles = job.report.cycles;

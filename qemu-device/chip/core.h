@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A core: its memories, its cache of programs, and a job that runs on it.
- * Shared by core.c, program.c, resident.c and profile.c.
+ * Shared by core.c, program.c, resident.c, report.c and profile.c.
  */
 #ifndef CHIP_CORE_H
 #define CHIP_CORE_H
@@ -127,6 +127,40 @@ struct core {
 	size_t fetched_size;
 };
 
+/**
+ * struct job - an EXEC entry under way
+ * @core: where it runs
+ * @program: what it runs
+ * @insts: its instructions
+ * @tensors: its tensor table
+ * @warmth: how it found the core
+ * @next: for each engine, position of its next instruction
+ * @sem: semaphores
+ * @stats: what kernels counted
+ * @report: what is counted here
+ * @fault: where the job stopped
+ * @records: for each instruction, of a job that is profiled; else NULL
+ */
+struct job {
+	struct core *core;
+	const struct core_program *program;
+	const struct neuron_inst *insts;
+	const struct neuron_tensor *tensors;
+	enum core_warmth warmth;
+	uint32_t next[NEURON_NUM_ENGINES];
+	uint32_t sem[NEURON_NUM_SEMAPHORES];
+	struct nk_stats stats;
+	struct neuron_report report;
+	struct neuron_fault fault;
+	struct neuron_inst_record *records;
+};
+
+/* Where a tensor of SBUF or PSUM begins. */
+static inline void *core_memory(const struct core *core, const struct neuron_tensor *t)
+{
+	return (t->space == NEURON_SPACE_PSUM ? core->psum : core->sbuf) + t->offset;
+}
+
 /* program.c */
 
 /*
@@ -147,6 +181,25 @@ struct neuron_inst_time *program_times(struct core *core,
 				       const struct core_program *program, bool warm,
 				       struct neuron_report *report);
 void programs_free(struct core *core);
+
+/* report.c */
+
+/* Merge what was modelled into what was counted. Returns how the job ended then. */
+enum neuron_fault_kind report_finish(struct job *job, struct core_program *program,
+				     enum neuron_fault_kind kind);
+/* Write the report where the job wants it; a failure is the job's. */
+enum neuron_fault_kind report_write(struct job *job, const struct neuron_sqe *sqe,
+				    enum neuron_fault_kind kind);
+
+/* profile.c */
+
+/* Make the records, if there is room for them behind the report. */
+enum neuron_fault_kind profile_begin(struct job *job, const struct core_program *program,
+				     const struct neuron_sqe *sqe, __le64 *info);
+/* An instruction was executed: look at what it wrote. */
+void profile_inst(struct job *job, uint32_t index, uint64_t saturations);
+/* When each one that was executed would have run. */
+void profile_end(struct job *job, const struct neuron_inst_time *times);
 
 /* resident.c */
 
