@@ -42,7 +42,7 @@ $(BUILD)/tests/qtest/device: tests/qtest/device $(BUILD)/tests/qtest/neuron-qtes
 HOST_TESTS += $(BUILD)/tests/qtest/device
 
 # Measurements. Figures are ratios within one run; nothing here passes or fails.
-BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,device gemm-direct memcpy)
+BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,device gemm-direct kernels memcpy model)
 
 CFLAGS-tests/bench/device := -Ilibneuron/include
 
@@ -57,6 +57,12 @@ $(BUILD)/tests/bench/gemm-direct: $(addprefix $(BUILD)/obj/tests/bench/,gemm-dir
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ldnnl
+
+$(BUILD)/tests/bench/model: $(BUILD)/obj/tests/bench/model.o $(BUILD)/lib/libneuron.a \
+			    $(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBNEURON_LIBS)
 
 $(BUILD)/tests/bench/memcpy: $(BUILD)/obj/tests/bench/memcpy.o
 	$(call say,LD,$@)

@@ -25,7 +25,6 @@ VECTOR float tanhf(float);
 VECTOR float erff(float);
 VECTOR float sinf(float);
 VECTOR float cosf(float);
-VECTOR float powf(float, float);
 #endif
 
 #define SQRT_HALF	0.707106781186547524f
@@ -85,7 +84,6 @@ static inline float softplus(float x)
 	X(COS, cosf(x))								\
 	X(NOT, x == 0)								\
 	X(SQUARE, x * x)							\
-	X(POWC, powf(x, alpha))							\
 	X(AFFINE, alpha * x + beta)						\
 	X(THRESHOLD, x > alpha ? x : 0)
 
@@ -109,6 +107,12 @@ NK_CLONES static void act_##name(float *dst, const float *src, size_t n,	\
 FLOAT_ACTS(DEFINE)
 #undef DEFINE
 
+static void act_POWC(float *dst, const float *src, size_t n, float alpha, float beta)
+{
+	(void)beta;
+	nk_powf_to(dst, src, alpha, n);
+}
+
 void nk_act_f32(uint32_t func, float alpha, float beta, float *dst, const float *src,
 		size_t n)
 {
@@ -116,6 +120,7 @@ void nk_act_f32(uint32_t func, float alpha, float beta, float *dst, const float 
 #define X(name, expression) [NEURON_ACT_##name] = act_##name,
 		FLOAT_ACTS(X)
 #undef X
+		[NEURON_ACT_POWC] = act_POWC,
 	};
 
 	if (func < NEURON_NUM_ACTS && act[func])
@@ -130,14 +135,6 @@ NK_CLONES void nk_expf(float *dst, const float *src, size_t n)
 	NK_INDEPENDENT
 	for (size_t i = 0; i < n; i++)
 		dst[i] = expf(src[i]);
-}
-
-NK_CLONES void nk_powf(float *dst, const float *a, const float *b, size_t n)
-{
-	n = NK_ROUND_UP(n);
-	NK_INDEPENDENT
-	for (size_t i = 0; i < n; i++)
-		dst[i] = powf(a[i], b[i]);
 }
 
 bool nk_act_is_integer(uint32_t func)

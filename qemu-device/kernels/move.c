@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * LOAD, STORE, COPY, FILL, GATHER: elements to other places and types.
+ * LOAD, STORE, COPY, FILL: elements to other places and types.
  */
 #include "nk.h"
 
@@ -309,47 +309,4 @@ enum nk_status nk_fill(const struct nk_call *call)
 
 	nk_nest_init(&nest, 1, call->op, ~0u);
 	return nk_nest_run(call, &nest, fill_row, &fill);
-}
-
-/*
- * out[o, j, i] = in[o, index[j], i]. One move for each index: rows are what an
- * embedding looks up, long enough to pay for it. All indices are checked before
- * anything is written.
- */
-enum nk_status nk_gather(const struct nk_call *call)
-{
-	const struct neuron_tensor *out = call->op[0].desc, *in = call->op[1].desc;
-	const struct neuron_tensor *index = call->op[2].desc;
-	uint32_t axis = NEURON_CPARAMS(GATHER, call->inst)->axis;
-	struct neuron_tensor out_row = *out, in_row = *in;
-	int64_t limit = in->dims[axis];
-
-	for (uint32_t j = 0; j < out->dims[axis]; j++) {
-		int32_t at = *(const int32_t *)((const char *)call->op[2].data +
-						(ptrdiff_t)j * nk_stride(index, 0));
-
-		if (at < -limit || at >= limit) {
-			*call->info = j;
-			return NK_BAD_INDEX;
-		}
-	}
-
-	out_row.dims[axis] = 1;
-	in_row.dims[axis] = 1;
-	for (uint32_t j = 0; j < out->dims[axis]; j++) {
-		int64_t at = *(const int32_t *)((const char *)call->op[2].data +
-						(ptrdiff_t)j * nk_stride(index, 0));
-		struct nk_view to = {
-			&out_row, (char *)call->op[0].data + (ptrdiff_t)j * nk_stride(out, axis),
-		};
-		struct nk_view from = {
-			&in_row, (char *)call->op[1].data +
-				 (ptrdiff_t)(at < 0 ? at + limit : at) * nk_stride(in, axis),
-		};
-		enum nk_status status = nk_move(call, &to, &from);
-
-		if (status)
-			return status;
-	}
-	return NK_OK;
 }

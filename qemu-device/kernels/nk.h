@@ -320,9 +320,12 @@ bool nk_act_is_integer(uint32_t func);
 void nk_act_i32(uint32_t func, float alpha, float beta, int32_t *dst, const int32_t *src,
 		size_t n);
 
-/* The same way: x to e^x, a and b to a^b. */
+/* The same way: x to e^x. */
 void nk_expf(float *dst, const float *src, size_t n);
+
+/* pow.c, the same way: a and b to a^b. */
 void nk_powf(float *dst, const float *a, const float *b, size_t n);
+void nk_powf_to(float *dst, const float *a, float b, size_t n);
 
 /**
  * struct nk_epilogue - what MATMUL and CONV do to a sum before it is stored

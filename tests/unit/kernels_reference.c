@@ -296,7 +296,11 @@ static const struct function {
 	{ "gelu-tanh", NEURON_ACT_GELU_TANH, gelu_tanh, 0, -10, 10, 12, true },
 	{ "softplus", NEURON_ACT_SOFTPLUS, softplus, 0, -80, 80, 5 },
 	{ "mish", NEURON_ACT_MISH, mish, 0, -20, 20, 8 },
-	{ "powc", NEURON_ACT_POWC, power, 1.7f, 1e-10f, 1e10f, 4 },
+	{ "powc", NEURON_ACT_POWC, power, 1.7f, 1e-10f, 1e10f, 0.51 },
+	{ "powc -1.3", NEURON_ACT_POWC, power, -1.3f, 1e-20f, 1e20f, 0.51 },
+	{ "powc 3", NEURON_ACT_POWC, power, 3, -10, 10, 0.51 },
+	{ "powc -2", NEURON_ACT_POWC, power, -2, -10, 10, 0.51 },
+	{ "powc 9", NEURON_ACT_POWC, power, 9, -10, 10, 0.51 },
 };
 
 static void check_function(const struct function *f)
@@ -342,6 +346,44 @@ static void accuracy(void)
 {
 	for (size_t i = 0; i < COUNT(functions); i++)
 		check_function(&functions[i]);
+}
+
+/* Every pair of unusual numbers, as C's pow() has it. */
+static void powers(void)
+{
+	static const float x[] = {
+		0, -0.0f, 1, -1, 2, -2, 0.5f, -0.5f, 1.0000001f, -0.99999994f, 0x1p-149f, -0x1p-149f,
+		3e38f, -3e38f, 2.5f, -2.5f, 8388607.5f, -8388609, 16777216, 16777218, 1e9f, -1e9f,
+		INFINITY, -INFINITY, NAN,
+	};
+	const uint32_t n = COUNT(x) * COUNT(x);
+	struct neuron_inst inst = test_inst(NEURON_OP_ELTWISE);
+	struct test_tensor out, a, b;
+
+	test_alloc(&out, NEURON_F32, 1, &n, TEST_DENSE);
+	test_alloc(&a, NEURON_F32, 1, &n, TEST_DENSE);
+	test_alloc(&b, NEURON_F32, 1, &n, TEST_DENSE);
+	for (uint32_t i = 0; i < n; i++) {
+		((float *)a.data)[i] = x[i / COUNT(x)];
+		((float *)b.data)[i] = x[i % COUNT(x)];
+	}
+	NEURON_PARAMS(ELTWISE, &inst)->func = NEURON_BINARY_POW;
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &out, &a, &b }, NULL), NK_OK);
+	for (uint32_t i = 0; i < n; i++) {
+		float got = ((float *)out.data)[i];
+		double want = pow(x[i / COUNT(x)], x[i % COUNT(x)]);
+		float near = (float)want;
+
+		if (isnan(want) ? isnan(got) : got == near && signbit(got) == signbit(near))
+			continue;
+		if (fabs(got - want) <= 0.51 * (nextafterf(fabsf(near), INFINITY) - fabsf(near)))
+			continue;
+		printf("# %g ^ %g: %g, expected %g\n", x[i / COUNT(x)], x[i % COUNT(x)], got, want);
+		ktap_failed = true;
+	}
+	test_free(&out);
+	test_free(&a);
+	test_free(&b);
 }
 
 /* The same element gives the same bits wherever in a row it stands. */
@@ -573,6 +615,27 @@ static void gathers(void)
 				CHECK(test_get(&out, (o * 3 + j) * 3 + i) ==
 				      test_get(&in, (o * 4 + from) * 3 + i));
 			}
+
+	/* Single elements, and rows with gaps. */
+	for (unsigned int k = 0; k < 2; k++) {
+		const uint32_t from[3] = { 2, 4, 1 + 2 * k }, to[3] = { 2, 3, 1 + 2 * k };
+		struct test_tensor apart, picked;
+
+		test_alloc(&apart, NEURON_F32, 3, from, TEST_TRANSPOSED);
+		test_alloc(&picked, NEURON_F32, 3, to, TEST_PADDED);
+		test_fill_random(&apart);
+		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &picked, &apart, &index },
+				  NULL), NK_OK);
+		for (unsigned int i = 0; i < 2 * 3 * to[2]; i++) {
+			unsigned int j = i / to[2] % 3;
+			unsigned int at = good[j] < 0 ? good[j] + 4 : good[j];
+
+			CHECK(test_get(&picked, i) ==
+			      test_get(&apart, (i / to[2] / 3 * 4 + at) * to[2] + i % to[2]));
+		}
+		test_free(&apart);
+		test_free(&picked);
+	}
 
 	for (unsigned int i = 1; i < 3; i++) {
 		test_put(&index, 1, bad[i]);
@@ -828,6 +891,7 @@ int main(void)
 	ktap_run("fp32 to fp16 rounds to nearest even", half_rounding);
 	ktap_run("fp32 to bf16 rounds to nearest even", bf16_rounding);
 	ktap_run("functions are accurate", accuracy);
+	ktap_run("powers of unusual numbers", powers);
 	ktap_run("results do not depend on the position", position_does_not_matter);
 	ktap_run("functions of special values", special_values);
 	ktap_run("binary functions", binary_functions);
