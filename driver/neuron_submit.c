@@ -95,7 +95,7 @@ static int neuron_submit_add_slots(struct neuron_job *job, struct drm_file *file
 		return -EINVAL;
 
 	if (args->report_slot == DRM_NEURON_NO_SLOT) {
-		if (args->report_offset)
+		if (args->report_offset || args->flags & DRM_NEURON_SUBMIT_PROFILE)
 			return -EINVAL;
 	} else if (!neuron_submit_in_slot(slots, num_slots, args->report_slot,
 					  DRM_NEURON_SLOT_WRITE, args->report_offset,
@@ -104,6 +104,9 @@ static int neuron_submit_add_slots(struct neuron_job *job, struct drm_file *file
 	}
 
 	sqe->opcode = NEURON_SQE_EXEC;
+	/* Only the chip knows how many records there are, and checks their slot. */
+	if (args->flags & DRM_NEURON_SUBMIT_PROFILE)
+		sqe->flags = NEURON_SQE_PROFILE;
 	sqe->exec.program_slot = cpu_to_le32(args->program_slot);
 	sqe->exec.program_size = cpu_to_le32(args->program_size);
 	sqe->exec.program_offset = cpu_to_le64(args->program_offset);
@@ -152,7 +155,7 @@ int neuron_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *fil
 	int ret;
 
 	timeout = neuron_job_timeout(args->timeout_ms);
-	if (args->flags || args->pad || !timeout || !args->slots.count ||
+	if (args->flags & ~DRM_NEURON_SUBMIT_PROFILE || args->pad || !timeout || !args->slots.count ||
 	    args->slots.count > ndev->max_slots)
 		return -EINVAL;
 

@@ -108,6 +108,7 @@ NRT_STATUS config_model(struct model_config *config)
 	status = boolean("NEURON_RT_VALIDATE_HASH", &config->validate_hash);
 	if (!status)
 		status = boolean("NEURON_FAIL_ON_NAN", &force);
-	config->fail_on_nan = force || !verbosity || strcasecmp(verbosity, "none");
+	config->nan = force ? NAN_ANY :
+		      verbosity && !strcasecmp(verbosity, "none") ? NAN_IGNORED : NAN_MADE;
 	return status;
 }

@@ -21,16 +21,23 @@ struct core_request {
 
 NRT_STATUS config_cores(struct core_request *request);
 
+/* When NaN in an output makes an execution fail. */
+enum nan_policy {
+	NAN_IGNORED,
+	NAN_MADE,	/* unless an input has NaN or an infinity */
+	NAN_ANY,
+};
+
 /**
  * struct model_config - read when a model is loaded
  * @timeout_ms: NEURON_RT_EXEC_TIMEOUT; 0: the device's default
  * @validate_hash: NEURON_RT_VALIDATE_HASH
- * @fail_on_nan: NEURON_RT_NUMERICAL_ERRORS_VERBOSITY and NEURON_FAIL_ON_NAN
+ * @nan: NEURON_RT_NUMERICAL_ERRORS_VERBOSITY and NEURON_FAIL_ON_NAN
  */
 struct model_config {
 	uint32_t timeout_ms;
 	bool validate_hash;
-	bool fail_on_nan;
+	enum nan_policy nan;
 };
 
 NRT_STATUS config_model(struct model_config *config);

@@ -551,11 +551,14 @@ static int drm_submit(struct neuron_device *base, const struct neuron_submission
 		.report_slot = s->report_slot,
 		.timeout_ms = s->timeout_ms,
 		.report_offset = s->report_offset,
+		.resident = s->resident,
 	};
 	struct drm_job *job;
 	unsigned int i;
 	int ret;
 
+	if (s->flags & NEURON_SUBMIT_PROFILE)
+		submit.flags = DRM_NEURON_SUBMIT_PROFILE;
 	for (i = 0; i < s->num_bindings; i++) {
 		const struct neuron_binding *b = &s->bindings[i];
 		struct drm_buffer *buffer = (struct drm_buffer *)b->buffer;

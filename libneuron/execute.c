@@ -52,6 +52,59 @@ static struct neuron_binding bind_to(struct neuron_buffer *buffer, uint64_t offs
 	};
 }
 
+/* Bytes of a core's report and records; multiples of 64 keep all aligned. */
+static uint64_t report_size(const struct nrt_model *model, uint32_t core, bool profiled)
+{
+	uint64_t size = sizeof(struct neuron_report);
+
+	if (profiled)
+		size += (uint64_t)model->programs[core].num_insts *
+			sizeof(struct neuron_inst_record);
+	return (size + BIND_ALIGN - 1) / BIND_ALIGN * BIND_ALIGN;
+}
+
+static uint64_t report_offset(const struct nrt_model *model, uint32_t core,
+			      bool profiled)
+{
+	uint64_t offset = 0;
+	uint32_t i;
+
+	for (i = 0; i < core; i++)
+		offset += report_size(model, i, profiled);
+	return offset;
+}
+
+struct neuron_report *run_report(const struct nrt_model *model, const struct run *run,
+				 uint32_t core)
+{
+	return (void *)(run->report + report_offset(model, core, run->profiled));
+}
+
+/* Make room for reports, and records if they are wanted. */
+static int make_reports(const struct instance *instance, struct run *run, bool profiled)
+{
+	const struct nrt_model *model = instance->model;
+	uint64_t size = report_offset(model, model->num_cores, profiled);
+	struct neuron_buffer *buffer;
+	void *report;
+	int ret;
+
+	ret = neuron_buffer_create(instance->device, NEURON_MEMORY_HOST, size, &buffer);
+	if (ret)
+		return ret;
+	ret = neuron_buffer_map(buffer, &report);
+	if (ret) {
+		neuron_buffer_free(buffer);
+		return ret;
+	}
+	neuron_buffer_free(run->reports);
+	run->reports = buffer;
+	run->report = report;
+	run->profiled = profiled;
+	run->bindings[model->num_slots] = bind_to(buffer, 0, size, NEURON_BIND_WRITE);
+	return 0;
+}
+
 /* The slots that are the same in each execution. */
 static void bind_constant(const struct instance *instance, struct run *run)
 {
@@ -68,16 +121,12 @@ static void bind_constant(const struct instance *instance, struct run *run)
 			run->bindings[i] = bind_to(instance->scratch[i], 0, size,
 						   NEURON_BIND_READ | NEURON_BIND_WRITE);
 	}
-	run->bindings[model->num_slots] =
-		bind_to(run->reports, 0, model->num_cores * sizeof(*run->report),
-			NEURON_BIND_WRITE);
 }
 
 static struct run *create_run(const struct instance *instance)
 {
 	const struct nrt_model *model = instance->model;
 	struct run *run = calloc(1, sizeof(*run));
-	void *report;
 
 	if (!run)
 		return NULL;
@@ -87,15 +136,10 @@ static struct run *create_run(const struct instance *instance)
 	run->copied = calloc(model->num_tensors + 1, sizeof(*run->copied));
 	run->jobs = calloc(model->num_cores, sizeof(*run->jobs));
 	if (!run->bindings || !run->copies || !run->tensors || !run->copied ||
-	    !run->jobs ||
-	    neuron_buffer_create(instance->device, NEURON_MEMORY_HOST,
-				 model->num_cores * sizeof(*run->report),
-				 &run->reports) ||
-	    neuron_buffer_map(run->reports, &report)) {
+	    !run->jobs || make_reports(instance, run, false)) {
 		destroy_run(model, run);
 		return NULL;
 	}
-	run->report = report;
 	bind_constant(instance, run);
 	return run;
 }
@@ -287,17 +331,20 @@ static NRT_STATUS submit_jobs(struct instance *instance, struct run *run)
 		.program_slot = model->program_slot,
 		.report_slot = model->num_slots,
 		.timeout_ms = model->config.timeout_ms,
+		.resident = instance->resident,
+		.flags = run->profiled ? NEURON_SUBMIT_PROFILE : 0,
 	};
 	uint32_t i;
 	int ret = 0;
 
-	memset(run->report, 0, model->num_cores * sizeof(*run->report));
+	for (i = 0; i < model->num_cores; i++)
+		memset(run_report(model, run, i), 0, sizeof(struct neuron_report));
 	if (model->num_cores > 1)
 		pthread_mutex_lock(&instance->order);
 	for (i = 0; i < model->num_cores && !ret; i++) {
 		s.core = instance->cores[i];
 		s.program_size = model->programs[i].size;
-		s.report_offset = i * sizeof(*run->report);
+		s.report_offset = report_offset(model, i, run->profiled);
 		run->bindings[model->program_slot] =
 			bind_to(instance->programs, model->programs[i].offset,
 				model->programs[i].size, NEURON_BIND_READ);
@@ -353,25 +400,28 @@ static NRT_STATUS explain(const struct instance *instance, uint32_t core,
 /* Wait for all jobs there are; the status is that of the first that failed. */
 static NRT_STATUS wait_jobs(struct instance *instance, struct run *run, uint64_t *nans)
 {
+	const struct nrt_model *model = instance->model;
 	struct neuron_job_result result;
 	NRT_STATUS status = NRT_SUCCESS, ended;
 	uint32_t i;
 	int ret;
 
 	*nans = 0;
-	for (i = 0; i < instance->model->num_cores; i++) {
+	for (i = 0; i < model->num_cores; i++) {
+		const struct neuron_report *report = run_report(model, run, i);
+
 		if (!run->jobs[i])
 			continue;
 		ret = neuron_job_wait(run->jobs[i], -1, &result);
 		if (ret)
 			ended = runtime_status(ret);
 		else if (result.state != NEURON_JOB_DONE)
-			ended = explain(instance, i, &result, &run->report[i]);
+			ended = explain(instance, i, &result, report);
 		else
 			ended = NRT_SUCCESS;
 		if (!status)
 			status = ended;
-		*nans += run->report[i].nans;
+		*nans += report->nans;
 		neuron_job_free(run->jobs[i]);
 		run->jobs[i] = NULL;
 	}
@@ -400,10 +450,31 @@ static struct instance *choose(struct nrt_model *model)
 	return best;
 }
 
+/* What the chip has said of a core's program; with the model's lock held. */
+static void keep_report(struct nrt_model *model, const struct run *run, uint32_t core)
+{
+	const struct neuron_report *report = run_report(model, run, core);
+	size_t size = model->programs[core].num_insts * sizeof(struct neuron_inst_record);
+
+	model->reports[core] = *report;
+	if (!run->profiled)
+		return;
+	if (!report->version) {	/* reset before it could say anything */
+		free(model->records[core]);
+		model->records[core] = NULL;
+		return;
+	}
+	if (!model->records[core])
+		model->records[core] = malloc(size + 1);
+	if (model->records[core])
+		memcpy(model->records[core], report + 1, size);
+}
+
 static void record(struct nrt_model *model, const struct run *run, bool success,
 		   int64_t begin, int64_t submitted, int64_t ended)
 {
 	struct neuron_times *times = &model->times;
+	uint32_t i;
 
 	pthread_mutex_lock(&model->lock);
 	times->executions += success;
@@ -411,7 +482,8 @@ static void record(struct nrt_model *model, const struct run *run, bool success,
 	times->run = ended - submitted;
 	times->finish = now_ns() - ended;
 	times->copied_bytes = copied_bytes(model, run);
-	memcpy(model->reports, run->report, model->num_cores * sizeof(*model->reports));
+	for (i = 0; i < model->num_cores; i++)
+		keep_report(model, run, i);
 	pthread_mutex_unlock(&model->lock);
 }
 
@@ -422,7 +494,12 @@ static NRT_STATUS run_once(struct instance *instance, struct run *run,
 	int64_t begin = now_ns(), submitted, ended;
 	NRT_STATUS status, ran;
 	uint64_t nans;
+	int ret = 0;
 
+	if (run->profiled != model->profile)
+		ret = make_reports(instance, run, model->profile);
+	if (ret)
+		return runtime_status(ret);
 	status = bind_tensors(instance, run, inputs, outputs);
 	if (status)
 		return status;
@@ -435,9 +512,8 @@ static NRT_STATUS run_once(struct instance *instance, struct run *run,
 	if (!status)
 		status = finish_tensors(instance, run);
 	record(model, run, !status, begin, submitted, ended);
-	if (!status && nans && model->config.fail_on_nan)
-		status = fail(NRT_EXEC_COMPLETED_WITH_NUM_ERR, "model %.64s produced %llu NaN elements; its outputs are complete: look at its inputs, or set NEURON_RT_NUMERICAL_ERRORS_VERBOSITY=none if it is meant to",
-			      model->name, (unsigned long long)nans);
+	if (!status && nans)
+		status = check_nan(model, run);
 	return status;
 }
 

@@ -53,6 +53,9 @@ static void destroy_model(struct object *object)
 	free(model->tensors);
 	free(model->slots);
 	free(model->reports);
+	for (i = 0; model->records && i < model->num_cores; i++)
+		free(model->records[i]);
+	free(model->records);
 	pthread_mutex_destroy(&model->lock);
 	free(model);
 }
@@ -234,13 +237,16 @@ static struct nrt_model *create_model(const struct neff *neff)
 	for (i = 0; i < model->num_cores; i++) {
 		model->programs[i].offset = offset;
 		model->programs[i].size = neff->programs[i].size;
+		model->programs[i].num_insts =
+			neuron_program_header(neff->programs[i].data)->num_insts;
 		offset += ALIGN_UP(neff->programs[i].size);
 	}
 	/* One more of each, as there may be no tensors. */
 	model->tensors = calloc(neff->num_tensors + 1, sizeof(*model->tensors));
 	model->slots = calloc(neff->num_slots + 1, sizeof(*model->slots));
 	model->reports = calloc(model->num_cores, sizeof(*model->reports));
-	if (!model->tensors || !model->slots || !model->reports) {
+	model->records = calloc(model->num_cores, sizeof(*model->records));
+	if (!model->tensors || !model->slots || !model->reports || !model->records) {
 		destroy_model(&model->object);
 		return NULL;
 	}
@@ -249,6 +255,18 @@ static struct nrt_model *create_model(const struct neff *neff)
 		       neff->num_tensors * sizeof(*model->tensors));
 	memcpy(model->slots, neff->slots, neff->num_slots * sizeof(*model->slots));
 	return model;
+}
+
+/* A number that no other model of the process has or had, nor zero. */
+static uint32_t new_resident(void)
+{
+	static _Atomic uint32_t last;
+	uint32_t number;
+
+	do {
+		number = ++last;
+	} while (!number);
+	return number;
 }
 
 /* Put programs and weights into the device, and make room for intermediates. */
@@ -300,6 +318,7 @@ static NRT_STATUS create_instances(struct runtime *runtime, struct nrt_model *mo
 		instance->model = model;
 		instance->vnc = vnc + n * model->num_cores;
 		instance->device = runtime->cores[instance->vnc].device;
+		instance->resident = new_resident();
 		for (i = 0; i < model->num_cores; i++)
 			instance->cores[i] = runtime->cores[instance->vnc + i].index;
 		pthread_mutex_init(&instance->order, NULL);
@@ -618,5 +637,48 @@ EXPORT int neuron_model_get_report(nrt_model_t *handle, unsigned int index,
 	if (!last.version)
 		return fail(-ENODATA, "there is no report: nothing has been executed, or the core was reset before it was written");
 	memcpy(report, &last, size < sizeof(last) ? size : sizeof(last));
+	return 0;
+}
+
+EXPORT int neuron_model_profile(nrt_model_t *handle, bool on)
+{
+	struct nrt_model *model;
+
+	if (enter(__func__, handle, &model))
+		return -EINVAL;
+	model->profile = on;
+	leave(model);
+	return 0;
+}
+
+EXPORT int neuron_model_get_records(nrt_model_t *handle, unsigned int index,
+				    struct neuron_inst_record *records, size_t *count)
+{
+	size_t room, n = 0;
+	struct nrt_model *model;
+	bool found = false;
+
+	if (!count || (*count && !records))
+		return fail(-EINVAL, "count or records is NULL");
+	room = *count;
+	if (enter(__func__, handle, &model))
+		return -EINVAL;
+	if (index >= model->num_cores) {
+		leave(model);
+		return fail(-ENOENT, "the model has no core %u, only %u of them", index,
+			    model->num_cores);
+	}
+	pthread_mutex_lock(&model->lock);
+	found = model->records[index];
+	if (found) {
+		n = model->programs[index].num_insts;
+		memcpy(records, model->records[index],
+		       (n < room ? n : room) * sizeof(*records));
+	}
+	pthread_mutex_unlock(&model->lock);
+	leave(model);
+	if (!found)
+		return fail(-ENODATA, "there are no records: no execution has been profiled, or its core was reset");
+	*count = n;
 	return 0;
 }

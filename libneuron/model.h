@@ -15,7 +15,9 @@
 /**
  * struct run - what one execution needs, kept for the next one
  * @next: in the list of those that nobody uses
- * @reports: host memory: a struct neuron_report for each core
+ * @profiled: there is room for records
+ * @reports: host memory: for each core a struct neuron_report, and records of its
+ *	     program's instructions behind it
  * @report: the same, mapped
  * @bindings: of the slots, and behind them of @reports
  * @copies: by tensor: host memory for one that the chip cannot reach; NULL until
@@ -26,8 +28,9 @@
  */
 struct run {
 	struct run *next;
+	bool profiled;
 	struct neuron_buffer *reports;
-	struct neuron_report *report;
+	char *report;
 	struct neuron_binding *bindings;
 	struct neuron_buffer **copies;
 	struct nrt_tensor **tensors;
@@ -44,6 +47,7 @@ struct run {
  * @programs: device DRAM: the programs of all cores
  * @weights: device DRAM: the weights, NULL if there are none
  * @scratch: device DRAM by slot; NULL for slots of other kinds
+ * @resident: what executions leave on the cores: unlike that of any other instance
  * @active: executions under way
  * @order: with several cores: held while jobs are submitted, so that executions
  *	   reach all cores in the same order
@@ -58,16 +62,18 @@ struct instance {
 	struct neuron_buffer *programs;
 	struct neuron_buffer *weights;
 	struct neuron_buffer **scratch;
+	uint32_t resident;
 	atomic_uint active;
 	pthread_mutex_t order;
 	pthread_mutex_t lock;
 	struct run *idle;
 };
 
-/* Where a core's program is in instance.programs. */
+/* Where a core's program is in instance.programs, and how many instructions it has. */
 struct program {
 	uint64_t offset;
 	uint64_t size;
+	uint32_t num_insts;
 };
 
 /**
@@ -83,11 +89,14 @@ struct program {
  * @program_slot: the one that is for the program
  * @num_cores: cores of an instance
  * @programs: by core
+ * @profile: executions that begin from now on are profiled
  * @num_instances: instances
  * @instances: the instances
  * @lock: guards what follows
  * @times: for neuron_model_get_times()
  * @reports: by core, of the execution that ended last
+ * @records: by core, of the profiled execution that ended last: one for each
+ *	     instruction; NULL before there was one
  */
 struct nrt_model {
 	struct object object;
@@ -101,12 +110,21 @@ struct nrt_model {
 	uint32_t program_slot;
 	uint32_t num_cores;
 	struct program programs[NEURON_NEFF_MAX_CORES];
+	atomic_bool profile;
 	uint32_t num_instances;
 	struct instance *instances;
 	pthread_mutex_t lock;
 	struct neuron_times times;
 	struct neuron_report *reports;
+	struct neuron_inst_record **records;
 };
+
+/* execute.c: the report and the records of a core in @run, and what comes behind. */
+struct neuron_report *run_report(const struct nrt_model *model, const struct run *run,
+				 uint32_t core);
+
+/* nan.c: whether an execution that stored NaN has failed by that. */
+NRT_STATUS check_nan(const struct nrt_model *model, const struct run *run);
 
 /* Free the runs of an instance that is not active. */
 void instance_free_runs(struct instance *instance);

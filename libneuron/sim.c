@@ -384,6 +384,9 @@ static int sim_submit(struct neuron_device *base, const struct neuron_submission
 	job->sqe.exec.program_size = s->program_size;
 	job->sqe.exec.program_offset = s->program_offset;
 	job->sqe.exec.report_slot = s->report_slot;
+	job->sqe.exec.resident = s->resident;
+	if (s->flags & NEURON_SUBMIT_PROFILE)
+		job->sqe.flags = NEURON_SQE_PROFILE;
 	if (s->report_slot != NEURON_NO_BINDING)
 		job->sqe.exec.report_offset = s->report_offset;
 	ret = submit(device, &device->chip->queues[s->core], job, slots,

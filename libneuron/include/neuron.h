@@ -29,6 +29,7 @@ struct neuron_device;
 struct neuron_buffer;
 struct neuron_job;
 struct neuron_report;	/* <neuron/report.h> */
+struct neuron_inst_record;
 
 /*
  * Devices
@@ -305,6 +306,9 @@ struct neuron_binding {
 
 #define NEURON_NO_BINDING	0xffffffffu
 
+/* &neuron_submission.flags */
+#define NEURON_SUBMIT_PROFILE	(1u << 0)
+
 /**
  * struct neuron_submission - a program to execute
  * @core: index of the core
@@ -318,6 +322,12 @@ struct neuron_binding {
  * @timeout_ms: time on the core after which the core is reset; 0: the device's
  *		default
  * @report_offset: of the report in the slot
+ * @resident: not 0: names what the job leaves on the core. A following job of this
+ *	      device with the same program and number, if no other job ran on the
+ *	      core in between, skips the program's resident loads. To be chosen anew
+ *	      when the buffers that these loads read have changed
+ * @flags: NEURON_SUBMIT_PROFILE: behind the report, in the same slot, the chip
+ *	   writes a struct neuron_inst_record for each instruction of the program
  */
 struct neuron_submission {
 	uint32_t core;
@@ -329,6 +339,8 @@ struct neuron_submission {
 	uint32_t report_slot;
 	uint32_t timeout_ms;
 	uint64_t report_offset;
+	uint32_t resident;
+	uint32_t flags;
 };
 
 /**
@@ -465,6 +477,31 @@ int neuron_model_get_times(nrt_model_t *model, struct neuron_times *times,
  */
 int neuron_model_get_report(nrt_model_t *model, unsigned int index,
 			    struct neuron_report *report, size_t size);
+
+/**
+ * neuron_model_profile() - have executions profiled, or no more
+ * @model: from nrt_load()
+ * @on: whether executions that begin from now on are; they take longer, as the chip
+ *	looks at all that each instruction writes
+ *
+ * Return: 0.
+ */
+int neuron_model_profile(nrt_model_t *model, bool on);
+
+/**
+ * neuron_model_get_records() - what the chip said about each instruction
+ * @model: from nrt_load()
+ * @index: which of the cores of one instance, from 0 on
+ * @records: *@count of struct neuron_inst_record, see <neuron/report.h>; filled in
+ *	     for the profiled execution that ended last, by whichever thread, also
+ *	     when it failed. May be NULL when *@count is 0
+ * @count: room in @records; receives the number of instructions of the program
+ *
+ * Return: 0; -ENODATA: no execution has been profiled, or the chip was reset before
+ * it could write the records; -ENOENT: no such core.
+ */
+int neuron_model_get_records(nrt_model_t *model, unsigned int index,
+			     struct neuron_inst_record *records, size_t *count);
 
 /**
  * neuron_runtime_device() - a device that nrt_init() opened

@@ -145,6 +145,47 @@ TEST_F(submit, program_in_dram_at_offset)
 	EXPECT_TRUE(check_pattern(self->dst.map, SIZE, 3));
 }
 
+/* Behind the report comes a record for each instruction, where there is room. */
+TEST_F(submit, profile)
+{
+	struct bo report = bo_new(self->fd, DRM_NEURON_BO_HOST, 4096);
+	const uint64_t need = sizeof(struct neuron_report) + 2 * sizeof(struct neuron_inst_record);
+	struct drm_neuron_job_status status;
+	struct neuron_inst_record *record;
+	struct neuron_report *r;
+	int64_t job;
+
+	ASSERT_TRUE(report.map);
+	submission_slot(&self->s, report.handle, DRM_NEURON_SLOT_WRITE);
+	self->s.args.report_slot = 3;
+	self->s.args.report_offset = 4096 - need;
+	self->s.args.flags = DRM_NEURON_SUBMIT_PROFILE;
+	job = submit(self->fd, &self->s);
+	ASSERT_LT(0, job);
+	ASSERT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->fd, job, 10 * SECOND_NS));
+	EXPECT_TRUE(check_pattern(self->dst.map, SIZE, 3));
+	r = (void *)(report.map + 4096 - need);
+	record = (void *)(r + 1);
+	EXPECT_EQ(NEURON_REPORT_VERSION, r->version);
+	EXPECT_EQ(0, record[0].start);
+	EXPECT_NE(0, record[0].end);
+	EXPECT_EQ(record[0].end, record[1].start);
+	EXPECT_EQ(r->cycles, record[1].end);
+	EXPECT_EQ(record[1].start, record[1].stall_sem);
+	EXPECT_TRUE(is_filled(report.map, 4096 - need, 0));
+
+	/* The driver can't know how many there are; the chip refuses before it begins. */
+	memset(self->dst.map, 0xcc, SIZE);
+	self->s.slots[3].size = 4096 - 64;
+	self->s.args.report_offset = 4096 - need - 63;
+	job = submit(self->fd, &self->s);
+	ASSERT_LT(0, job);
+	ASSERT_EQ(DRM_NEURON_JOB_FAULT, job_wait(self->fd, job, 10 * SECOND_NS));
+	ASSERT_EQ(0, job_status(self->fd, job, &status));
+	EXPECT_EQ(NEURON_FAULT_OUT_OF_BOUNDS, status.fault_kind);
+	EXPECT_TRUE(is_filled(self->dst.map, SIZE, 0xcc));
+}
+
 /* The same buffer in several slots, with different rights. */
 TEST_F(submit, buffer_twice)
 {
@@ -283,7 +324,13 @@ TEST_F(submit, bad_arguments)
 	good.job = 0;
 
 	args = good;
-	args.flags = 1;
+	args.flags = DRM_NEURON_SUBMIT_PROFILE;	/* there is no report */
+	EXPECT_EQ(-EINVAL, dev_ioctl(self->fd, DRM_IOCTL_NEURON_SUBMIT, &args));
+	args = good;
+	args.flags = DRM_NEURON_SUBMIT_PROFILE << 1;
+	EXPECT_EQ(-EINVAL, dev_ioctl(self->fd, DRM_IOCTL_NEURON_SUBMIT, &args));
+	args = good;
+	args.pad = 1;
 	EXPECT_EQ(-EINVAL, dev_ioctl(self->fd, DRM_IOCTL_NEURON_SUBMIT, &args));
 	args = good;
 	args.timeout_ms = UINT32_MAX;

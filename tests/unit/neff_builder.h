@@ -325,11 +325,16 @@ static inline void *nb_add(uint32_t n, size_t *size)
 	return nb_binary(NEURON_BINARY_ADD, "add", n, size);
 }
 
-/* y = x + w by way of a scratch buffer in device DRAM, fp32, n elements */
-static inline void *nb_weights(const float *w, uint32_t n, size_t *size)
+/*
+ * y = x + w by way of a scratch buffer in device DRAM, fp32; w stays on the core. Elements before @first
+ * never leave that buffer
+ */
+static inline void *nb_weights_from(const float *w, uint32_t n, uint32_t first,
+				    size_t *size)
 {
 	unsigned int x, y, slot_w, slot_s, sx, sw, sy, sz, t;
 	struct nb *b = malloc(sizeof(*b));
+	struct neuron_inst *inst;
 	void *file;
 
 	nb_begin(b, "weights");
@@ -342,20 +347,28 @@ static inline void *nb_weights(const float *w, uint32_t n, size_t *size)
 	sx = nb_tensor(b, NEURON_SPACE_SBUF, 0, NEURON_F32, 0, n);
 	sw = nb_tensor(b, NEURON_SPACE_SBUF, 0, NEURON_F32, nb_align(4 * n), n);
 	sy = nb_tensor(b, NEURON_SPACE_SBUF, 0, NEURON_F32, 2 * nb_align(4 * n), n);
-	sz = nb_tensor(b, NEURON_SPACE_SBUF, 0, NEURON_F32, 3 * nb_align(4 * n), n);
+	sz = nb_tensor(b, NEURON_SPACE_SBUF, 0, NEURON_F32, 3 * nb_align(4 * n),
+		       n - first);
 	t = nb_tensor(b, NEURON_SPACE_SLOT, slot_s, NEURON_F32, 0, n);
 	nb_sync(nb_load(b, sx, nb_tensor(b, NEURON_SPACE_SLOT, x, NEURON_F32, 0, n)),
 		0, 0, 0);
-	nb_sync(nb_load(b, sw, nb_tensor(b, NEURON_SPACE_SLOT, slot_w, NEURON_F32, 0, n)),
-		0, 0, 0);
+	inst = nb_load(b, sw, nb_tensor(b, NEURON_SPACE_SLOT, slot_w, NEURON_F32, 0, n));
+	inst->flags = NEURON_INST_RESIDENT;
+	nb_sync(inst, 0, 0, 0);
 	nb_sync(nb_eltwise(b, NEURON_BINARY_ADD, sy, sx, sw), 0, 2, 1);
 	nb_sync(nb_store(b, t, sy), 1, 1, 2);
-	nb_sync(nb_load(b, sz, t), 2, 1, 3);
-	nb_sync(nb_store(b, nb_tensor(b, NEURON_SPACE_SLOT, y, NEURON_F32, 0, n), sz),
-		3, 1, -1);
+	nb_sync(nb_load(b, sz, nb_tensor(b, NEURON_SPACE_SLOT, slot_s, NEURON_F32,
+					 4 * first, n - first)), 2, 1, 3);
+	nb_sync(nb_store(b, nb_tensor(b, NEURON_SPACE_SLOT, y, NEURON_F32, 4 * first,
+				      n - first), sz), 3, 1, -1);
 	file = nb_end(b, size);
 	free(b);
 	return file;
+}
+
+static inline void *nb_weights(const float *w, uint32_t n, size_t *size)
+{
+	return nb_weights_from(w, n, 0, size);
 }
 
 /* y = x of another type: @io in the file, @slot_type in memory, @chip inside */

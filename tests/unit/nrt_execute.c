@@ -528,19 +528,33 @@ static void nans(void)
 	struct job job = add_job(NRT_TENSOR_PLACEMENT_DEVICE);
 	float bad[N];
 	size_t i, size;
-	void *file = nb_add(N, &size);
+	void *file = nb_binary(NEURON_BINARY_DIV, "div", N, &size);
 
-	memcpy(bad, input_a, sizeof(bad));
-	bad[7] = NAN;
-	bad[8] = NAN;
+	/* 0 / 0 in two places: NaN out of finite numbers. */
+	CHECK_OK(nrt_unload(job.model));
+	CHECK_OK(nrt_load(file, size, -1, -1, &job.model));
+	for (i = 0; i < N; i++)
+		bad[i] = i == 7 || i == 8 ? 0 : 2;
+	CHECK_OK(nrt_tensor_write(job.b, bad, 0, sizeof(bad)));
+	bad[6] = 12;
 	CHECK_OK(nrt_tensor_write(job.a, bad, 0, sizeof(bad)));
 	CHECK_FAILS(nrt_execute(job.model, job.in, job.out),
-		    NRT_EXEC_COMPLETED_WITH_NUM_ERR, "2 NaN");
+		    NRT_EXEC_COMPLETED_WITH_NUM_ERR, "2 NaN elements, the first in output c");
 	/* The outputs are complete all the same. */
 	CHECK_OK(nrt_tensor_read(job.c, output, 0, sizeof(output)));
 	CHECK(isnan(output[7]) && isnan(output[8]));
-	CHECK(output[6] == input_a[6] + input_b[6]);
-	CHECK(output[N - 1] == input_a[N - 1] + input_b[N - 1]);
+	CHECK(output[6] == 6);
+	CHECK(output[N - 1] == 1);
+	/* Of an input's NaN or infinity the model makes what the model makes. */
+	for (i = 0; i < 2; i++) {
+		bad[20] = i ? INFINITY : NAN;
+		CHECK_OK(nrt_tensor_write(job.a, bad, 0, sizeof(bad)));
+		CHECK_OK(nrt_execute(job.model, job.in, job.out));
+	}
+	bad[20] = 2;
+	CHECK_OK(nrt_tensor_write(job.a, bad, 0, sizeof(bad)));
+	CHECK_EQ(nrt_execute(job.model, job.in, job.out),
+		 NRT_EXEC_COMPLETED_WITH_NUM_ERR);
 	for (i = 0; i < 2; i++) {
 		setenv("NEURON_RT_NUMERICAL_ERRORS_VERBOSITY", quiet[i], 1);
 		CHECK_OK(nrt_unload(job.model));
@@ -550,12 +564,150 @@ static void nans(void)
 	setenv("NEURON_FAIL_ON_NAN", "1", 1);
 	CHECK_OK(nrt_unload(job.model));
 	CHECK_OK(nrt_load(file, size, -1, -1, &job.model));
+	bad[20] = NAN;
+	CHECK_OK(nrt_tensor_write(job.a, bad, 0, sizeof(bad)));
 	CHECK_EQ(nrt_execute(job.model, job.in, job.out),
 		 NRT_EXEC_COMPLETED_WITH_NUM_ERR);
 	unsetenv("NEURON_FAIL_ON_NAN");
 	unsetenv("NEURON_RT_NUMERICAL_ERRORS_VERBOSITY");
 	end_job(&job);
 	free(file);
+}
+
+/* NaN in a scratch buffer that no output shows is nobody's business. */
+static void hidden_nans(void)
+{
+	float w[N], x[N];
+	nrt_tensor_t *in = t_tensor(NRT_TENSOR_PLACEMENT_DEVICE, sizeof(x));
+	nrt_tensor_t *out = t_tensor(NRT_TENSOR_PLACEMENT_DEVICE, sizeof(x));
+	nrt_tensor_set_t *ins = t_set("x", in, NULL), *outs = t_set("y", out, NULL);
+	nrt_model_t *model;
+	size_t size;
+	void *file;
+
+	for (int i = 0; i < N; i++) {
+		w[i] = i ? 1 : NAN;
+		x[i] = i;
+	}
+	CHECK_OK(nrt_tensor_write(in, x, 0, sizeof(x)));
+	file = nb_weights(w, N, &size);
+	model = t_load(file, size);
+	CHECK_FAILS(nrt_execute(model, ins, outs), NRT_EXEC_COMPLETED_WITH_NUM_ERR,
+		    "1 NaN");
+	CHECK_OK(nrt_unload(model));
+
+	/* The same, but for the element in question. */
+	file = nb_weights_from(w, N, 1, &size);
+	model = t_load(file, size);
+	CHECK_OK(nrt_tensor_memset(out, 0, 0, sizeof(x)));
+	CHECK_OK(nrt_execute(model, ins, outs));
+	CHECK_OK(nrt_unload(model));
+	nrt_destroy_tensor_set(&ins);
+	nrt_destroy_tensor_set(&outs);
+	nrt_tensor_free(&in);
+	nrt_tensor_free(&out);
+}
+
+/* Weights are loaded by the first of several executions, whatever others do. */
+static void resident_weights(void)
+{
+	float w[2][N], x[N], seen[N];
+	nrt_tensor_t *in = t_tensor(NRT_TENSOR_PLACEMENT_DEVICE, sizeof(x));
+	nrt_tensor_t *out = t_tensor(NRT_TENSOR_PLACEMENT_DEVICE, sizeof(x));
+	nrt_tensor_set_t *ins = t_set("x", in, NULL), *outs = t_set("y", out, NULL);
+	/* Each has been loaded when an entry of it is preceded by another one. */
+	static const int order[] = { 0, 0, 0, 1, 1, 0, 1, 1, 1, 1 };
+	struct neuron_report report;
+	nrt_model_t *model[2];
+	size_t i, k, size;
+	int last = -1;
+
+	for (i = 0; i < N; i++) {
+		x[i] = i;
+		w[0][i] = 2 * i;
+		w[1][i] = -3.0f * i;
+	}
+	CHECK_OK(nrt_tensor_write(in, x, 0, sizeof(x)));
+	/* One program, on one core; only what the weights are differs. */
+	for (i = 0; i < 2; i++) {
+		void *file = nb_weights(w[i], N, &size);
+
+		CHECK_OK(nrt_load(file, size, 0, 1, &model[i]));
+		free(file);
+	}
+	for (i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		bool ok = true;
+
+		CHECK_OK(nrt_execute(model[order[i]], ins, outs));
+		CHECK_OK(nrt_tensor_read(out, seen, 0, sizeof(seen)));
+		for (k = 0; k < N; k++)
+			ok &= seen[k] == x[k] + w[order[i]][k];
+		CHECK(ok);
+		CHECK_EQ(neuron_model_get_report(model[order[i]], 0, &report,
+						 sizeof(report)), 0);
+		CHECK_EQ(report.bytes_dram_in,
+			 (order[i] == last ? 2 : 3) * sizeof(x));
+		last = order[i];
+	}
+	/* Loaded again, it is another model. */
+	CHECK_OK(nrt_unload(model[1]));
+	{
+		void *file = nb_weights(w[0], N, &size);
+
+		CHECK_OK(nrt_load(file, size, 0, 1, &model[1]));
+		free(file);
+	}
+	CHECK_OK(nrt_execute(model[1], ins, outs));
+	CHECK_OK(nrt_tensor_read(out, seen, 0, sizeof(seen)));
+	CHECK(seen[1] == 3);
+	CHECK_OK(nrt_unload(model[0]));
+	CHECK_OK(nrt_unload(model[1]));
+	nrt_destroy_tensor_set(&ins);
+	nrt_destroy_tensor_set(&outs);
+	nrt_tensor_free(&in);
+	nrt_tensor_free(&out);
+}
+
+static void profiles(void)
+{
+	struct job job = add_job(NRT_TENSOR_PLACEMENT_DEVICE);
+	struct neuron_inst_record r[8];
+	struct neuron_report report;
+	size_t n = 0;
+
+	CHECK_OK(nrt_execute(job.model, job.in, job.out));
+	CHECK_FAILS(neuron_model_get_records(job.model, 0, NULL, &n), -ENODATA,
+		    "no execution has been profiled");
+	CHECK_EQ(neuron_model_profile(job.model, true), 0);
+	CHECK_OK(nrt_execute_repeat(job.model, job.in, job.out, 3));
+	check_sum(job.c);
+	CHECK_EQ(neuron_model_get_records(job.model, 0, NULL, &n), 0);
+	CHECK_EQ(n, 4);
+	n = 8;
+	memset(r, 0x55, sizeof(r));
+	CHECK_EQ(neuron_model_get_records(job.model, 0, r, &n), 0);
+	CHECK_EQ(n, 4);
+	CHECK_EQ(neuron_model_get_report(job.model, 0, &report, sizeof(report)), 0);
+	CHECK_EQ(r[0].start, 0);
+	CHECK(r[0].end > 0 && r[1].end > r[0].end);
+	CHECK_EQ(r[2].start, r[1].end);
+	CHECK_EQ(r[3].start, r[2].end);
+	CHECK_EQ(r[3].end, report.cycles);
+	CHECK_EQ(r[3].stall_sem, r[3].start);
+	CHECK_EQ(r[0].nans + r[1].nans + r[2].nans + r[3].nans, 0);
+	CHECK_EQ(r[4].start, 0x5555555555555555);
+	n = 1;
+	memset(r, 0x55, sizeof(r));
+	CHECK_EQ(neuron_model_get_records(job.model, 0, r, &n), 0);
+	CHECK_EQ(n, 4);
+	CHECK_EQ(r[1].start, 0x5555555555555555);
+	CHECK_FAILS(neuron_model_get_records(job.model, 1, r, &n), -ENOENT, "core 1");
+	CHECK_FAILS(neuron_model_get_records(job.model, 0, NULL, &n), -EINVAL, "NULL");
+
+	CHECK_EQ(neuron_model_profile(job.model, false), 0);
+	CHECK_OK(nrt_execute(job.model, job.in, job.out));
+	check_sum(job.c);
+	end_job(&job);
 }
 
 #define NO_INJECTION	"faults cannot be injected: no debugfs, or debug=off"
@@ -755,6 +907,9 @@ int main(void)
 	ktap_run("load several instances", several_instances);
 	ktap_run("execute faulty programs", faults);
 	ktap_run("execute to NaN", nans);
+	ktap_run("execute to NaN that no output shows", hidden_nans);
+	ktap_run("execute with weights that stay", resident_weights);
+	ktap_run("execute and profile", profiles);
 	ktap_run("execute on failing hardware", hardware_faults);
 	ktap_run("execute past the time-out", timeouts);
 	ktap_run("execute on a lost core", lost_core);

@@ -216,8 +216,8 @@ NRT_STATUS nrt_get_tensor_from_tensor_set(nrt_tensor_set_t *tensor_set,
  *
  * Return: NRT_SUCCESS; NRT_EXEC_BAD_INPUT: a tensor is missing, freed or of
  * the wrong size; NRT_EXEC_COMPLETED_WITH_NUM_ERR: the outputs are complete,
- * but the model produced NaN (NEURON_RT_NUMERICAL_ERRORS_VERBOSITY=none asks
- * for NRT_SUCCESS instead); NRT_TIMEOUT: NEURON_RT_EXEC_TIMEOUT is over;
+ * but the model made NaN out of finite inputs (libneuron(7) says how to ask for
+ * NRT_SUCCESS instead, or for an error whatever the inputs are); NRT_TIMEOUT: NEURON_RT_EXEC_TIMEOUT is over;
  * NRT_EXEC_OOB, NRT_EXEC_COMPLETED_WITH_ERR, NRT_INVALID, NRT_RESOURCE: the
  * program is faulty; NRT_EXEC_HW_ERR_*, NRT_HW_ERROR: the chip is;
  * NRT_EXEC_UNIT_UNRECOVERABLE: the core or the device is lost.
