@@ -7,7 +7,7 @@
  *
  *	--auto-cast TYPE	of matrix operands: none (default), bf16, fp16
  *	--seconds N		of each sound at most
- *	--only NAME		one of silero, gtcrn, gtcrn_simple, dtln, hifigan, kwt1, aren
+ *	--only NAME,...		of silero, gtcrn, gtcrn_simple, dtln, hifigan, kwt1, aren
  *	--save DIR		write what came out: .wav for listeners, .bin with all bits
  *	--same DIR		compare with the .bin files there, bit by bit
  *
@@ -390,6 +390,19 @@ static void parse_options(int argc, char **argv)
 	options.models = argv[optind];
 }
 
+/* Whether a list of names, separated by commas, has this one. */
+static bool lists(const char *list, const char *name)
+{
+	size_t len = strlen(name), n;
+
+	for (; *list; list += n + !!list[n]) {
+		n = strcspn(list, ",");
+		if (n == len && !memcmp(list, name, n))
+			return true;
+	}
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -410,7 +423,7 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
 		char name[64];
 
-		if (options.only && strcmp(options.only, tests[i].name))
+		if (options.only && !lists(options.only, tests[i].name))
 			continue;
 		stream = (struct stream) {
 			.auto_cast = options.auto_cast, .seconds = options.seconds,
