@@ -61,6 +61,9 @@ static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 	nc_decompose(ctx);
 	if (!checked(ctx, "decompose"))
 		return;
+	nc_narrow(ctx);
+	if (!checked(ctx, "narrow"))
+		return;
 	nc_simplify(ctx);
 	if (!checked(ctx, "simplify"))
 		return;

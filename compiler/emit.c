@@ -16,6 +16,15 @@ unsigned int nc_memory_of(const struct nc_buf *buf)
 	return nc_buf_on_chip(buf) ? NC_MEMORY_SBUF : NC_MEMORY_SLOT + buf->slot;
 }
 
+/* Bytes in the slot for bytes of the type that is on the chip. */
+static uint64_t slot_bytes(const struct nc_buf *buf, uint64_t bytes)
+{
+	unsigned int size = neuron_dtype_size(buf->slot_dtype);
+	unsigned int on_chip = neuron_dtype_size(neuron_dtype_on_chip(buf->slot_dtype));
+
+	return buf->slot_dtype ? bytes / on_chip * size : bytes;
+}
+
 /* Bytes from the start of the memory to the view's first element. */
 static uint64_t place_of(const struct nc_view *view)
 {
@@ -23,19 +32,22 @@ static uint64_t place_of(const struct nc_view *view)
 
 	if (nc_buf_on_chip(buf))
 		return buf->offset + view->offset;
-	return buf->slot_offset + view->offset * (buf->wide ? 2 : 1);
+	return buf->slot_offset + slot_bytes(buf, view->offset);
 }
 
 void nc_memory_range(const struct nc_view *view, uint64_t *lo, uint64_t *hi)
 {
+	const struct nc_buf *buf = view->buf;
 	int64_t from, to;
-	uint64_t wide = !nc_buf_on_chip(view->buf) && view->buf->wide ? 2 : 1;
-	uint64_t base = nc_buf_on_chip(view->buf) ? view->buf->offset :
-						    view->buf->slot_offset;
 
 	nc_view_extent(view, &from, &to);
-	*lo = base + from * wide;
-	*hi = base + to * wide;
+	if (nc_buf_on_chip(buf)) {
+		*lo = buf->offset + from;
+		*hi = buf->offset + to;
+	} else {
+		*lo = buf->slot_offset + slot_bytes(buf, from);
+		*hi = buf->slot_offset + slot_bytes(buf, to);
+	}
 }
 
 /**
@@ -112,8 +124,8 @@ static uint32_t add_view(struct emitter *emitter, const struct nc_inst *inst,
 	tensor.dtype = view->dtype;
 	if (tensor.space == NEURON_SPACE_SLOT) {
 		tensor.slot = buf->slot;
-		if (buf->wide)
-			tensor.dtype = NEURON_I64;
+		if (buf->slot_dtype)
+			tensor.dtype = buf->slot_dtype;
 	}
 	tensor.rank = view->rank;
 	tensor.offset = place_of(view);

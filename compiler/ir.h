@@ -71,6 +71,7 @@ struct nc_arena;
  * @alias: value that stands for this one since a pass replaced it, or NULL;
  *	   nc_graph_update() redirects the uses
  * @folded: constants: the node that computed it when compiling, or NULL
+ * @narrow: what stands for a float64 value inside the graph; see narrow.c
  * @lir: the back end's own
  */
 struct nc_value {
@@ -87,6 +88,7 @@ struct nc_value {
 	bool needed;
 	struct nc_value *alias;
 	const struct nc_node *folded;
+	struct nc_value *narrow;
 	void *lir;
 };
 

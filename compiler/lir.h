@@ -57,7 +57,8 @@ enum nc_buf_kind {
  * @id: position in nc_program.bufs
  * @kind: what it is
  * @size: bytes on the chip
- * @wide: INPUT, OUTPUT: elements of the slot are int64, on the chip int32
+ * @slot_dtype: INPUT, OUTPUT: type of the elements in the slot, where it is
+ *		another than on the chip, or 0
  * @resident: TEMP, CONST, INPUT: lives on the chip from first to last use
  * @slot: slot that holds it when it is not resident
  * @slot_offset: bytes from the start of @slot
@@ -77,7 +78,7 @@ struct nc_buf {
 	uint32_t id;
 	enum nc_buf_kind kind;
 	uint64_t size;
-	bool wide;
+	uint8_t slot_dtype;
 	bool resident;
 	bool pinned;
 	uint16_t slot;

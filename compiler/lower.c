@@ -120,6 +120,20 @@ static void choose_dtypes(struct nc_ctx *ctx)
 	}
 }
 
+/* The type in the slot, where it is another than on the chip; else 0. */
+static unsigned int slot_dtype(enum nc_dtype dtype)
+{
+	switch (dtype) {
+	case NC_I64:	return NEURON_I64;
+	case NC_F64:	return NEURON_F64;
+	case NC_I16:	return NEURON_I16;
+	case NC_U16:	return NEURON_U16;
+	case NC_U32:	return NEURON_U32;
+	case NC_U64:	return NEURON_U64;
+	default:	return 0;
+	}
+}
+
 static void make_io(struct nc_ctx *ctx)
 {
 	struct nc_program *prog = nc_program_of(ctx);
@@ -147,7 +161,7 @@ static void make_io(struct nc_ctx *ctx)
 		buf = nc_buf_new(ctx, in ? NC_BUF_INPUT : NC_BUF_OUTPUT,
 				 nc_numel(value) *
 				 neuron_dtype_size(nc_storage_dtype(value->dtype)));
-		buf->wide = value->dtype == NC_I64;
+		buf->slot_dtype = slot_dtype(value->dtype);
 		buf->slot = NC_SLOT_FIRST_IO + i;
 		if (in) {
 			prog->inputs[i] = buf;

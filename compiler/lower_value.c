@@ -25,12 +25,17 @@ struct nc_const_entry {
 int nc_storage_dtype(enum nc_dtype dtype)
 {
 	switch (dtype) {
-	case NC_F32:	return NEURON_F32;
+	case NC_F32:
+	case NC_F64:	return NEURON_F32;
 	case NC_BF16:	return NEURON_BF16;
 	case NC_F16:	return NEURON_F16;
 	case NC_I8:	return NEURON_I8;
 	case NC_U8:
 	case NC_BOOL:	return NEURON_U8;
+	case NC_I16:
+	case NC_U16:
+	case NC_U32:
+	case NC_U64:
 	case NC_I32:
 	case NC_I64:	return NEURON_I32;
 	default:	return -1;
@@ -152,6 +157,16 @@ struct nc_view nc_const_float(struct nc_ctx *ctx, float x)
 			      nc_memdup(ctx->arena, &x, sizeof(x)));
 }
 
+/* What the chip's LOAD makes of 64 bits. */
+static int64_t narrow_int(int64_t x, enum nc_dtype from, enum nc_dtype to)
+{
+	if (to != NC_I32 || (from != NC_I64 && from != NC_U64))
+		return x;
+	if (from == NC_U64 && x < 0)
+		return INT32_MAX;
+	return x < INT32_MIN ? INT32_MIN : x > INT32_MAX ? INT32_MAX : x;
+}
+
 /* The bytes of a constant as another type; the value's own when it is that. */
 static const void *convert_const(struct nc_ctx *ctx,
 				 const struct nc_value *value,
@@ -166,7 +181,7 @@ static const void *convert_const(struct nc_ctx *ctx,
 	void *data;
 
 	if (nc_storage_dtype(value->dtype) == (int)dtype &&
-	    value->dtype != NC_I64)
+	    nc_dtype_size(value->dtype) == neuron_dtype_size(dtype))
 		return value->data;
 	data = nc_alloc(ctx->arena, n, neuron_dtype_size(dtype));
 	if (value->dtype == NC_F32 && dtype == NEURON_BF16) {
@@ -182,7 +197,8 @@ static const void *convert_const(struct nc_ctx *ctx,
 	} else {
 		for (i = 0; i < n; i++)
 			nc_put_int(onnx[dtype], data, i,
-				   nc_const_int(value, i));
+				   narrow_int(nc_const_int(value, i),
+					      value->dtype, onnx[dtype]));
 	}
 	return data;
 }

@@ -34,6 +34,11 @@ static uint32_t neff_dtype(enum nc_dtype dtype)
 	case NC_I32:	return NEURON_NEFF_I32;
 	case NC_I64:	return NEURON_NEFF_I64;
 	case NC_BOOL:	return NEURON_NEFF_BOOL;
+	case NC_F64:	return NEURON_NEFF_F64;
+	case NC_I16:	return NEURON_NEFF_I16;
+	case NC_U16:	return NEURON_NEFF_U16;
+	case NC_U32:	return NEURON_NEFF_U32;
+	case NC_U64:	return NEURON_NEFF_U64;
 	default:	return NEURON_NEFF_F32;
 	}
 }

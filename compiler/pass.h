@@ -42,6 +42,7 @@ void nc_import(struct nc_ctx *ctx, const void *onnx, size_t size,
 void nc_upgrade(struct nc_ctx *ctx);
 void nc_infer(struct nc_ctx *ctx);
 void nc_decompose(struct nc_ctx *ctx);
+void nc_narrow(struct nc_ctx *ctx);
 void nc_simplify(struct nc_ctx *ctx);
 void nc_fuse(struct nc_ctx *ctx);
 void nc_quantize(struct nc_ctx *ctx);

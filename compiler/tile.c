@@ -97,7 +97,7 @@ static struct nc_buf *resident_copy(struct tiler *tiler,
 				    const struct nc_inst *like,
 				    struct nc_buf *buf)
 {
-	unsigned int dtype = buf->wide ? NEURON_I32 : NEURON_U8;
+	unsigned int dtype = buf->slot_dtype ? neuron_dtype_on_chip(buf->slot_dtype) : NEURON_U8;
 	int64_t n = buf->size / neuron_dtype_size(dtype);
 	struct nc_view from, to;
 

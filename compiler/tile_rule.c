@@ -52,6 +52,9 @@ void nc_tile_space(const struct nc_inst *inst, struct nc_tile_space *space)
 	case NEURON_OP_SOFTMAX:
 		whole(space, NC_PARAMS(SOFTMAX, inst)->axis);
 		break;
+	case NEURON_OP_SCATTER:
+		whole(space, 1);
+		break;
 	case NEURON_OP_NORM:
 		for (i = 0; i < out->rank; i++)
 			if (NC_PARAMS(NORM, inst)->axes >> i & 1)
@@ -233,6 +236,18 @@ static void gather_piece(const struct nc_inst *inst, const int64_t *lo,
 	views[2] = nc_view_slice(inst->operands[2], 0, lo[1], n[1], 1);
 }
 
+static void scatter_piece(const struct nc_inst *inst, const int64_t *lo,
+			  const int64_t *n, struct nc_view *views)
+{
+	const struct nc_view *updates = inst->operands[3];
+	int64_t from_lo[3] = { lo[0], 0, lo[2] };
+	int64_t from_n[3] = { n[0], updates->dims[1], n[2] };
+
+	views[1] = nc_view_box(inst->operands[1], lo, n);
+	views[2] = *inst->operands[2];
+	views[3] = nc_view_box(updates, from_lo, from_n);
+}
+
 void nc_tile_piece(const struct nc_inst *inst, const int64_t *lo,
 		   const int64_t *n, struct nc_inst *piece,
 		   struct nc_view views[NC_MAX_OPERANDS])
@@ -260,6 +275,9 @@ void nc_tile_piece(const struct nc_inst *inst, const int64_t *lo,
 		break;
 	case NEURON_OP_GATHER:
 		gather_piece(inst, lo, n, views);
+		break;
+	case NEURON_OP_SCATTER:
+		scatter_piece(inst, lo, n, views);
 		break;
 	default:
 		/* Element by element, along an axis, or a normalisation. */

@@ -28,6 +28,11 @@ static const struct {
 	[NEURON_NEFF_I32] = { 4, "int32" },
 	[NEURON_NEFF_I64] = { 8, "int64" },
 	[NEURON_NEFF_BOOL] = { 1, "bool" },
+	[NEURON_NEFF_F64] = { 8, "fp64" },
+	[NEURON_NEFF_I16] = { 2, "int16" },
+	[NEURON_NEFF_U16] = { 2, "uint16" },
+	[NEURON_NEFF_U32] = { 4, "uint32" },
+	[NEURON_NEFF_U64] = { 8, "uint64" },
 };
 
 unsigned int neff_dtype_size(uint32_t dtype)

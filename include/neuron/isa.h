@@ -58,7 +58,12 @@
 	X(I8,   3, 1, "int8")                                                  \
 	X(U8,   4, 1, "uint8")                                                 \
 	X(I32,  5, 4, "int32")                                                 \
-	X(I64,  6, 8, "int64")	/* slots only: DMA narrows it to int32 */
+	X(I64,  6, 8, "int64")	/* from here on in slots only: see NEURON_D_SLOT */ \
+	X(F64,  7, 8, "fp64")                                                  \
+	X(I16,  8, 2, "int16")                                                 \
+	X(U16,  9, 2, "uint16")                                                \
+	X(U32, 10, 4, "uint32")                                                \
+	X(U64, 11, 8, "uint64")
 
 enum neuron_dtype {
 #define X(name, value, bytes, text) NEURON_##name = value,
@@ -151,7 +156,8 @@ struct neuron_tensor {
 	X(SQUARE,      31, "square",       "x * x")                            \
 	X(POWC,        32, "powc",         "x ^ alpha")                        \
 	X(AFFINE,      33, "affine",       "alpha * x + beta")                 \
-	X(THRESHOLD,   34, "threshold",    "x > alpha ? x : 0")
+	X(THRESHOLD,   34, "threshold",    "x > alpha ? x : 0")                \
+	X(ATAN,        35, "atan",         "atan(x)")
 
 enum neuron_act {
 #define X(name, value, text, formula) NEURON_ACT_##name = value,
@@ -179,7 +185,12 @@ enum neuron_act {
 	X(GE,    14, "ge",    "a >= b, as uint8")                              \
 	X(AND,   15, "and",   "a && b, as uint8")                              \
 	X(OR,    16, "or",    "a || b, as uint8")                              \
-	X(XOR,   17, "xor",   "!a != !b, as uint8")
+	X(XOR,   17, "xor",   "!a != !b, as uint8")                            \
+	X(BIT_AND, 18, "bit-and", "a & b, integers only")                      \
+	X(BIT_OR,  19, "bit-or",  "a | b, integers only")                      \
+	X(BIT_XOR, 20, "bit-xor", "a ^ b, integers only")                      \
+	X(SHL,   21, "shl",   "a * 2^b modulo 2^32, integers only")            \
+	X(SHR,   22, "shr",   "a as 32 bits without a sign / 2^b, integers only")
 
 enum neuron_binary {
 #define X(name, value, text, formula) NEURON_BINARY_##name = value,
@@ -208,6 +219,21 @@ enum neuron_reduction {
 	NEURON_REDUCTIONS(X)
 #undef X
 	NEURON_NUM_REDUCTIONS
+};
+
+/* How SCATTER combines an update with what is there: X(NAME, value, text, formula) */
+#define NEURON_SCATTERS(X)                                                     \
+	X(SET, 0, "set", "the update")                                         \
+	X(ADD, 1, "add", "a + update")                                         \
+	X(MUL, 2, "mul", "a * update")                                         \
+	X(MAX, 3, "max", "a < update ? update : a; NaN if either is")          \
+	X(MIN, 4, "min", "a > update ? update : a; NaN if either is")
+
+enum neuron_scatter {
+#define X(name, value, text, formula) NEURON_SCATTER_##name = value,
+	NEURON_SCATTERS(X)
+#undef X
+	NEURON_NUM_SCATTERS
 };
 
 /* Windows of POOL: X(NAME, value, text) */
@@ -252,7 +278,13 @@ enum neuron_pool {
 #define NEURON_D_FLOAT	(NEURON_D(F32) | NEURON_D(BF16) | NEURON_D(F16))
 #define NEURON_D_BYTE	(NEURON_D(I8) | NEURON_D(U8))
 #define NEURON_D_CHIP	(NEURON_D_FLOAT | NEURON_D_BYTE | NEURON_D(I32))
-#define NEURON_D_ALL	(NEURON_D_CHIP | NEURON_D(I64))
+/*
+ * Types that are in slots only. DMA converts: fp64 is fp32 on the chip, all
+ * integers are int32. neuron_dtype_on_chip() says so.
+ */
+#define NEURON_D_SLOT	(NEURON_D(I64) | NEURON_D(F64) | NEURON_D(I16) |       \
+			 NEURON_D(U16) | NEURON_D(U32) | NEURON_D(U64))
+#define NEURON_D_ALL	(NEURON_D_CHIP | NEURON_D_SLOT)
 
 #define NEURON_OPERANDS_NOP(O)
 
@@ -337,6 +369,12 @@ enum neuron_pool {
 	O(in,    IN,  NEURON_S_SBUF, NEURON_D_CHIP)                            \
 	O(index, IN,  NEURON_S_SBUF, NEURON_D(I32))
 
+#define NEURON_OPERANDS_SCATTER(O)                                             \
+	O(out,     OUT, NEURON_S_SBUF, NEURON_D_CHIP)                          \
+	O(in,      IN,  NEURON_S_SBUF, NEURON_D_CHIP)                          \
+	O(index,   IN,  NEURON_S_SBUF, NEURON_D(I32))                          \
+	O(updates, IN,  NEURON_S_SBUF, NEURON_D_CHIP)
+
 /*
  * Parameter lists: S(type, name, meaning) for a scalar, A(type, name, count,
  * meaning) for an array
@@ -410,6 +448,10 @@ enum neuron_pool {
 
 #define NEURON_E(x)	(1u << NEURON_ENGINE_##x)
 
+#define NEURON_FIELDS_SCATTER(S, A)                                               \
+	S(uint32_t, axis, "dimension of in that index selects from")        \
+	S(uint32_t, func, "enum neuron_scatter")
+
 /*
  * The opcodes: X(NAME, value, engines, meaning)
  *
@@ -420,8 +462,8 @@ enum neuron_pool {
 #define NEURON_OPCODES(X)                                                      \
 	X(NOP,         0, NEURON_E(DMA_IN) | NEURON_E(DMA_OUT) | NEURON_E(PE) | \
 			  NEURON_E(ACT) | NEURON_E(POOL), "waits and signals only") \
-	X(LOAD,        1, NEURON_E(DMA_IN), "out = in; equal dims; int64 saturates to int32") \
-	X(STORE,       2, NEURON_E(DMA_OUT), "out = in; equal dims; int32 extends to int64") \
+	X(LOAD,        1, NEURON_E(DMA_IN), "out = in; equal dims; types that the chip lacks become fp32 or int32") \
+	X(STORE,       2, NEURON_E(DMA_OUT), "out = in; equal dims; fp32 or int32 become types that the chip lacks") \
 	X(MATMUL,      3, NEURON_E(PE), "out[..., m, n] = act(scale[n] * sum over k of a[..., m, k] * b[..., k, n] + bias[n])") \
 	X(CONV,        4, NEURON_E(PE), "out = act(scale[m] * conv(in, weight) + bias[m])") \
 	X(CONV_TRANSPOSE, 5, NEURON_E(PE), "out = act(scale[m] * conv_transpose(in, weight) + bias[m])") \
@@ -436,7 +478,8 @@ enum neuron_pool {
 	X(POOL,       14, NEURON_E(POOL), "out = func over windows of in")     \
 	X(SOFTMAX,    15, NEURON_E(ACT) | NEURON_E(POOL), "out = exp(in - max) / sum over axis; equal dims") \
 	X(NORM,       16, NEURON_E(POOL), "out = (in - mean) / sqrt(variance + epsilon) * gamma + beta; equal dims, gamma and beta by stride") \
-	X(GATHER,     17, NEURON_E(POOL), "out[o, j, i] = in[o, index[j], i]; in and out of rank 3 around axis 1, index of rank 1, negative indices count from the end")
+	X(GATHER,     17, NEURON_E(POOL), "out[o, j, i] = in[o, index[j], i]; in and out of rank 3 around axis 1, index of rank 1, negative indices count from the end") \
+	X(SCATTER,    18, NEURON_E(POOL), "out = in, then for each j in order out[o, index[j], i] = func(out[o, index[j], i], updates[o, j, i]); operands of rank 3 around axis 1, index of rank 1, negative indices count from the end")
 
 enum neuron_opcode {
 #define X(name, value, engines, meaning) NEURON_OP_##name = value,
@@ -579,6 +622,8 @@ int neuron_disasm_inst(const void *program, uint32_t index, char *buf,
 /* Sizes and names from the lists above; NULL or 0 for a value that is none. */
 unsigned int neuron_dtype_size(unsigned int dtype);
 const char *neuron_dtype_name(unsigned int dtype);
+/* The type that LOAD makes of it: its own, or fp32 or int32 for NEURON_D_SLOT. */
+unsigned int neuron_dtype_on_chip(unsigned int dtype);
 const char *neuron_opcode_name(unsigned int opcode);
 const char *neuron_engine_name(unsigned int engine);
 const char *neuron_fault_text(unsigned int kind);

@@ -93,6 +93,11 @@ enum neuron_neff_dtype {
 	NEURON_NEFF_I32  = 5,
 	NEURON_NEFF_I64  = 6,
 	NEURON_NEFF_BOOL = 7,	/* a byte, 0 or 1 */
+	NEURON_NEFF_F64  = 8,	/* these are fp32 or int32 on the chip */
+	NEURON_NEFF_I16  = 9,
+	NEURON_NEFF_U16  = 10,
+	NEURON_NEFF_U32  = 11,
+	NEURON_NEFF_U64  = 12,
 	NEURON_NEFF_NUM_DTYPES
 };
 

@@ -133,14 +133,6 @@ static void find_block(struct walk *w)
 		    w->chip_step[w->outer] == w->slot_size;
 }
 
-static int32_t narrow(int64_t value, uint64_t *saturations)
-{
-	if (value >= INT32_MIN && value <= INT32_MAX)
-		return value;
-	++*saturations;
-	return value < 0 ? INT32_MIN : INT32_MAX;
-}
-
 #define COPY_LOOP(type)								\
 	for (size_t i = 0; i < n; i++, dst += dst_step, src += src_step) {	\
 		type value;							\
@@ -156,24 +148,10 @@ static void copy_row(char *dst, unsigned int dst_dtype, int64_t dst_step,
 {
 	int64_t size = neuron_dtype_size(src_dtype);
 
-	if (src_dtype == NEURON_I64 && dst_dtype == NEURON_I32) {
-		for (size_t i = 0; i < n; i++, dst += dst_step, src += src_step) {
-			int64_t wide;
-			int32_t value;
-
-			memcpy(&wide, src, sizeof(wide));
-			value = narrow(wide, saturations);
-			memcpy(dst, &value, sizeof(value));
-		}
-	} else if (src_dtype == NEURON_I32 && dst_dtype == NEURON_I64) {
-		for (size_t i = 0; i < n; i++, dst += dst_step, src += src_step) {
-			int32_t value;
-			int64_t wide;
-
-			memcpy(&value, src, sizeof(value));
-			wide = value;
-			memcpy(dst, &wide, sizeof(wide));
-		}
+	if (src_dtype != dst_dtype && NEURON_D_SLOT >> src_dtype & 1) {
+		nk_narrow(src_dtype, dst, dst_step, src, src_step, n, saturations);
+	} else if (src_dtype != dst_dtype) {
+		nk_widen(dst_dtype, dst, dst_step, src, src_step, n);
 	} else if (dst_step == size && src_step == size) {
 		memcpy(dst, src, n * size);
 	} else if (size == 1) {

@@ -14,7 +14,7 @@
  *    elements, in SBUF and PSUM 2^28; reserved fields zero; offset a multiple of the element size;
  *    int64 in slots only; PSUM holds fp32 and int32 only; the slot below
  *    num_slots, or zero for SBUF and PSUM; scale finite and not negative, zero
- *    for fp32, bf16 and fp16; zero_point zero for floats, int32 and int64 and
+ *    for fp32, bf16 and fp16; zero_point zero for all but int8 and uint8 and
  *    in the type's range for int8 and uint8; its extent within sbuf_size or
  *    psum_size, and for slots without overflow.
  * 3. Each instruction: known opcode, on an engine that executes it; version;
@@ -183,8 +183,9 @@ static const char *check_tensor(const struct neuron_program_header *h,
 	AT(dtype);
 	if (t->dtype >= NEURON_NUM_DTYPES)
 		return "unknown element type";
-	if (t->dtype == NEURON_I64 && t->space != NEURON_SPACE_SLOT)
-		return "int64 exists in slots only";
+	if (neuron_dtype_on_chip(t->dtype) != t->dtype &&
+	    t->space != NEURON_SPACE_SLOT)
+		return "this type exists in slots only";
 	if (t->space == NEURON_SPACE_PSUM && t->dtype != NEURON_F32 &&
 	    t->dtype != NEURON_I32)
 		return "PSUM holds fp32 and int32 only";
@@ -401,7 +402,9 @@ static bool check_overlaps(struct isa_check *c)
 		const struct neuron_tensor *in = c->op[k];
 
 		if (!in || !isa_overlap(out, in) ||
-		    (elementwise(c->inst->opcode) && isa_same_view(out, in)))
+		    ((elementwise(c->inst->opcode) ||
+		      (c->inst->opcode == NEURON_OP_SCATTER && k == 1)) &&
+		     isa_same_view(out, in)))
 			continue;
 		return isa_bad_operand(c, k, offsetof(struct neuron_tensor, offset),
 				       "the input overlaps the output");

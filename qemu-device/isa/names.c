@@ -26,6 +26,13 @@ const char *neuron_dtype_name(unsigned int dtype)
 	}
 }
 
+unsigned int neuron_dtype_on_chip(unsigned int dtype)
+{
+	if (dtype >= NEURON_NUM_DTYPES || !(NEURON_D_SLOT >> dtype & 1))
+		return dtype;
+	return dtype == NEURON_F64 ? NEURON_F32 : NEURON_I32;
+}
+
 const char *neuron_opcode_name(unsigned int opcode)
 {
 	return opcode < NEURON_NUM_OPCODES ? isa_opcodes[opcode].name : NULL;

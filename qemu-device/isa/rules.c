@@ -85,23 +85,21 @@ static bool rule_NOP(struct isa_check *c)
 	return true;
 }
 
-/* LOAD: equal dims; in of out's type, or int64 into int32 (saturating). */
+/* LOAD: equal dims; in of out's type, or of one that becomes it. */
 static bool rule_LOAD(struct isa_check *c)
 {
-	if (c->op[1]->dtype != c->op[0]->dtype &&
-	    !(c->op[1]->dtype == NEURON_I64 && c->op[0]->dtype == NEURON_I32))
+	if (neuron_dtype_on_chip(c->op[1]->dtype) != c->op[0]->dtype)
 		return isa_bad_operand(c, 1, TENSOR(dtype),
-				       "LOAD converts nothing but int64 to int32");
+				       "LOAD converts only types that the chip lacks");
 	return rule_equal_dims(c);
 }
 
-/* STORE: equal dims; in of out's type, or int32 into int64. */
+/* STORE: equal dims; in of out's type, or of the one that stands for it. */
 static bool rule_STORE(struct isa_check *c)
 {
-	if (c->op[1]->dtype != c->op[0]->dtype &&
-	    !(c->op[1]->dtype == NEURON_I32 && c->op[0]->dtype == NEURON_I64))
+	if (neuron_dtype_on_chip(c->op[0]->dtype) != c->op[1]->dtype)
 		return isa_bad_operand(c, 0, TENSOR(dtype),
-				       "STORE converts nothing but int32 to int64");
+				       "STORE converts only to types that the chip lacks");
 	return rule_equal_dims(c);
 }
 
@@ -394,6 +392,15 @@ static bool rule_ELTWISE(struct isa_check *c)
 			return isa_bad_operand(c, 0, TENSOR(dtype),
 					       "comparisons and logic give uint8");
 		break;
+	case NEURON_BINARY_BIT_AND:
+	case NEURON_BINARY_BIT_OR:
+	case NEURON_BINARY_BIT_XOR:
+	case NEURON_BINARY_SHL:
+	case NEURON_BINARY_SHR:
+		if (is_float(a))
+			return isa_bad_operand(c, 1, TENSOR(dtype),
+					       "bits are those of integers");
+		/* fall through */
 	default:
 		if (is_float(a) ? !is_float(out) : out->dtype != a->dtype)
 			return isa_bad_operand(c, 0, TENSOR(dtype),
@@ -602,6 +609,42 @@ static bool rule_GATHER(struct isa_check *c)
 	if (out->dims[0] != in->dims[0] || out->dims[2] != in->dims[2] ||
 	    out->dims[1] != index->dims[0])
 		return isa_bad_operand(c, 0, TENSOR(dims),
+				       "dims do not follow from in and index");
+	return true;
+}
+
+/*
+ * SCATTER: axis 1; in and out [O, A, I], index [J], updates [O, J, I], all of
+ * one type. Indices are checked when the instruction runs: -A to A - 1.
+ */
+static bool rule_SCATTER(struct isa_check *c)
+{
+	const struct neuron_params_SCATTER *p = NEURON_CPARAMS(SCATTER, c->inst);
+	const struct neuron_tensor *out = c->op[0], *in = c->op[1];
+	const struct neuron_tensor *index = c->op[2], *updates = c->op[3];
+
+	if (p->axis != 1)
+		return isa_bad_inst(c, PARAM(SCATTER, axis), "axis must be 1");
+	if (p->func >= NEURON_NUM_SCATTERS)
+		return isa_bad_inst(c, PARAM(SCATTER, func), "unknown function");
+	if (out->rank != 3)
+		return isa_bad_operand(c, 0, TENSOR(rank), "rank must be 3");
+	if (index->rank != 1)
+		return isa_bad_operand(c, 2, TENSOR(rank), "rank must be 1");
+	if (updates->rank != 3)
+		return isa_bad_operand(c, 3, TENSOR(rank), "rank must be 3");
+	if (in->dtype != out->dtype)
+		return isa_bad_operand(c, 1, TENSOR(dtype),
+				       "type differs from the output's");
+	if (updates->dtype != out->dtype)
+		return isa_bad_operand(c, 3, TENSOR(dtype),
+				       "type differs from the output's");
+	if (!same_dims(out, in))
+		return isa_bad_operand(c, 1, TENSOR(dims),
+				       "dims differ from the output's");
+	if (updates->dims[0] != out->dims[0] || updates->dims[2] != out->dims[2] ||
+	    updates->dims[1] != index->dims[0])
+		return isa_bad_operand(c, 3, TENSOR(dims),
 				       "dims do not follow from in and index");
 	return true;
 }

@@ -25,6 +25,7 @@ VECTOR float tanhf(float);
 VECTOR float erff(float);
 VECTOR float sinf(float);
 VECTOR float cosf(float);
+VECTOR float atanf(float);
 #endif
 
 #define SQRT_HALF	0.707106781186547524f
@@ -85,7 +86,8 @@ static inline float softplus(float x)
 	X(NOT, x == 0)								\
 	X(SQUARE, x * x)							\
 	X(AFFINE, alpha * x + beta)						\
-	X(THRESHOLD, x > alpha ? x : 0)
+	X(THRESHOLD, x > alpha ? x : 0)						\
+	X(ATAN, atanf(x))
 
 typedef void act_fn(float *dst, const float *src, size_t n, float alpha, float beta);
 

@@ -141,6 +141,7 @@ enum nk_status nk_execute(struct nk_ctx *ctx, const struct neuron_inst *inst,
 		[NEURON_OP_SOFTMAX] = nk_softmax,
 		[NEURON_OP_NORM] = nk_norm,
 		[NEURON_OP_GATHER] = nk_gather,
+		[NEURON_OP_SCATTER] = nk_scatter,
 	};
 	struct nk_call call = {
 		.ctx = ctx,

@@ -100,7 +100,12 @@ static inline int32_t pow_i32(int32_t a, int32_t b)
 	X(GE, a >= b)								\
 	X(AND, (a != 0) & (b != 0))						\
 	X(OR, (a != 0) | (b != 0))						\
-	X(XOR, (a != 0) ^ (b != 0))
+	X(XOR, (a != 0) ^ (b != 0))						\
+	X(BIT_AND, a & b)							\
+	X(BIT_OR, a | b)							\
+	X(BIT_XOR, a ^ b)							\
+	X(SHL, (uint32_t)b < 32 ? (uint32_t)a << (b & 31) : 0)			\
+	X(SHR, (uint32_t)b < 32 ? (uint32_t)a >> (b & 31) : 0)
 
 /* Comparisons keep bool's 0 and 1; everything else its type. In place is allowed. */
 #define DEFINE_F32(name, expression)						\

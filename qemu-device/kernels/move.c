@@ -53,6 +53,15 @@ static void convert_row(void *arg, char *const *ptr, const ptrdiff_t *step, size
 {
 	const struct move *move = arg;
 
+	if (NEURON_D_SLOT >> move->in & 1) {
+		nk_narrow(move->in, ptr[0], step[0], ptr[1], step[1], n,
+			  &stats->saturations);
+		return;
+	}
+	if (NEURON_D_SLOT >> move->out & 1) {
+		nk_widen(move->out, ptr[0], step[0], ptr[1], step[1], n);
+		return;
+	}
 	for (size_t i = 0; i < n; i += NK_CHUNK) {
 		size_t count = n - i < NK_CHUNK ? n - i : NK_CHUNK;
 		char *out = ptr[0] + (ptrdiff_t)i * step[0];

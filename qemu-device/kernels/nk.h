@@ -286,6 +286,23 @@ void nk_store_f32(unsigned int dtype, void *dst, ptrdiff_t step, size_t n,
 		  const float *src, struct nk_stats *stats);
 void nk_store_i32(unsigned int dtype, void *dst, ptrdiff_t step, size_t n,
 		  const int32_t *src, struct nk_stats *stats);
+
+/**
+ * nk_narrow() - a row of a type that the chip lacks
+ * @dtype: that type, one of NEURON_D_SLOT
+ * @to: receives fp32 or int32, see neuron_dtype_on_chip()
+ * @dst_step: bytes between neighbours at @to
+ * @from: elements
+ * @src_step: bytes between neighbours at @from
+ * @n: number of elements
+ * @saturations: the elements that do not fit are added
+ */
+void nk_narrow(unsigned int dtype, void *to, ptrdiff_t dst_step, const void *from,
+	       ptrdiff_t src_step, size_t n, uint64_t *saturations);
+/* The other way: from fp32 or int32 to @dtype; integers keep their low bits. */
+void nk_widen(unsigned int dtype, void *to, ptrdiff_t dst_step, const void *from,
+	      ptrdiff_t src_step, size_t n);
+
 /* Floats to integers: nearest, ties to even, plus zero point, saturating. */
 void nk_store_rounded(unsigned int dtype, void *dst, ptrdiff_t step, size_t n,
 		      const float *src, int32_t zero_point, struct nk_stats *stats);
@@ -441,6 +458,7 @@ ptrdiff_t nk_batch_offset(const struct neuron_tensor *t, const struct neuron_ten
 enum nk_status nk_move_op(const struct nk_call *call);
 enum nk_status nk_fill(const struct nk_call *call);
 enum nk_status nk_gather(const struct nk_call *call);
+enum nk_status nk_scatter(const struct nk_call *call);
 enum nk_status nk_matmul(const struct nk_call *call);
 enum nk_status nk_conv(const struct nk_call *call);
 enum nk_status nk_act(const struct nk_call *call);

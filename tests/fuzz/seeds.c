@@ -141,6 +141,16 @@ static void build_shaped(unsigned int opcode)
 		inst = pb_inst(&p, opcode, NEURON_ENGINE_POOL, out, in, index);
 		NEURON_PARAMS(GATHER, inst)->axis = 1;
 		break;
+	case NEURON_OP_SCATTER:
+		in = load(NEURON_F16, 0, 3, 2, 5, 4, 0);
+		index = load(NEURON_I32, 4096, 1, 3, 0, 0, 0);
+		out = load(NEURON_F16, 8192, 3, 2, 3, 4, 0);
+		inst = pb_inst(&p, opcode, NEURON_ENGINE_POOL, in, in, index);
+		inst->operand[3] = out;
+		NEURON_PARAMS(SCATTER, inst)->axis = 1;
+		NEURON_PARAMS(SCATTER, inst)->func = NEURON_SCATTER_ADD;
+		out = in;
+		break;
 	default:
 		in = load(NEURON_F32, 0, 4, 1, 2, 8, 8);
 		out = pb_sbuf(&p, NEURON_F32, 16384, 4, 1, 2, 4, 8);
@@ -178,6 +188,7 @@ static void build(unsigned int opcode)
 	case NEURON_OP_REDUCE:
 	case NEURON_OP_POOL:
 	case NEURON_OP_GATHER:
+	case NEURON_OP_SCATTER:
 		build_shaped(opcode);
 		break;
 	default:

@@ -255,8 +255,10 @@ static void tensors(void)
 	NO_INST(operand[1], i->operand[1] = 2);
 	NO_INST(operand[2], i->operand[2] = 0);
 	NO_OPERAND(1, space, t[1]->space = 3);
-	NO_OPERAND(1, dtype, t[1]->dtype = 7);
+	NO_OPERAND(1, dtype, t[1]->dtype = NEURON_NUM_DTYPES);
 	NO_OPERAND(1, dtype, t[1]->dtype = NEURON_I64);
+	NO_OPERAND(1, dtype, t[1]->dtype = NEURON_F64);
+	NO_OPERAND(1, dtype, t[1]->dtype = NEURON_U16);
 	NO_OPERAND(1, rank, t[1]->rank = 9);
 	NO_OPERAND(1, reserved0, t[1]->reserved0 = 1);
 	NO_OPERAND(1, reserved1, t[1]->reserved1 = 1);
@@ -336,6 +338,10 @@ static void load_store(void)
 	NO_OPERAND(0, space, t[0]->space = NEURON_SPACE_SLOT);
 	NO_OPERAND(1, dtype, t[1]->dtype = NEURON_F32);
 	NO_OPERAND(1, dtype, t[0]->dtype = NEURON_F32, t[1]->dtype = NEURON_I64);
+	YES(t[1]->dtype = NEURON_I16);
+	YES(t[1]->dtype = NEURON_U32);
+	YES(t[0]->dtype = NEURON_F32, t[1]->dtype = NEURON_F64);
+	NO_OPERAND(1, dtype, t[1]->dtype = NEURON_F64);
 	NO_OPERAND(1, dims, t[1]->dims[0] = 3);
 	NO_OPERAND(1, dims, shape(t[1], 1, 32));
 	NO_FAULT(LIMIT, 1, 1ull << 32, shape(t[1], 2, 65536, 65537));
@@ -345,6 +351,8 @@ static void load_store(void)
 	build = build_store;
 	YES();
 	YES(t[0]->dtype = NEURON_I64);
+	YES(t[0]->dtype = NEURON_U64);
+	NO_OPERAND(0, dtype, t[0]->dtype = NEURON_F64);
 	YES(t[1]->strides[0] = 0);
 	NO_INST(engine, i->engine = NEURON_ENGINE_DMA_IN);
 	NO_OPERAND(0, strides, t[0]->strides[0] = 0);
@@ -602,6 +610,9 @@ static void eltwise(void)
 	YES(types(NEURON_U8, NEURON_U8, NEURON_U8));
 	YES(types(NEURON_U8, NEURON_F32, NEURON_F32), P(ELTWISE)->func = NEURON_BINARY_LE);
 	YES(types(NEURON_U8, NEURON_U8, NEURON_U8), P(ELTWISE)->func = NEURON_BINARY_XOR);
+	YES(types(NEURON_U8, NEURON_U8, NEURON_U8), P(ELTWISE)->func = NEURON_BINARY_BIT_AND);
+	YES(types(NEURON_I32, NEURON_I32, NEURON_I32), P(ELTWISE)->func = NEURON_BINARY_SHR);
+	NO_OPERAND(1, dtype, P(ELTWISE)->func = NEURON_BINARY_BIT_XOR);
 	YES(P(ELTWISE)->act = NEURON_ACT_RELU);
 	YES(t[1]->offset = 0, t[2]->offset = 0);
 	NO_PARAM(ELTWISE, func, P(ELTWISE)->func = NEURON_NUM_BINARIES);
@@ -772,6 +783,36 @@ static void build_gather(void)
 	operand(1, pb_sbuf(&p, NEURON_I8, 1024, 3, 4, 20, 8));
 	operand(2, pb_sbuf(&p, NEURON_I32, 2048, 1, 5));
 	P(GATHER)->axis = 1;
+}
+
+static void build_scatter(void)
+{
+	start(NEURON_OP_SCATTER, NEURON_ENGINE_POOL);
+	operand(0, pb_sbuf(&p, NEURON_I8, 0, 3, 4, 20, 8));
+	operand(1, pb_sbuf(&p, NEURON_I8, 1024, 3, 4, 20, 8));
+	operand(2, pb_sbuf(&p, NEURON_I32, 2048, 1, 5));
+	operand(3, pb_sbuf(&p, NEURON_I8, 3072, 3, 4, 5, 8));
+	P(SCATTER)->axis = 1;
+}
+
+static void scatter(void)
+{
+	build = build_scatter;
+	YES();
+	YES(P(SCATTER)->func = NEURON_SCATTER_MIN);
+	YES(t[1]->offset = 0);
+	NO_OPERAND(1, offset, t[1]->offset = 8);
+	NO_OPERAND(3, offset, t[3]->offset = 0);
+	NO_PARAM(SCATTER, axis, P(SCATTER)->axis = 0);
+	NO_PARAM(SCATTER, func, P(SCATTER)->func = NEURON_NUM_SCATTERS);
+	NO_OPERAND(0, rank, shape(t[0], 2, 4, 5));
+	NO_OPERAND(1, dims, t[1]->dims[1] = 19);
+	NO_OPERAND(1, dtype, t[1]->dtype = NEURON_U8);
+	NO_OPERAND(2, rank, shape(t[2], 2, 5, 1));
+	NO_OPERAND(3, rank, shape(t[3], 2, 4, 5));
+	NO_OPERAND(3, dtype, t[3]->dtype = NEURON_U8);
+	NO_OPERAND(3, dims, t[3]->dims[1] = 6);
+	NO_OPERAND(3, dims, t[3]->dims[2] = 7);
 }
 
 static void softmax_norm_gather(void)
@@ -978,6 +1019,7 @@ int main(void)
 	ktap_run("REDUCE", reduce);
 	ktap_run("POOL", pool);
 	ktap_run("SOFTMAX, NORM, GATHER", softmax_norm_gather);
+	ktap_run("SCATTER", scatter);
 	ktap_run("disassembler", disassembler);
 	pb_free(&p);
 	return ktap_done();

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "kernels.h"
+#include "qemu-device/kernels/nk.h"
 
 static struct nk_ctx *ctx;
 
@@ -267,6 +268,7 @@ PLAIN(tanh)
 PLAIN(erf)
 PLAIN(sin)
 PLAIN(cos)
+PLAIN(atan)
 PLAIN(sqrt)
 
 /*
@@ -287,6 +289,7 @@ static const struct function {
 	{ "erf", NEURON_ACT_ERF, plain_erf, 0, -4, 4, 4.1 },
 	{ "sin", NEURON_ACT_SIN, plain_sin, 0, -100, 100, 3, true },
 	{ "cos", NEURON_ACT_COS, plain_cos, 0, -100, 100, 3, true },
+	{ "atan", NEURON_ACT_ATAN, plain_atan, 0, -100, 100, 3 },
 	{ "sqrt", NEURON_ACT_SQRT, plain_sqrt, 0, 0, 1e30f, 0.5 },
 	{ "rsqrt", NEURON_ACT_RSQRT, rsqrt, 0, 1e-30f, 1e30f, 1.5 },
 	{ "sigmoid", NEURON_ACT_SIGMOID, sigmoid, 0, -80, 80, 4 },
@@ -490,6 +493,13 @@ static void binary_case(uint32_t func, unsigned int out, unsigned int type, cons
 	test_free(&y);
 }
 
+static void bits_case(uint32_t func, double a0, double b0, double a1, double b1, double y0,
+		      double y1)
+{
+	binary_case(func, NEURON_I32, NEURON_I32, (const double[]){ a0, a1 },
+		    (const double[]){ b0, b1 }, (const double[]){ y0, y1 }, 2);
+}
+
 static void binary_functions(void)
 {
 	static const double fa[] = { 1, NAN, 2, -5.5, 5.5, 7, -0.5 };
@@ -522,6 +532,13 @@ static void binary_functions(void)
 	CASE(POW, 0, 1, 49, 0, 0, 0, 0);
 	CASE(GT, 0, 1, 0, 1, 0, 0, 1);
 #undef CASE
+	bits_case(NEURON_BINARY_BIT_AND, 12, 8, -1, 5, 8, 5);
+	bits_case(NEURON_BINARY_BIT_OR, 12, 3, -8, 1, 15, -7);
+	bits_case(NEURON_BINARY_BIT_XOR, 12, 10, -1, 1, 6, -2);
+	bits_case(NEURON_BINARY_SHL, 3, 4, 1, 31, 48, INT32_MIN);
+	bits_case(NEURON_BINARY_SHL, 3, 32, 1, -1, 0, 0);
+	bits_case(NEURON_BINARY_SHR, 48, 4, -1, 31, 3, 1);
+	bits_case(NEURON_BINARY_SHR, 48, 32, -1, -1, 0, 0);
 	/* Comparisons as uint8, and sums that saturate on their way into 8 bits. */
 	binary_case(NEURON_BINARY_LT, NEURON_U8, NEURON_F32, fa, fb,
 		    (const double[]){ 1, 0, 0, 1, 0, 0, 1 }, COUNT(fa));
@@ -650,6 +667,104 @@ static void gathers(void)
 	test_free(&in);
 	test_free(&out);
 	test_free(&index);
+}
+
+/* Types of slots: what they become on the chip, and back. */
+static void slot_types(void)
+{
+	const double f64[] = { 0, -1.5, 1e300, -1e300, 16777217, 3 };
+	const double f32[] = { 0, -1.5, INFINITY, -INFINITY, 16777216, 3 };
+	const int16_t i16[] = { 0, -1, 32767, -32768, 300, 7 };
+	const uint16_t u16[] = { 0, 65535, 32768, 1, 300, 7 };
+	const uint32_t u32[] = { 0, UINT32_MAX, 1u << 31, 1, 300, 7 };
+	const uint64_t u64[] = { 0, UINT64_MAX, 1ull << 31, 1, 300, 7 };
+	uint64_t saturations = 0;
+	int32_t narrow[6];
+	char wide[64];
+	float floats[6];
+
+	nk_narrow(NEURON_F64, floats, 4, f64, 8, 6, &saturations);
+	CHECK_EQ(saturations, 2);
+	for (unsigned int i = 0; i < 6; i++)
+		CHECK(floats[i] == f32[i]);
+	nk_widen(NEURON_F64, wide, 8, floats, 4, 6);
+	CHECK(!memcmp(wide, f32, sizeof(f32)));
+
+	nk_narrow(NEURON_I16, narrow, 4, i16, 2, 6, &saturations);
+	CHECK(narrow[1] == -1 && narrow[2] == 32767 && narrow[3] == -32768);
+	nk_widen(NEURON_I16, wide, 2, narrow, 4, 6);
+	CHECK(!memcmp(wide, i16, sizeof(i16)));
+	nk_narrow(NEURON_U16, narrow, 4, u16, 2, 6, &saturations);
+	CHECK(narrow[1] == 65535 && narrow[2] == 32768);
+	nk_widen(NEURON_U16, wide, 2, narrow, 4, 6);
+	CHECK(!memcmp(wide, u16, sizeof(u16)));
+	CHECK_EQ(saturations, 2);
+
+	nk_narrow(NEURON_U32, narrow, 4, u32, 4, 6, &saturations);
+	CHECK_EQ(saturations, 4);
+	nk_widen(NEURON_U32, wide, 4, narrow, 4, 6);
+	CHECK(!memcmp(wide, u32, sizeof(u32)));
+	nk_narrow(NEURON_U64, narrow, 4, u64, 8, 6, &saturations);
+	CHECK_EQ(saturations, 6);
+	CHECK(narrow[1] == INT32_MAX && narrow[2] == INT32_MAX && narrow[5] == 7);
+}
+
+static void scatters(void)
+{
+	static const double expected[NEURON_NUM_SCATTERS][4] = {
+		[NEURON_SCATTER_SET] = { 9, 2, 3, 5 },
+		[NEURON_SCATTER_ADD] = { 10, 2, 3, 15 },
+		[NEURON_SCATTER_MUL] = { 9, 2, 3, 120 },
+		[NEURON_SCATTER_MAX] = { 9, 2, 3, 6 },
+		[NEURON_SCATTER_MIN] = { 1, 2, 3, 4 },
+	};
+	static const unsigned int dtypes[] = { NEURON_F32, NEURON_BF16, NEURON_I32, NEURON_U8 };
+	static const double at[] = { -1, 0, 3 }, bad[] = { 0, 4, -5 };
+	const uint32_t dims[3] = { 2, 4, 2 }, updates_dims[3] = { 2, 3, 2 };
+	struct neuron_inst inst = test_inst(NEURON_OP_SCATTER);
+	struct test_tensor in, out, index, updates;
+	struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
+	struct nk_stats stats = { 0 };
+	uint64_t info = 0;
+
+	NEURON_PARAMS(SCATTER, &inst)->axis = 1;
+	for (unsigned int d = 0; d < COUNT(dtypes); d++) {
+		test_alloc(&in, dtypes[d], 3, dims, TEST_DENSE);
+		test_alloc(&out, dtypes[d], 3, dims, TEST_DENSE);
+		test_alloc(&updates, dtypes[d], 3, updates_dims, TEST_DENSE);
+		vector(&index, NEURON_I32, 3, at);
+		for (unsigned int i = 0; i < 16; i++)
+			test_put(&in, i, i / 2 % 4 + 1);
+		/* Row by row 6, 9, 5: the last row gets two. */
+		for (unsigned int i = 0; i < 12; i++)
+			test_put(&updates, i, (const double[]){ 6, 9, 5 }[i / 2 % 3]);
+		for (unsigned int f = 0; f < NEURON_NUM_SCATTERS; f++) {
+			NEURON_PARAMS(SCATTER, &inst)->func = f;
+			CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){
+					  &out, &in, &index, &updates }, NULL), NK_OK);
+			for (unsigned int i = 0; i < 16; i++)
+				CHECK(test_get(&out, i) == expected[f][i / 2 % 4]);
+		}
+		/* In place; then a bad index, which leaves all as it is. */
+		op[0] = test_view(&in);
+		op[1] = test_view(&in);
+		op[2] = test_view(&index);
+		op[3] = test_view(&updates);
+		CHECK_EQ(nk_execute(ctx, &inst, op, NULL, NULL, &stats, &info), NK_OK);
+		CHECK(test_get(&in, 6) == 4 && test_get(&in, 0) == 1);
+		for (unsigned int i = 1; i < 3; i++) {
+			test_put(&index, 1, bad[i]);
+			NEURON_PARAMS(SCATTER, &inst)->func = NEURON_SCATTER_ADD;
+			CHECK_EQ(nk_execute(ctx, &inst, op, NULL, NULL, &stats, &info),
+				 NK_BAD_INDEX);
+			CHECK_EQ(info, 1);
+			CHECK(test_get(&in, 6) == 4);
+		}
+		test_free(&in);
+		test_free(&out);
+		test_free(&index);
+		test_free(&updates);
+	}
 }
 
 /* By hand: [1 2; 3 4] * [5 6; 7 8] = [19 22; 43 50], then scale, bias and act. */
@@ -898,6 +1013,8 @@ int main(void)
 	ktap_run("copies between layouts", layouts);
 	ktap_run("fills", fills);
 	ktap_run("gathers, and refuses bad indices", gathers);
+	ktap_run("scatters, and refuses bad indices", scatters);
+	ktap_run("types of slots only", slot_types);
 	ktap_run("epilogues of matrix products", epilogues);
 	ktap_run("reductions at the edges", reductions);
 	ktap_run("reductions over all axes", reduction_axes);

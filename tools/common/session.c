@@ -52,6 +52,9 @@ static enum nc_dtype port_dtype(uint32_t dtype)
 		[NEURON_NEFF_F16] = NC_F16, [NEURON_NEFF_I8] = NC_I8,
 		[NEURON_NEFF_U8] = NC_U8, [NEURON_NEFF_I32] = NC_I32,
 		[NEURON_NEFF_I64] = NC_I64, [NEURON_NEFF_BOOL] = NC_BOOL,
+		[NEURON_NEFF_F64] = NC_F64, [NEURON_NEFF_I16] = NC_I16,
+		[NEURON_NEFF_U16] = NC_U16, [NEURON_NEFF_U32] = NC_U32,
+		[NEURON_NEFF_U64] = NC_U64,
 	};
 
 	return dtype < NEURON_NEFF_NUM_DTYPES ? map[dtype] : NC_NONE;
