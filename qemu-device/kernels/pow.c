@@ -73,12 +73,12 @@ static inline float pow_of(float x, float y)
 	bool integer = !small || (b + 0x1.8p52) - 0x1.8p52 == b;
 	bool odd = small && integer && ((b * 0.5 + 0x1.8p52) - 0x1.8p52) * 2 != b;
 	bool negative = nk_bits(x) >> 31;
-	double v = negative & odd ? -power : power;
+	double v = (negative & odd) ? -power : power;
 
-	v = (x < 0) & !integer & (a < (double)INFINITY) ? (double)NAN : v;
-	v = (a == 1) & (fabs(b) == (double)INFINITY) ? 1 : v;	/* not 0 * infinity */
-	v = (x != x) | (y != y) ? (double)x + b : v;
-	return (x == 1) | (y == 0) ? 1 : (float)v;
+	v = ((x < 0) & !integer & (a < (double)INFINITY)) ? (double)NAN : v;
+	v = ((a == 1) & (fabs(b) == (double)INFINITY)) ? 1 : v;	/* not 0 * infinity */
+	v = ((x != x) | (y != y)) ? (double)x + b : v;
+	return ((x == 1) | (y == 0)) ? 1 : (float)v;
 }
 
 NK_CLONES void nk_powf(float *dst, const float *a, const float *b, size_t n)
