@@ -155,8 +155,8 @@ int neuron_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *fil
 	int ret;
 
 	timeout = neuron_job_timeout(args->timeout_ms);
-	if (args->flags & ~DRM_NEURON_SUBMIT_PROFILE || args->pad || !timeout || !args->slots.count ||
-	    args->slots.count > ndev->max_slots)
+	if (args->flags & ~DRM_NEURON_SUBMIT_PROFILE || args->pad || !timeout ||
+	    !args->slots.count || args->slots.count > ndev->max_slots)
 		return -EINVAL;
 
 	ret = neuron_context_may_use(ctx, args->core);

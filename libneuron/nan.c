@@ -39,18 +39,29 @@ static void count_32(struct odd *odd, const uint32_t *data, size_t n)
 	}
 }
 
+static void count_64(struct odd *odd, const uint64_t *data, size_t n)
+{
+	const uint64_t infinity = 0x7ffull << 52;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		odd->nans += (data[i] & INT64_MAX) > infinity;
+		odd->infs += (data[i] & INT64_MAX) == infinity;
+	}
+}
+
 /* What is odd in tensor @i of the model, as the application sees it now. */
 static NRT_STATUS count(const struct nrt_model *model, const struct run *run, uint32_t i,
 			struct odd *odd)
 {
 	const struct neuron_neff_tensor *t = &model->tensors[i];
-	uint32_t chunk[CHUNK / sizeof(uint32_t)];
+	uint64_t chunk[CHUNK / sizeof(uint64_t)];
 	NRT_STATUS status = NRT_SUCCESS;
 	uint64_t at;
 
 	*odd = (struct odd) { 0 };
 	if (t->dtype != NEURON_NEFF_F32 && t->dtype != NEURON_NEFF_BF16 &&
-	    t->dtype != NEURON_NEFF_F16)
+	    t->dtype != NEURON_NEFF_F16 && t->dtype != NEURON_NEFF_F64)
 		return NRT_SUCCESS;
 	for (at = 0; at < t->size && !status; at += sizeof(chunk)) {
 		size_t size = t->size - at < sizeof(chunk) ? t->size - at : sizeof(chunk);
@@ -58,8 +69,10 @@ static NRT_STATUS count(const struct nrt_model *model, const struct run *run, ui
 		status = tensor_read(run->tensors[i], at, chunk, size);
 		if (status)
 			break;
-		if (t->dtype == NEURON_NEFF_F32)
-			count_32(odd, chunk, size / 4);
+		if (t->dtype == NEURON_NEFF_F64)
+			count_64(odd, chunk, size / 8);
+		else if (t->dtype == NEURON_NEFF_F32)
+			count_32(odd, (uint32_t *)chunk, size / 4);
 		else
 			count_16(odd, (uint16_t *)chunk, size / 2,
 				 t->dtype == NEURON_NEFF_BF16 ? 0x7f80 : 0x7c00);

@@ -33,8 +33,12 @@ static uint16_t load(unsigned int dtype, uint64_t offset, unsigned int rank, uin
 {
 	uint16_t to = pb_sbuf(&p, dtype, offset, rank, a, b, c, d);
 	uint16_t from = pb_slot(&p, 1, dtype, offset, rank, a, b, c, d);
+	struct neuron_inst *inst;
 
-	pb_signal(pb_inst(&p, NEURON_OP_LOAD, NEURON_ENGINE_DMA_IN, to, from), 0, 1);
+	inst = pb_inst(&p, NEURON_OP_LOAD, NEURON_ENGINE_DMA_IN, to, from);
+	pb_signal(inst, 0, 1);
+	if (offset)	/* the second operand of those that have one */
+		inst->flags = NEURON_INST_RESIDENT;
 	return to;
 }
 
@@ -239,6 +243,16 @@ static void write_job(const char *dir, const char *name)
 		memcpy(s->bytes, &sqe, sizeof(sqe));
 	}
 	s++->step = FUZZ_WAIT;
+	/* Three that find what the one before has left, and say what they did. */
+	sqe.flags = NEURON_SQE_PROFILE;
+	sqe.exec.resident = 9;
+	for (int i = 0; i < 3; i++, s++) {
+		s->step = FUZZ_SUBMIT;
+		s->byte = 0;
+		memcpy(s->bytes, &sqe, sizeof(sqe));
+	}
+	s++->step = FUZZ_WAIT;
+	sqe.flags = 0;
 	sqe.opcode = NEURON_SQE_COPY;
 	memset(&sqe.copy, 0, sizeof(sqe.copy));
 	sqe.copy.src_slot = 1;
