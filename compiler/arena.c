@@ -9,8 +9,13 @@
 #include <string.h>
 #include "arena.h"
 
+#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 #define CHUNK	((size_t)256 << 10)
 #define LARGE	((size_t)64 << 10)
+#else	/* steps too far are seen at the end of blocks, and small ones cost less */
+#define CHUNK	((size_t)4 << 10)
+#define LARGE	((size_t)1 << 10)
+#endif
 #define ALIGN	((size_t)16)
 
 struct chunk {

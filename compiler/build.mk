@@ -48,19 +48,22 @@ $(COMPILER_FRONT_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/lib/libneffc.a \
 
 include compiler/back.mk
 
-# The fuzzer is built from source as a whole: all of it is to be instrumented.
+# The fuzzers are built from source as a whole: all of it is to be instrumented.
 FUZZ_CC ?= clang
-ONNX_FUZZ_SRCS = tests/fuzz/onnx_fuzz.c $(NEFFC_SRCS) $(BUILD)/gen/onnx.pb-c.c \
+ONNX_FUZZ_SRCS = $(NEFFC_SRCS) $(BUILD)/gen/onnx.pb-c.c \
 	$(wildcard qemu-device/isa/*.c qemu-device/timing/*.c) \
 	qemu-device/kernels/convert.c
 
-$(BUILD)/tests/fuzz/onnx_fuzz: tests/fuzz/onnx_fuzz.c $(BUILD)/lib/libneffc.a
+$(BUILD)/tests/fuzz/onnx_fuzz $(BUILD)/tests/fuzz/import_fuzz: \
+		$(BUILD)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/asan.h $(BUILD)/lib/libneffc.a
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -std=gnu11 -g -O1 -Iinclude -I. -I$(BUILD)/gen -D_GNU_SOURCE \
+		-DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-		-o $@ $(ONNX_FUZZ_SRCS) -lprotobuf-c -lxxhash -lm
+		-o $@ $< $(ONNX_FUZZ_SRCS) -lprotobuf-c -lxxhash -lm
 
 HOST_TESTS += $(BUILD)/tests/fuzz/onnx
-$(BUILD)/tests/fuzz/onnx: tests/fuzz/onnx $(BUILD)/tests/fuzz/onnx_fuzz
+$(BUILD)/tests/fuzz/onnx: tests/fuzz/onnx \
+		$(addprefix $(BUILD)/tests/fuzz/,onnx_fuzz import_fuzz)
 	$(Q)install -m 755 $< $@

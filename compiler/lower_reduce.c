@@ -178,9 +178,11 @@ void nc_lower_layer_norm(struct nc_ctx *ctx, struct nc_node *node)
 	if (has_beta)
 		beta = nc_view_broadcast(nc_operand(ctx, node->inputs[2]),
 					 in->rank, in->dims);
-	out = nc_result_like(ctx, node, 0, in);
-	add_norm(ctx, node, &out, in, has_gamma ? &gamma : NULL,
-		 has_beta ? &beta : NULL, axes, epsilon);
+	if (nc_out(node, 0)) {
+		out = nc_result_like(ctx, node, 0, in);
+		add_norm(ctx, node, &out, in, has_gamma ? &gamma : NULL,
+			 has_beta ? &beta : NULL, axes, epsilon);
+	}
 	if (nc_out(node, 1) || nc_out(node, 2))
 		add_moments(ctx, node, in, axes, epsilon);
 }

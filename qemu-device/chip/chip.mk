@@ -34,7 +34,7 @@ $(NCHIP_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(NCHIP_LIB) 
 # Fuzzers: `make fuzzers` builds them with clang, below build/fuzz.
 FUZZ_CC		?= clang
 FUZZ_SANITIZE	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined
-NCHIP_FUZZERS	:= isa_fuzz chip_fuzz
+NCHIP_FUZZERS	:= isa_fuzz exec_fuzz chip_fuzz
 # The programs themselves; they are asked for by the recursion alone.
 NCHIP_FUZZ_BINS	:= $(addprefix $(BUILD)/tests/fuzz/,$(NCHIP_FUZZERS))
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <compiler/neffc.h>
 #include <neuron/neff.h>
+#include "tests/fuzz/asan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+/* Models that fuzzing found, reduced to what was wrong with them. */
+#include <compiler/neffc.h>
+#include "tests/unit/compiler_front.h"
+
+static bool compiles(struct builder *b)
+{
+	static const struct nc_options options = { .auto_cast = NC_CAST_BF16 };
+	struct nc_result result;
+	size_t size;
+	void *bytes = builder_bytes(b, &size);
+	bool ok = nc_compile(bytes, size, "found", &options, &result);
+
+	if (result.errors)
+		printf("# %s", result.errors);
+	CHECK_EQ(result.num_faults, 0);
+	nc_result_free(&result);
+	free(bytes);
+	return ok;
+}
+
+/* A normalisation of which nothing but the mean is used. */
+static void mean_alone(void)
+{
+	struct builder b = builder(17);
+
+	add_input(&b, "x", FLOAT, DIMS(2, 3, 4, 5));
+	add_input(&b, "w", FLOAT, DIMS(5));
+	add_node(&b, "LayerNormalization", "x w", "y mean inv");
+	add_output(&b, "mean");
+	CHECK(compiles(&b));
+}
+
+int main(void)
+{
+	ktap_run("only the mean of a normalisation", mean_alone);
+	return ktap_done();
+}
