@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * MATMUL through the library.
+ * MATMUL through the library, or without it where few.h says so.
  *
  * Matrices are given to it where they are when their rows or columns are
  * contiguous, and copied otherwise. The work is cut into tiles by shape; each
  * is one call, followed by the epilogue while its sums are in the cache.
  */
+#include "few.h"
 #include "lib.h"
 
 /* Multiplications of a tile: some tens of microseconds. */
@@ -15,8 +16,11 @@
 #define MIN_COLUMNS	256
 
 /* fp32 products of so few rows with so much are twice as fast in the library's plain GEMM. */
-#define FEW_ROWS	16
+#define SGEMM_ROWS	16
 #define MUCH_ELEMENTS	65536
+
+/* Bytes of the second operand that a tile of few rows reads. */
+#define TILE_BYTES	((uint64_t)256 << 10)
 
 /* Integers whose sums stay below it are exact in fp32, in any order. */
 #define EXACT_F32	(1 << 24)
@@ -34,6 +38,7 @@ struct matmul_plan {
 	bool as_f32;		/* integers are computed in fp32 */
 	bool direct;
 	bool sgemm;
+	struct few few;		/* without the library; of a whole tile */
 	unsigned int a_type, b_type;	/* that the library sees */
 	struct neuron_tensor out, a, b;	/* with the batch folded into rows if possible */
 	uint32_t m, n, k;
@@ -197,6 +202,56 @@ static void choose_tiles(struct matmul_plan *plan)
 		plan->entries = plan->batch;
 }
 
+/* Few rows or small matrices: read where they are, whatever their strides. */
+static bool choose_few(struct matmul_plan *plan)
+{
+	const struct neuron_tensor *a = &plan->a, *b = &plan->b;
+	uint64_t macs = (uint64_t)plan->m * plan->n * plan->k;
+	struct few *few = &plan->few;
+	uint64_t pieces;
+
+	if (plan->integer)
+		return false;
+	*few = (struct few){
+		.m = plan->m,
+		.n = plan->n,
+		.k = plan->k,
+		.a_dtype = a->dtype,
+		.a_row = a->strides[a->rank - 2],
+		.a_column = plan->k == 1 ? 1 : a->strides[a->rank - 1],
+		.b_dtype = b->dtype,
+		.b_row = plan->k == 1 ? 1 : b->strides[b->rank - 2],
+		.b_column = plan->n == 1 ? 1 : b->strides[b->rank - 1],
+	};
+	if (!nk_is_float(a->dtype) || !nk_is_float(b->dtype))
+		return false;
+	few->kind = few_kind_of(few);
+	if (few->kind == FEW_NONE)
+		return false;
+
+	plan->a_layout = (struct layout){ .row = few->a_row, .column = few->a_column };
+	plan->b_layout = (struct layout){ .row = few->b_row, .column = few->b_column };
+	plan->a_type = a->dtype;
+	plan->b_type = b->dtype;
+	plan->rows = plan->m;
+	plan->row_tiles = 1;
+	pieces = nk_size(b->dtype) * plan->k * (uint64_t)plan->n / TILE_BYTES;
+	if (pieces > MAX_PIECES)
+		pieces = MAX_PIECES;
+	if (pieces > 1 && few->kind != FEW_SMALL)
+		few->n = (plan->n / pieces + 63) / 64 * 64;
+	/* What is left for the last one must be worth a vector. */
+	if (few->n > plan->n || plan->n % few->n < 64)
+		few->n = plan->n;
+	plan->columns = few->n;
+	plan->column_tiles = (plan->n + plan->columns - 1) / plan->columns;
+	plan->entries = macs >= TILE_MACS / 16 ? 1 : TILE_MACS / 16 / macs;
+	if (plan->entries > plan->batch)
+		plan->entries = plan->batch;
+	plan->temp_bytes = few_bytes(few);
+	return true;
+}
+
 static bool make_op(struct matmul_plan *plan, struct lib_op *op, uint32_t rows,
 		    uint32_t columns, unsigned int threads)
 {
@@ -304,7 +359,13 @@ static struct matmul_plan *make(const struct nk_call *call, const struct nk_sign
 		       (plan->n == 1 || plan->out.strides[plan->out.rank - 1] == 1) &&
 		       (plan->m == 1 || plan->out.strides[plan->out.rank - 2] >= (int64_t)plan->n);
 
-	plan->sgemm = plan->a_type == NEURON_F32 && plan->m <= FEW_ROWS &&
+	if (choose_few(plan)) {
+		/* It adds no bias. */
+		plan->direct = plan->direct && plan->out.dtype == NEURON_F32 && !ep.bias_f32;
+		plan->refused = false;
+		return plan;
+	}
+	plan->sgemm = plan->a_type == NEURON_F32 && plan->m <= SGEMM_ROWS &&
 		      (uint64_t)plan->k * plan->n >= MUCH_ELEMENTS;
 	if (plan->sgemm) {
 		plan->direct = false;
@@ -343,14 +404,22 @@ static enum nk_status compute(const struct run *run, uint64_t entry, uint32_t ro
 		[LIB_DST] = plan->direct ? dst : sums,
 		[LIB_TEMP] = temp,
 	};
-	enum nk_status status;
+	enum nk_status status = NK_OK;
 
-	if (plan->sgemm)
+	if (plan->few.kind) {
+		struct few few = plan->few;
+
+		few.n = columns;
+		few_run(&few, data[LIB_SRC], data[LIB_WEIGHTS], data[LIB_DST],
+			plan->direct && plan->m > 1 ? out->strides[out->rank - 2] :
+			(ptrdiff_t)columns, temp);
+	} else if (plan->sgemm) {
 		status = lib_sgemm(rows, columns, plan->k, data[LIB_SRC], plan->a_layout.row,
 				   plan->a_layout.column, data[LIB_WEIGHTS], plan->b_layout.row,
 				   plan->b_layout.column, data[LIB_DST]);
-	else
+	} else {
 		status = lib_op_run(&plan->op[last_row][last_column], thread, data);
+	}
 	if (status)
 		return status;
 	if (plan->direct) {

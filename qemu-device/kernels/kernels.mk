@@ -7,8 +7,10 @@ NKERNELS_OBJS := $(NKERNELS_SRCS:%.c=$(BUILD)/obj/%.o)
 NKERNELS_LIBS := $(BUILD)/lib/libnkernels.a -ldnnl -lgomp -lm
 
 # Vectorised at -O3. Contraction is off so that every instruction set gives the
-# same bits; nobody reads errno or floating-point exceptions here.
-NKERNELS_CFLAGS := -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math
+# same bits; nobody reads errno or floating-point exceptions here. QEMU's build
+# takes the flags from the same file.
+NKERNELS_CFLAGS := $(shell cat qemu-device/kernels/numerics.flags)
+$(NKERNELS_OBJS): qemu-device/kernels/numerics.flags
 $(foreach src,$(NKERNELS_SRCS),$(eval CFLAGS-$(src:%.c=%) := $(NKERNELS_CFLAGS)))
 
 $(BUILD)/lib/libnkernels.a: $(NKERNELS_OBJS)

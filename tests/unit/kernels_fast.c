@@ -135,6 +135,12 @@ static void random_matmul(struct instance *x)
 		k = 250;
 		rank = 2;
 		batch = 0;
+	} else if (!test_below(10)) {	/* several tiles of columns */
+		m = 1 + test_below(5);
+		n = 700 + test_below(200);
+		k = 250 + test_below(100);
+		rank = 2;
+		batch = 0;
 	}
 	memset(x, 0, sizeof(*x));
 	x->inst = test_inst(NEURON_OP_MATMUL);
