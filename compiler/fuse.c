@@ -4,9 +4,10 @@
  * terms per channel (batch normalisation, bias), padding, and the activation.
  * Element-wise operators take an activation, too.
  *
- * A node is merged into the one that feeds it, which keeps its place; so one
- * sweep sees whole chains.
+ * A node is merged into the one that feeds it, which keeps its place unless it
+ * then needs what is made later; so one sweep sees whole chains.
  */
+#include <math.h>
 #include <string.h>
 #include "front.h"
 
@@ -221,13 +222,92 @@ static bool fuse_binary(struct nc_ctx *ctx, struct nc_node *node)
 	return false;
 }
 
+/* How far back the product is looked for whose row something is added to. */
+#define ROW_WINDOW	32
+
+/*
+ * A product with one row takes any row of numbers as its bias, as in the steps
+ * of a recurrence. It moves behind what makes that row: @nodes are those kept so
+ * far, @n of them.
+ */
+static bool fuse_row(struct nc_ctx *ctx, struct nc_node *node,
+		     struct nc_node **nodes, unsigned int n)
+{
+	unsigned int operand, i;
+
+	for (operand = 0; operand < 2; operand++) {
+		struct nc_value *row = node->inputs[!operand];
+		struct nc_node *into = open_maker(node->inputs[operand]);
+		struct nc_value **inputs, *y = node->outputs[0];
+
+		if (!into || into->op != NC_OP_MatMul || nc_in(into, 2) ||
+		    row->dtype != NC_F32 || row->rank < 1 ||
+		    into->inputs[1]->rank < 2 ||
+		    !nc_same_shape(y, into->outputs[0]) ||
+		    nc_numel(y) != y->dims[y->rank - 1] ||
+		    nc_numel(row) != nc_numel(y) ||
+		    row->dims[row->rank - 1] != nc_numel(y))
+			continue;
+		for (i = n; i > 0 && n - i < ROW_WINDOW; i--)
+			if (nodes[i - 1] == into)
+				break;
+		if (!i || nodes[i - 1] != into)
+			continue;
+		memmove(&nodes[i - 1], &nodes[i], (n - i) * sizeof(*nodes));
+		nodes[n - 1] = into;
+		inputs = nc_alloc(ctx->arena, 3, sizeof(*inputs));
+		inputs[0] = into->inputs[0];
+		inputs[1] = into->inputs[1];
+		inputs[2] = row;
+		into->inputs = inputs;
+		into->num_inputs = 3;
+		merge(ctx, into, node);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * A number times a product of two intermediates is part of its function: the
+ * scale of attention scores.
+ */
+static bool fuse_scale(struct nc_ctx *ctx, struct nc_node *node)
+{
+	unsigned int operand;
+	double number;
+
+	for (operand = 0; operand < 2; operand++) {
+		struct nc_value *factor = node->inputs[!operand];
+		struct nc_node *into = open_maker(node->inputs[operand]);
+
+		if (!into || into->op != NC_OP_MatMul || !nc_is_const(factor) ||
+		    factor->dtype != NC_F32 || !nc_const_splat(factor, &number) ||
+		    !isfinite(number) ||
+		    !nc_same_shape(node->outputs[0], into->outputs[0]))
+			continue;
+		into->act = NEURON_ACT_AFFINE;
+		into->act_alpha = number;
+		into->act_beta = 0;
+		merge(ctx, into, node);
+		return true;
+	}
+	return false;
+}
+
 static bool fuse_act(struct nc_ctx *ctx, struct nc_node *node)
 {
 	struct nc_node *into;
 	enum neuron_act act;
 	float alpha, beta;
 
-	if (!nc_unary_act(node, &act, &alpha, &beta))
+	if (node->op == NC_OP_Identity) {
+		act = node->act;
+		alpha = node->act_alpha;
+		beta = node->act_beta;
+	} else if (!nc_unary_act(node, &act, &alpha, &beta)) {
+		return false;
+	}
+	if (act == NEURON_ACT_IDENTITY)
 		return false;
 	into = open_maker(node->inputs[0]);
 	if (!into || !has_epilogue(into))
@@ -273,16 +353,22 @@ static void fuse_pad(struct nc_ctx *ctx, struct nc_node *node)
 	join_layers(ctx, node, pad);
 }
 
-/* Return: true when the node went into another. */
-static bool fuse(struct nc_ctx *ctx, struct nc_node *node)
+/*
+ * @nodes: those kept so far, @n of them. Return: true when the node went into
+ * another.
+ */
+static bool fuse(struct nc_ctx *ctx, struct nc_node *node,
+		 struct nc_node **nodes, unsigned int n)
 {
 	switch (node->op) {
 	case NC_OP_Conv:
 		fuse_pad(ctx, node);
 		return false;
 	case NC_OP_Add:
-	case NC_OP_Sub:
+		return fuse_binary(ctx, node) || fuse_row(ctx, node, nodes, n);
 	case NC_OP_Mul:
+		return fuse_binary(ctx, node) || fuse_scale(ctx, node);
+	case NC_OP_Sub:
 	case NC_OP_Div:
 		return fuse_binary(ctx, node);
 	default:
@@ -298,7 +384,7 @@ void nc_fuse(struct nc_ctx *ctx)
 	for (i = 0; i < graph->num_nodes; i++)
 		graph->nodes[i]->mark = 0;
 	for (i = 0; i < graph->num_nodes; i++)
-		if (!fuse(ctx, graph->nodes[i]))
+		if (!fuse(ctx, graph->nodes[i], graph->nodes, n))
 			graph->nodes[n++] = graph->nodes[i];
 	graph->num_nodes = n;
 	nc_graph_update(ctx);

@@ -4,6 +4,12 @@
  * element-wise operators. The products with the inputs do not depend on the
  * state, so all steps share one. Formulas: ONNX's text on these operators.
  *
+ * A step has few numbers and many operators, so what counts is their number. The
+ * two directions take their steps together, the second one from the end: either
+ * as one recurrence of twice the width, whose weights have a block for each on
+ * the diagonal, or, where these would get large, as a batch of two products.
+ * Gates that have the same function are next to each other.
+ *
  * Inputs: X [seq, batch, in], W [dirs, gates * hidden, in], R [dirs, gates *
  * hidden, hidden], B [dirs, 2 * gates * hidden], sequence_lens [batch],
  * initial_h [dirs, batch, hidden], and for LSTM initial_c and P [dirs, 3 *
@@ -17,11 +23,18 @@
 /* Beyond this an unrolled program gets too long. */
 #define MAX_STEPS	4096
 
+/* Bytes of recurrence weights up to which directions share one product. */
+#define MAX_JOINED	(64 << 10)
+
+/* Gates by name: their places in a step's columns are in struct rnn. */
+enum { GATE_I, GATE_O, GATE_F, GATE_C };
+
 struct rnn {
 	struct nc_builder *b;
 	struct nc_node *node;
 	int64_t seq, batch, in, hidden, dirs;
 	int gates;
+	int order[4];		/* gate of the model that is at each place */
 	bool layout;
 	bool linear_before_reset;
 	float clip;
@@ -63,6 +76,8 @@ static bool get_rnn(struct nc_ctx *ctx, struct nc_node *node, struct rnn *rnn)
 		.hidden = r->dims[2], .in = x->dims[2],
 		.dirs = strcmp(direction, "bidirectional") ? 1 : 2,
 	};
+	for (int i = 0; i < 4; i++)
+		rnn->order[i] = i;
 	rnn->seq = x->dims[rnn->layout];
 	rnn->batch = x->dims[!rnn->layout];
 	states = rnn->gates * rnn->hidden;
@@ -123,6 +138,43 @@ static const char *act_name(const struct rnn *rnn, int which)
 	return attr->strings[which];
 }
 
+static int acts_of(enum nc_op op)
+{
+	return op == NC_OP_LSTM ? 3 : op == NC_OP_GRU ? 2 : 1;
+}
+
+/**
+ * struct lane - a recurrence: a direction, or two side by side
+ * @dir: the first direction
+ * @count: how many directions
+ * @batched: they are a leading dimension of the values below
+ * @hidden: columns of a gate
+ * @x: [seq, batch, gates * hidden], or [count, seq, batch, gates * hidden]: what
+ *     the steps get from the inputs, in the order in which they run
+ * @r: weights of the recurrence [hidden, gates * hidden]
+ * @parts: @r cut where the functions of its columns change, for products that
+ *	   are apart; else NULL
+ * @rb: GRU: bias of the recurrence, where it is apart
+ * @p: LSTM: peepholes [3 * hidden]
+ * @h: state [batch, hidden]
+ * @c: LSTM: the cell's state
+ * @steps: states after each step
+ */
+struct lane {
+	int dir;
+	int count;
+	bool batched;
+	int64_t hidden;
+	struct nc_value *x;
+	struct nc_value *r;
+	struct nc_value *parts[2];
+	struct nc_value *rb;
+	struct nc_value *p;
+	struct nc_value *h;
+	struct nc_value *c;
+	struct nc_value **steps;
+};
+
 /* An activation on its own node; alpha and beta as ONNX's defaults or given. */
 static struct nc_value *activate(const struct rnn *rnn, int dir, int which,
 				 const char *def, struct nc_value *x)
@@ -137,8 +189,7 @@ static struct nc_value *activate(const struct rnn *rnn, int dir, int which,
 		{ "HardSigmoid", NC_OP_HardSigmoid }, { "Elu", NC_OP_Elu },
 		{ "Softsign", NC_OP_Softsign }, { "Softplus", NC_OP_Softplus },
 	};
-	int count = rnn->node->op == NC_OP_LSTM ? 3 :
-		    rnn->node->op == NC_OP_GRU ? 2 : 1;
+	int count = acts_of(rnn->node->op);
 	const char *name = act_name(rnn, dir * count + which);
 	struct nc_ctx *ctx = rnn->b->ctx;
 	struct nc_node *node;
@@ -182,12 +233,43 @@ static struct nc_value *mul(const struct rnn *rnn, struct nc_value *x,
 	return nc_build2(rnn->b, NC_OP_Mul, NULL, x, y);
 }
 
-/* Columns [gate * hidden, (gate + count) * hidden) of a matrix or vector. */
-static struct nc_value *gate(const struct rnn *rnn, struct nc_value *x,
-			     int first, int count)
+static struct nc_value *product(const struct rnn *rnn, struct nc_value *x,
+				struct nc_value *y)
 {
-	return nc_build_slice(rnn->b, NULL, x, x->rank - 1, first * rnn->hidden,
-			      (first + count) * rnn->hidden);
+	return nc_build2(rnn->b, NC_OP_MatMul, NULL, x, y);
+}
+
+/* Columns [first * width, (first + count) * width) of the last dimension. */
+static struct nc_value *columns(const struct rnn *rnn, struct nc_value *x,
+				int64_t width, int first, int count)
+{
+	if (first == 0 && count * width == x->dims[x->rank - 1])
+		return x;
+	return nc_build_slice(rnn->b, NULL, x, x->rank - 1, first * width,
+			      (first + count) * width);
+}
+
+static struct nc_value *gate(const struct rnn *rnn, const struct lane *lane,
+			     struct nc_value *x, int first, int count)
+{
+	return columns(rnn, x, lane->hidden, first, count);
+}
+
+/* Backwards in time, the first dimension. */
+static struct nc_value *reversed(const struct rnn *rnn, struct nc_value *x)
+{
+	struct nc_ctx *ctx = rnn->b->ctx;
+	const char *name = rnn->node->name;
+	int64_t start = -1, end = INT64_MIN, axis = 0, step = -1;
+
+	if (x->dims[0] < 2)
+		return x;
+	return nc_build(rnn->b,
+			nc_node_new(ctx, rnn->node, NC_OP_Slice, NULL, 5, x,
+				    nc_const_ints_new(ctx, name, &start, 1),
+				    nc_const_ints_new(ctx, name, &end, 1),
+				    nc_const_ints_new(ctx, name, &axis, 1),
+				    nc_const_ints_new(ctx, name, &step, 1)));
 }
 
 /* What a direction has of an input: [dirs, ...] without the first dimension. */
@@ -201,13 +283,101 @@ static struct nc_value *of_direction(const struct rnn *rnn, struct nc_value *x,
 	return nc_build_reshape(rnn->b, NULL, x, x->rank - 1, x->dims + 1);
 }
 
+/* The same, with a dimension of 1 in front, for values to be joined there. */
+static struct nc_value *with_front(const struct rnn *rnn, struct nc_value *x)
+{
+	int64_t dims[NC_MAX_RANK] = { 1 };
+
+	memcpy(dims + 1, x->dims, x->rank * sizeof(*dims));
+	return nc_build_reshape(rnn->b, NULL, x, x->rank + 1, dims);
+}
+
+/* Gates of the last dimension, in the order in which steps want them. */
+static struct nc_value *ordered(const struct rnn *rnn, struct nc_value *x)
+{
+	struct nc_value *parts[4];
+	bool same = true;
+	int i;
+
+	for (i = 0; i < rnn->gates; i++)
+		same &= rnn->order[i] == i;
+	if (same || !x)
+		return x;
+	for (i = 0; i < rnn->gates; i++)
+		parts[i] = columns(rnn, x, rnn->hidden, rnn->order[i], 1);
+	return nc_build_concat(rnn->b, NULL, parts, rnn->gates, x->rank - 1);
+}
+
 /* A direction's weights, transposed to [in, gates * hidden]. */
 static struct nc_value *weights(const struct rnn *rnn, struct nc_value *x,
 				int dir)
 {
 	static const int64_t swap[] = { 1, 0 };
 
-	return nc_build_transpose(rnn->b, NULL, of_direction(rnn, x, dir), swap);
+	x = nc_build_transpose(rnn->b, NULL, of_direction(rnn, x, dir), swap);
+	return ordered(rnn, x);
+}
+
+/*
+ * One value of each direction's, joined: [..., gates * hidden] to [..., gates *
+ * count * hidden], each gate's directions side by side; or in front, batched.
+ * @groups: gates that the last dimension has.
+ */
+static struct nc_value *joined(const struct rnn *rnn, const struct lane *lane,
+			       struct nc_value **x, int groups)
+{
+	struct nc_value *parts[2];
+	int64_t dims[NC_MAX_RANK];
+	int i, rank = x[0]->rank;
+
+	if (lane->count == 1)
+		return x[0];
+	if (lane->batched) {
+		for (i = 0; i < lane->count; i++)
+			parts[i] = with_front(rnn, x[i]);
+		return nc_build_concat(rnn->b, NULL, parts, lane->count, 0);
+	}
+	memcpy(dims, x[0]->dims, sizeof(dims));
+	dims[rank - 1] = groups;
+	dims[rank] = 1;
+	dims[rank + 1] = rnn->hidden;
+	for (i = 0; i < lane->count; i++)
+		parts[i] = nc_build_reshape(rnn->b, NULL, x[i], rank + 2, dims);
+	x[0] = nc_build_concat(rnn->b, NULL, parts, lane->count, rank);
+	dims[rank - 1] = groups * lane->count * rnn->hidden;
+	return nc_build_reshape(rnn->b, NULL, x[0], rank, dims);
+}
+
+/* Weights of joined directions: those of each in its block, zeros elsewhere. */
+static struct nc_value *diagonal(const struct rnn *rnn, const struct lane *lane,
+				 struct nc_value *const *r)
+{
+	int64_t rows = lane->hidden, width = rnn->gates * lane->hidden;
+	int64_t dims[2] = { rows, width }, i, j, d;
+	struct nc_ctx *ctx = rnn->b->ctx;
+	struct nc_value *out;
+	void *data;
+
+	data = nc_alloc(ctx->arena, (size_t)(rows * width),
+			nc_dtype_size(r[0]->dtype));
+	for (d = 0; d < lane->count; d++) {
+		for (i = 0; i < rnn->hidden; i++) {
+			for (j = 0; j < rnn->gates * rnn->hidden; j++) {
+				int64_t group = j / rnn->hidden;
+				int64_t to = (group * lane->count + d) *
+					     rnn->hidden + j % rnn->hidden;
+
+				nc_put_double(r[0]->dtype, data,
+					      (d * rnn->hidden + i) * width + to,
+					      nc_const_double(r[d], i * rnn->gates *
+							      rnn->hidden + j));
+			}
+		}
+	}
+	out = nc_value_like(ctx, rnn->node->name, r[0]->dtype, 2, dims);
+	out->data = data;
+	out->size = nc_bytes(out);
+	return out;
 }
 
 /* A state at the start: [batch, hidden], given or zero. */
@@ -230,87 +400,127 @@ static struct nc_value *initial(const struct rnn *rnn, unsigned int input,
 	return x;
 }
 
-/* What one direction needs in each step. */
-struct direction {
-	int dir;
-	struct nc_value *r;		/* [hidden, gates * hidden] */
-	struct nc_value *rb;		/* bias of the recurrence, where it is apart */
-	struct nc_value *p;		/* peepholes [3 * hidden] */
-	struct nc_value *h;
-	struct nc_value *c;
-};
+/* The place that a gate has in the columns. */
+static int place(const struct rnn *rnn, int which)
+{
+	int i = 0;
 
-/* Gates in the order i, o, f, c. */
-static void step_lstm(const struct rnn *rnn, struct direction *d,
+	while (rnn->order[i] != which)
+		i++;
+	return i;
+}
+
+/* act(h * r + x), columns [first, first + count); @part: of lane->parts. */
+static struct nc_value *gates_of_step(const struct rnn *rnn,
+				      const struct lane *lane,
+				      struct nc_value *sum, struct nc_value *x,
+				      int part, int first, int count)
+{
+	/* One row: what is added is like a bias, and part of the product. */
+	if (!sum)
+		sum = product(rnn, lane->h, lane->parts[part]);
+	else
+		sum = gate(rnn, lane, sum, first, count);
+	return add(rnn, sum, gate(rnn, lane, x, first, count));
+}
+
+static void step_lstm(const struct rnn *rnn, struct lane *lane,
 		      struct nc_value *x)
 {
 	bool couple = nc_attr_int(rnn->node, "input_forget", 0);
-	struct nc_value *i, *o, *f, *c;
+	struct nc_value *i, *o, *f, *c, *sum = NULL;
+	int dir = lane->dir;
 
-	x = add(rnn, nc_build2(rnn->b, NC_OP_MatMul, NULL, d->h, d->r), x);
-	i = gate(rnn, x, 0, 1);
-	f = gate(rnn, x, 2, 1);
-	if (d->p) {
-		i = add(rnn, i, mul(rnn, d->c, gate(rnn, d->p, 0, 1)));
-		f = add(rnn, f, mul(rnn, d->c, gate(rnn, d->p, 2, 1)));
+	if (!lane->parts[0])
+		sum = product(rnn, lane->h, lane->r);
+	c = gates_of_step(rnn, lane, sum, x, 1, 3, 1);
+	if (!lane->p && !couple) {
+		/* Three gates of one function: i, f, o or as the model has them. */
+		o = activate(rnn, dir, 0, "Sigmoid",
+			     gates_of_step(rnn, lane, sum, x, 0, 0, 3));
+		i = gate(rnn, lane, o, place(rnn, GATE_I), 1);
+		f = gate(rnn, lane, o, place(rnn, GATE_F), 1);
+		o = gate(rnn, lane, o, place(rnn, GATE_O), 1);
+	} else {
+		sum = add(rnn, sum, x);
+		i = gate(rnn, lane, sum, place(rnn, GATE_I), 1);
+		f = gate(rnn, lane, sum, place(rnn, GATE_F), 1);
+		o = gate(rnn, lane, sum, place(rnn, GATE_O), 1);
+		if (lane->p) {
+			i = add(rnn, i, mul(rnn, lane->c,
+					    gate(rnn, lane, lane->p, 0, 1)));
+			f = add(rnn, f, mul(rnn, lane->c,
+					    gate(rnn, lane, lane->p, 2, 1)));
+		}
+		i = activate(rnn, dir, 0, "Sigmoid", i);
+		if (couple)
+			f = nc_build2(rnn->b, NC_OP_Sub, NULL,
+				      nc_build_scalar(rnn->b, i->dtype, 1), i);
+		else
+			f = activate(rnn, dir, 0, "Sigmoid", f);
 	}
-	i = activate(rnn, d->dir, 0, "Sigmoid", i);
-	if (couple)
-		f = nc_build2(rnn->b, NC_OP_Sub, NULL,
-			      nc_build_scalar(rnn->b, i->dtype, 1), i);
-	else
-		f = activate(rnn, d->dir, 0, "Sigmoid", f);
-	c = activate(rnn, d->dir, 1, "Tanh", gate(rnn, x, 3, 1));
-	d->c = add(rnn, mul(rnn, f, d->c), mul(rnn, i, c));
-	o = gate(rnn, x, 1, 1);
-	if (d->p)
-		o = add(rnn, o, mul(rnn, d->c, gate(rnn, d->p, 1, 1)));
-	o = activate(rnn, d->dir, 0, "Sigmoid", o);
-	d->h = mul(rnn, o, activate(rnn, d->dir, 2, "Tanh", d->c));
+	c = activate(rnn, dir, 1, "Tanh", c);
+	lane->c = add(rnn, mul(rnn, f, lane->c), mul(rnn, i, c));
+	if (lane->p || couple) {
+		if (lane->p)
+			o = add(rnn, o, mul(rnn, lane->c,
+					    gate(rnn, lane, lane->p, 1, 1)));
+		o = activate(rnn, dir, 0, "Sigmoid", o);
+	}
+	lane->h = mul(rnn, o, activate(rnn, dir, 2, "Tanh", lane->c));
 }
 
 /* Gates in the order z, r, h. */
-static void step_gru(const struct rnn *rnn, struct direction *d,
+static void step_gru(const struct rnn *rnn, struct lane *lane,
 		     struct nc_value *x)
 {
 	struct nc_value *z, *r, *n, *part;
+	int dir = lane->dir;
 
 	if (rnn->linear_before_reset) {
 		/* One product for all gates; the reset gate scales its part. */
-		part = nc_build2(rnn->b, NC_OP_MatMul, NULL, d->h, d->r);
-		part = add(rnn, part, d->rb);
-		z = add(rnn, gate(rnn, x, 0, 2), gate(rnn, part, 0, 2));
-		z = activate(rnn, d->dir, 0, "Sigmoid", z);
-		r = gate(rnn, z, 1, 1);
-		n = mul(rnn, r, gate(rnn, part, 2, 1));
+		part = add(rnn, product(rnn, lane->h, lane->r), lane->rb);
+		z = add(rnn, gate(rnn, lane, x, 0, 2),
+			gate(rnn, lane, part, 0, 2));
+		z = activate(rnn, dir, 0, "Sigmoid", z);
+		r = gate(rnn, lane, z, 1, 1);
+		n = mul(rnn, r, gate(rnn, lane, part, 2, 1));
 	} else {
-		part = nc_build2(rnn->b, NC_OP_MatMul, NULL, d->h,
-				 gate(rnn, d->r, 0, 2));
-		z = add(rnn, gate(rnn, x, 0, 2), part);
-		z = activate(rnn, d->dir, 0, "Sigmoid", z);
-		r = gate(rnn, z, 1, 1);
-		n = nc_build2(rnn->b, NC_OP_MatMul, NULL, mul(rnn, r, d->h),
-			      gate(rnn, d->r, 2, 1));
+		part = product(rnn, lane->h, lane->parts[0]);
+		z = add(rnn, part, gate(rnn, lane, x, 0, 2));
+		z = activate(rnn, dir, 0, "Sigmoid", z);
+		r = gate(rnn, lane, z, 1, 1);
+		n = product(rnn, mul(rnn, r, lane->h), lane->parts[1]);
 	}
-	z = gate(rnn, z, 0, 1);
-	n = activate(rnn, d->dir, 1, "Tanh", add(rnn, gate(rnn, x, 2, 1), n));
+	z = gate(rnn, lane, z, 0, 1);
+	n = activate(rnn, dir, 1, "Tanh",
+		     add(rnn, n, gate(rnn, lane, x, 2, 1)));
 	/* (1 - z) * n + z * h */
-	part = nc_build2(rnn->b, NC_OP_Sub, NULL, d->h, n);
-	d->h = add(rnn, n, mul(rnn, z, part));
+	part = nc_build2(rnn->b, NC_OP_Sub, NULL, lane->h, n);
+	lane->h = add(rnn, n, mul(rnn, z, part));
 }
 
-static void step_rnn(const struct rnn *rnn, struct direction *d,
+static void step_rnn(const struct rnn *rnn, struct lane *lane,
 		     struct nc_value *x)
 {
-	x = add(rnn, nc_build2(rnn->b, NC_OP_MatMul, NULL, d->h, d->r), x);
-	d->h = activate(rnn, d->dir, 0, "Tanh", x);
+	x = add(rnn, product(rnn, lane->h, lane->r), x);
+	lane->h = activate(rnn, lane->dir, 0, "Tanh", x);
+}
+
+static bool runs_backwards(const struct rnn *rnn, int dir)
+{
+	const char *direction = nc_attr_string(rnn->node, "direction", "forward");
+
+	return dir || !strcmp(direction, "reverse");
 }
 
 /*
- * The products of all steps with the input weights, and the biases that do not
- * need the state: [seq, batch, gates * hidden].
+ * The products of all steps with a direction's input weights, and the biases
+ * that do not need the state: [seq, batch, gates * hidden]. @rb: receives the
+ * bias that does, or NULL.
  */
-static struct nc_value *input_part(const struct rnn *rnn, struct direction *d)
+static struct nc_value *input_part(const struct rnn *rnn, int dir,
+				   struct nc_value **rb)
 {
 	static const int64_t perm[] = { 1, 0, 2 };
 	int64_t flat[2] = { rnn->seq * rnn->batch, rnn->in };
@@ -320,19 +530,21 @@ static struct nc_value *input_part(const struct rnn *rnn, struct direction *d)
 	if (rnn->layout)
 		x = nc_build_transpose(rnn->b, NULL, x, perm);
 	x = nc_build_reshape(rnn->b, NULL, x, 2, flat);
-	w = weights(rnn, rnn->node->inputs[1], d->dir);
-	x = nc_build2(rnn->b, NC_OP_MatMul, NULL, x, w);
-	bias = of_direction(rnn, nc_in(rnn->node, 3), d->dir);
+	w = weights(rnn, rnn->node->inputs[1], dir);
+	x = product(rnn, x, w);
+	*rb = NULL;
+	bias = of_direction(rnn, nc_in(rnn->node, 3), dir);
 	if (bias) {
-		d->rb = gate(rnn, bias, rnn->gates, rnn->gates);
-		bias = gate(rnn, bias, 0, rnn->gates);
+		*rb = columns(rnn, bias, rnn->hidden, rnn->gates, rnn->gates);
+		bias = columns(rnn, bias, rnn->hidden, 0, rnn->gates);
 		if (!rnn->linear_before_reset || rnn->node->op != NC_OP_GRU) {
-			bias = add(rnn, bias, d->rb);
-			d->rb = NULL;
+			bias = add(rnn, bias, *rb);
+			*rb = NULL;
 		}
-		x = add(rnn, x, bias);
+		x = add(rnn, x, ordered(rnn, bias));
 	}
-	return nc_build_reshape(rnn->b, NULL, x, 3, full);
+	x = nc_build_reshape(rnn->b, NULL, x, 3, full);
+	return runs_backwards(rnn, dir) ? reversed(rnn, x) : x;
 }
 
 /* Which sequences are still running at a step: [batch, 1]; NULL: all. */
@@ -353,46 +565,134 @@ static struct nc_value *running(const struct rnn *rnn, int64_t step)
 			 nc_build_scalar(rnn->b, lens->dtype, (double)step));
 }
 
-/* One direction: fills the outputs of all steps, [1, 1, batch, hidden] each. */
-static void unroll(const struct rnn *rnn, struct direction *d,
-		   struct nc_value **steps)
+/* What all steps of a lane need, of all its directions. */
+static void prepare(const struct rnn *rnn, struct lane *lane)
 {
-	const char *direction = nc_attr_string(rnn->node, "direction", "forward");
-	bool reverse = d->dir || !strcmp(direction, "reverse");
-	int64_t row[2] = { rnn->batch, rnn->gates * rnn->hidden };
-	int64_t y[4] = { 1, 1, rnn->batch, rnn->hidden }, i;
-	struct nc_value *all = input_part(rnn, d), *x, *h, *c, *on;
+	struct nc_value *x[2], *r[2], *rb[2], *p[2], *h[2], *c[2];
+	bool lstm = rnn->node->op == NC_OP_LSTM;
+	int d;
 
-	d->r = weights(rnn, rnn->node->inputs[2], d->dir);
-	d->p = of_direction(rnn, nc_in(rnn->node, 7), d->dir);
-	d->h = initial(rnn, 5, d->dir);
-	d->c = rnn->node->op == NC_OP_LSTM ? initial(rnn, 6, d->dir) : NULL;
-	for (i = 0; i < rnn->seq; i++) {
-		int64_t at = reverse ? rnn->seq - 1 - i : i;
+	for (d = 0; d < lane->count; d++) {
+		int dir = lane->dir + d;
 
-		x = nc_build_slice(rnn->b, NULL, all, 0, at, at + 1);
-		x = nc_build_reshape(rnn->b, NULL, x, 2, row);
-		h = d->h;
-		c = d->c;
-		if (rnn->node->op == NC_OP_LSTM)
-			step_lstm(rnn, d, x);
-		else if (rnn->node->op == NC_OP_GRU)
-			step_gru(rnn, d, x);
-		else
-			step_rnn(rnn, d, x);
-		/* A sequence that has ended keeps its state and puts out zeros. */
-		on = running(rnn, at);
-		steps[at] = d->h;
-		if (on) {
-			steps[at] = nc_build3(rnn->b, NC_OP_Where, NULL, on, d->h,
-					      nc_build_scalar(rnn->b, d->h->dtype, 0));
-			d->h = nc_build3(rnn->b, NC_OP_Where, NULL, on, d->h, h);
-			if (c)
-				d->c = nc_build3(rnn->b, NC_OP_Where, NULL, on,
-						 d->c, c);
+		x[d] = input_part(rnn, dir, &rb[d]);
+		r[d] = weights(rnn, rnn->node->inputs[2], dir);
+		p[d] = of_direction(rnn, nc_in(rnn->node, 7), dir);
+		h[d] = initial(rnn, 5, dir);
+		c[d] = lstm ? initial(rnn, 6, dir) : NULL;
+		if (lane->batched) {
+			/* One row for all of the batch, in front of it. */
+			rb[d] = rb[d] ? with_front(rnn, rb[d]) : NULL;
+			p[d] = p[d] ? with_front(rnn, p[d]) : NULL;
 		}
-		steps[at] = nc_build_reshape(rnn->b, NULL, steps[at], 4, y);
 	}
+	if (lane->batched || lane->count == 1)
+		lane->r = joined(rnn, lane, r, rnn->gates);
+	else
+		lane->r = diagonal(rnn, lane, r);
+	lane->h = joined(rnn, lane, h, 1);
+	lane->c = lstm ? joined(rnn, lane, c, 1) : NULL;
+	lane->rb = rb[0] ? joined(rnn, lane, rb, rnn->gates) : NULL;
+	lane->p = p[0] ? joined(rnn, lane, p, 3) : NULL;
+	lane->x = joined(rnn, lane, x, rnn->gates);
+
+	if (rnn->node->op == NC_OP_GRU && !rnn->linear_before_reset) {
+		lane->parts[0] = gate(rnn, lane, lane->r, 0, 2);
+		lane->parts[1] = gate(rnn, lane, lane->r, 2, 1);
+	} else if (lstm && rnn->batch == 1 && !lane->batched && !lane->p &&
+		   !nc_attr_int(rnn->node, "input_forget", 0)) {
+		lane->parts[0] = gate(rnn, lane, lane->r, 0, 3);
+		lane->parts[1] = gate(rnn, lane, lane->r, 3, 1);
+	}
+}
+
+static void unroll(const struct rnn *rnn, struct lane *lane)
+{
+	int64_t row[3], step[4], i, rank;
+	struct nc_value *x, *h, *c, *on;
+
+	prepare(rnn, lane);
+	/* [batch, hidden], or a direction a row of these. */
+	rank = lane->h->rank;
+	memcpy(row, lane->h->dims, sizeof(row));
+	row[rank - 1] *= rnn->gates;
+	step[0] = 1;
+	memcpy(step + 1, lane->h->dims, rank * sizeof(*step));
+	for (i = 0; i < rnn->seq; i++) {
+		/* x is in the order of the steps, batched or not. */
+		x = nc_build_slice(rnn->b, NULL, lane->x, lane->batched, i, i + 1);
+		x = nc_build_reshape(rnn->b, NULL, x, rank, row);
+		h = lane->h;
+		c = lane->c;
+		if (rnn->node->op == NC_OP_LSTM)
+			step_lstm(rnn, lane, x);
+		else if (rnn->node->op == NC_OP_GRU)
+			step_gru(rnn, lane, x);
+		else
+			step_rnn(rnn, lane, x);
+		/* A sequence that has ended keeps its state and puts out zeros. */
+		on = running(rnn, runs_backwards(rnn, lane->dir) ?
+				  rnn->seq - 1 - i : i);
+		x = lane->h;
+		if (on) {
+			x = nc_build3(rnn->b, NC_OP_Where, NULL, on, x,
+				      nc_build_scalar(rnn->b, x->dtype, 0));
+			lane->h = nc_build3(rnn->b, NC_OP_Where, NULL, on,
+					    lane->h, h);
+			if (c)
+				lane->c = nc_build3(rnn->b, NC_OP_Where, NULL,
+						    on, lane->c, c);
+		}
+		lane->steps[i] = nc_build_reshape(rnn->b, NULL, x, rank + 1, step);
+	}
+}
+
+/* A direction's part of a lane's state: [batch, hidden]. */
+static struct nc_value *state_of(const struct rnn *rnn, const struct lane *lane,
+				 struct nc_value *state, int d)
+{
+	int64_t dims[2] = { rnn->batch, rnn->hidden };
+
+	if (lane->count == 1)
+		return state;
+	state = lane->batched ?
+		nc_build_slice(rnn->b, NULL, state, 0, d, d + 1) :
+		columns(rnn, state, rnn->hidden, d, 1);
+	return nc_build_reshape(rnn->b, NULL, state, 2, dims);
+}
+
+/* Y: [seq, dirs, batch, hidden], or with the batch in front. */
+static void put_steps(const struct rnn *rnn, struct nc_value *out,
+		      struct lane *lanes)
+{
+	static const int64_t batch_first[] = { 2, 0, 1, 3 };
+	int64_t dims[4] = { rnn->seq, 1, rnn->batch, rnn->hidden };
+	struct nc_value *y[2], *all = NULL;
+	int dir;
+
+	for (dir = 0; dir < rnn->dirs; dir++) {
+		struct lane *lane = lanes[0].count == rnn->dirs ? &lanes[0] :
+								  &lanes[dir];
+		int d = dir - lane->dir;
+
+		if (!d)
+			all = nc_build_concat(rnn->b, NULL, lane->steps,
+					      (unsigned int)rnn->seq, 0);
+		y[dir] = all;
+		if (lane->count > 1)
+			y[dir] = lane->batched ?
+				 nc_build_slice(rnn->b, NULL, all, 1, d, d + 1) :
+				 columns(rnn, all, rnn->hidden, d, 1);
+		y[dir] = nc_build_reshape(rnn->b, NULL, y[dir], 4, dims);
+		if (runs_backwards(rnn, dir))
+			y[dir] = reversed(rnn, y[dir]);
+	}
+	if (!rnn->layout) {
+		nc_build_concat(rnn->b, out, y, (unsigned int)rnn->dirs, 1);
+		return;
+	}
+	y[0] = nc_build_concat(rnn->b, NULL, y, (unsigned int)rnn->dirs, 1);
+	nc_build_transpose(rnn->b, out, y[0], batch_first);
 }
 
 /* Last states of the directions: [dirs, batch, hidden], or batch first. */
@@ -416,33 +716,74 @@ static void put_state(const struct rnn *rnn, struct nc_value *out,
 	nc_build_transpose(rnn->b, out, parts[0], perm);
 }
 
+/* Both directions have the same functions, and no sequence ends early. */
+static bool directions_alike(const struct rnn *rnn)
+{
+	int count = acts_of(rnn->node->op), i;
+	const float *floats;
+
+	for (i = 0; i < count; i++) {
+		const char *a = act_name(rnn, i), *b = act_name(rnn, count + i);
+
+		if (!a != !b || (a && strcasecmp(a, b)))
+			return false;
+	}
+	return !nc_attr_floats(rnn->node, "activation_alpha", &floats) &&
+	       !nc_attr_floats(rnn->node, "activation_beta", &floats) &&
+	       !running(rnn, 0);
+}
+
+/* How the directions run: joined, batched or one after the other. */
+static void choose_lanes(const struct rnn *rnn, struct lane *lanes)
+{
+	int64_t bytes = 4 * rnn->gates * rnn->hidden * rnn->hidden * rnn->dirs *
+			rnn->dirs;
+	int i;
+
+	for (i = 0; i < rnn->dirs; i++)
+		lanes[i] = (struct lane) {
+			.dir = i, .count = 1, .hidden = rnn->hidden,
+		};
+	if (rnn->dirs == 1 || !directions_alike(rnn))
+		return;
+	lanes[0].count = (int)rnn->dirs;
+	if (bytes <= MAX_JOINED && nc_is_const(rnn->node->inputs[2]))
+		lanes[0].hidden *= rnn->dirs;
+	else
+		lanes[0].batched = true;
+}
+
 void nc_decompose_rnn(struct nc_builder *b)
 {
-	static const int64_t batch_first[] = { 2, 0, 1, 3 };
-	struct direction directions[2] = { { .dir = 0 }, { .dir = 1 } };
 	struct nc_node *node = b->like;
-	struct nc_value *h[2], *c[2], *y[2], **steps;
+	struct nc_value *h[2], *c[2];
+	struct lane lanes[2];
 	struct rnn rnn;
-	int i;
+	int i, d;
 
 	if (!get_rnn(b->ctx, node, &rnn))
 		return;
 	rnn.b = b;
-	steps = nc_alloc(b->ctx->arena, (size_t)rnn.seq, sizeof(*steps));
-	for (i = 0; i < rnn.dirs; i++) {
-		unroll(&rnn, &directions[i], steps);
-		h[i] = directions[i].h;
-		c[i] = directions[i].c;
-		if (nc_out(node, 0))
-			y[i] = nc_build_concat(b, NULL, steps,
-					       (unsigned int)rnn.seq, 0);
+	if (node->op == NC_OP_LSTM && nc_is_const(node->inputs[1]) &&
+	    nc_is_const(node->inputs[2])) {
+		/* i, f, o, c: those of one function, and what is multiplied. */
+		rnn.order[1] = GATE_F;
+		rnn.order[2] = GATE_O;
 	}
-	if (nc_out(node, 0) && rnn.layout) {
-		y[0] = nc_build_concat(b, NULL, y, (unsigned int)rnn.dirs, 1);
-		nc_build_transpose(b, node->outputs[0], y[0], batch_first);
-	} else if (nc_out(node, 0)) {
-		nc_build_concat(b, node->outputs[0], y, (unsigned int)rnn.dirs, 1);
+	choose_lanes(&rnn, lanes);
+	for (i = 0; i < rnn.dirs; i += lanes[i].count) {
+		lanes[i].steps = nc_alloc(b->ctx->arena, (size_t)rnn.seq,
+					  sizeof(*lanes[i].steps));
+		unroll(&rnn, &lanes[i]);
+		for (d = 0; d < lanes[i].count; d++) {
+			h[i + d] = state_of(&rnn, &lanes[i], lanes[i].h, d);
+			if (node->op == NC_OP_LSTM)
+				c[i + d] = state_of(&rnn, &lanes[i],
+						    lanes[i].c, d);
+		}
 	}
+	if (nc_out(node, 0))
+		put_steps(&rnn, node->outputs[0], lanes);
 	put_state(&rnn, nc_out(node, 1), h);
 	if (node->op == NC_OP_LSTM)
 		put_state(&rnn, nc_out(node, 2), c);
