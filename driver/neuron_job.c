@@ -13,6 +13,7 @@
 #include "neuron_job.h"
 #include "neuron_queue.h"
 #include "neuron_sync.h"
+#include "neuron_trace.h"
 
 /**
  * DOC: Jobs
@@ -434,6 +435,7 @@ int neuron_job_submit(struct neuron_job *job, struct drm_sched_entity *entity,
 	drm_sched_job_arm(&job->base);
 	finished = dma_fence_get(&job->base.s_fence->finished);
 	neuron_job_get(job);
+	trace_neuron_job_submit(job, to_neuron_queue(job->base.sched)->name);
 	drm_sched_entity_push_job(&job->base);
 	mutex_unlock(&ctx->submit_lock);
 
@@ -544,6 +546,7 @@ static void neuron_job_complete(struct neuron_job *job)
 		result->fault.inst = cpu_to_le32(NEURON_NO_INST);
 	}
 
+	trace_neuron_job_done(job);
 	if (result->state == DRM_NEURON_JOB_FAULT)
 		neuron_coredump(job);
 	if (job->ctx)

@@ -8,6 +8,7 @@
 #include "neuron_device.h"
 #include "neuron_job.h"
 #include "neuron_queue.h"
+#include "neuron_trace.h"
 
 /**
  * DOC: Queues
@@ -158,6 +159,7 @@ static void neuron_queue_head_changed_locked(struct neuron_queue *q, ktime_t now
 		return;
 
 	q->started = now;
+	trace_neuron_job_start(job, q->name);
 	if (job->ctx && READ_ONCE(job->ctx->closed))
 		job->timeout_ms = min(job->timeout_ms, NEURON_CLOSED_TIMEOUT_MS);
 	neuron_queue_watch_locked(q);
@@ -178,6 +180,7 @@ void neuron_queue_push(struct neuron_queue *q, struct neuron_job *job)
 	spin_lock_irqsave(&q->lock, flags);
 	dead = q->state == NEURON_QUEUE_DEAD;
 	if (!dead) {
+		trace_neuron_job_push(job, q->name);
 		list_add_tail(&job->link, &q->jobs);
 		if (q->state == NEURON_QUEUE_LIVE) {
 			neuron_queue_emit_locked(q, job);

@@ -6,6 +6,7 @@
 #include "neuron_device.h"
 #include "neuron_job.h"
 #include "neuron_queue.h"
+#include "neuron_trace.h"
 
 /**
  * DOC: Watchdog and recovery
@@ -231,6 +232,7 @@ static void neuron_queue_recover(struct neuron_queue *q, enum neuron_verdict ver
 	struct device *dev = &ndev->pdev->dev;
 	struct neuron_job *guilty;
 
+	trace_neuron_queue_reset(q, verdict);
 	if (verdict == NEURON_VERDICT_GONE) {
 		dev_err(dev, "the device does not answer any more\n");
 		neuron_device_kill(ndev);
