@@ -382,40 +382,102 @@ static uint32_t next(uint32_t *state)
 	return *state ^ *state >> 15;
 }
 
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned int seed)
+/* Strides as of an array in memory. */
+static void pack(struct neuron_tensor *t)
+{
+	uint64_t stride = 1;	/* may wrap */
+
+	for (unsigned int d = t->rank; d-- > 0; stride *= t->dims[d])
+		t->strides[d] = (int32_t)stride;
+}
+
+static bool is_packed(const struct neuron_tensor *t)
+{
+	struct neuron_tensor copy = *t;
+
+	if (t->rank > NEURON_MAX_RANK)
+		return false;
+	pack(&copy);
+	return !memcmp(copy.strides, t->strides, sizeof(t->strides));
+}
+
+/* One size becomes another one in all tensors: most shapes go on fitting. */
+static void mutate_shapes(uint8_t *tensors, uint32_t num, uint32_t x, uint32_t y)
+{
+	struct neuron_tensor t;
+	uint32_t from, to = y >> 28 ? 1 + y % 40 : number(y);
+
+	memcpy(&t, tensors + (size_t)(x % num) * sizeof(t), sizeof(t));
+	if (!t.rank || t.rank > NEURON_MAX_RANK)
+		return;
+	from = t.dims[(x >> 16) % t.rank];
+	for (uint32_t i = 0; i < num; i++) {
+		uint8_t *at = tensors + (size_t)i * sizeof(t);
+		bool packed;
+
+		memcpy(&t, at, sizeof(t));
+		packed = is_packed(&t);
+		for (unsigned int d = 0; d < t.rank && d < NEURON_MAX_RANK; d++)
+			if (t.dims[d] == from)
+				t.dims[d] = to;
+		if (packed)
+			pack(&t);
+		memcpy(at, &t, sizeof(t));
+	}
+}
+
+/* One to three fields of tensors and instructions. */
+static void mutate_fields(uint8_t *data, size_t size, uint32_t *state)
 {
 	struct neuron_program_header h;
-	uint32_t state = seed, n;
+	uint32_t n;
 
-	if (size < sizeof(h) || seed % 4 == 0)
-		return LLVMFuzzerMutate(data, size, room);
 	memcpy(&h, data, sizeof(h));
-	for (n = 1 + next(&state) % 3; n; n--) {
-		uint32_t x = next(&state), y = next(&state), i;
+	if (h.tensors > size || h.num_tensors > (size - h.tensors) / sizeof(struct neuron_tensor) ||
+	    h.insts > size || h.num_insts > (size - h.insts) / sizeof(struct neuron_inst))
+		return;
+	for (n = 1 + next(state) % 3; n; n--) {
+		uint32_t x = next(state), y = next(state);
 
-		if (h.num_tensors && x >> 31) {
+		if (x >> 30 == 3 && h.num_tensors) {
+			mutate_shapes(data + h.tensors, h.num_tensors, x, y);
+		} else if (x >> 30 == 2 && h.num_tensors) {
 			struct neuron_tensor t;
-			uint64_t at;
+			uint8_t *at = data + h.tensors +
+				      (size_t)(next(state) % h.num_tensors) * sizeof(t);
 
-			i = next(&state) % h.num_tensors;
-			at = h.tensors + (uint64_t)i * sizeof(t);
-			if (at > size || size - at < sizeof(t))
-				continue;
-			memcpy(&t, data + at, sizeof(t));
+			memcpy(&t, at, sizeof(t));
 			mutate_tensor(&t, x, y);
-			memcpy(data + at, &t, sizeof(t));
+			memcpy(at, &t, sizeof(t));
 		} else if (h.num_insts) {
 			struct neuron_inst inst;
-			uint64_t at;
+			uint8_t *at = data + h.insts +
+				      (size_t)(next(state) % h.num_insts) * sizeof(inst);
 
-			i = next(&state) % h.num_insts;
-			at = h.insts + (uint64_t)i * sizeof(inst);
-			if (at > size || size - at < sizeof(inst))
-				continue;
-			memcpy(&inst, data + at, sizeof(inst));
+			memcpy(&inst, at, sizeof(inst));
 			mutate_inst(&inst, x, y, h.num_tensors);
-			memcpy(data + at, &inst, sizeof(inst));
+			memcpy(at, &inst, sizeof(inst));
 		}
 	}
+}
+
+/* Most of what comes out is legal: isa_fuzz.c is there for the rest. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned int seed)
+{
+	static uint8_t copy[MOST_PROGRAM] __attribute__((aligned(8)));
+	struct neuron_fault fault;
+	uint32_t state = seed;
+
+	if (size < sizeof(struct neuron_program_header) || size > MOST_PROGRAM ||
+	    seed % 16 == 0)
+		return LLVMFuzzerMutate(data, size, room);
+	for (unsigned int attempt = 0; attempt < 8; attempt++) {
+		memcpy(copy, data, size);
+		mutate_fields(copy, size, &state);
+		((struct neuron_program_header *)copy)->size = size;
+		if (neuron_program_check(copy, size, &fault, NULL))
+			break;
+	}
+	memcpy(data, copy, size);
 	return size;
 }
