@@ -14,28 +14,51 @@
 
 #include "nk.h"
 
+/*
+ * How often an idle thread looks for work before it sleeps: some 50 us. The
+ * instructions of a model follow each other within a few, and waking a thread
+ * costs as much as a small convolution.
+ */
+#define SPINS		1500
+
+/* A job is open: helpers may join. Above it the number of those inside. */
+#define OPEN		1u
+#define INSIDE		2u
+
 struct nk_team {
-	pthread_mutex_t lock;
-	pthread_cond_t work;
-	pthread_cond_t done;
-	bool stop;
-	bool open;		/* a job is there that helpers may join */
-	uint64_t job;		/* number of the latest one */
-	unsigned int active;	/* helpers inside it */
+	/* Read by all, written by the caller between jobs. */
 	const struct nk_call *call;
 	nk_tile_fn *fn;
 	void *arg;
 	size_t tiles;
-	atomic_size_t next;
+
+	/* On lines of their own: everybody writes them. */
+	atomic_size_t next NK_ALIGNED;	/* the next tile */
+	atomic_uint gate NK_ALIGNED;	/* OPEN, INSIDE */
+	atomic_uint job;		/* number of the latest one */
+	atomic_uint sleepers;
+	atomic_bool waiting;		/* the caller sleeps until INSIDE is zero */
 	atomic_int status;
-	struct nk_stats stats;
+	bool stop;
+
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	pthread_cond_t done;
 	unsigned int helpers;
 	struct nk_helper {
 		struct nk_team *team;
 		unsigned int number;
 		pthread_t thread;
-	} helper[];
+		struct nk_stats stats;
+	} NK_ALIGNED helper[];
 };
+
+static void relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#endif
+}
 
 static void run_tiles(struct nk_team *team, unsigned int thread, struct nk_stats *stats)
 {
@@ -62,32 +85,61 @@ static void add_stats(struct nk_stats *to, const struct nk_stats *from)
 	to->nans += from->nans;
 }
 
+/* Wait until there is a job of another number. Return: false when the team ends. */
+static bool await_job(struct nk_team *team, unsigned int seen)
+{
+	bool stop;
+
+	for (unsigned int i = 0; i < SPINS; i++) {
+		if (atomic_load_explicit(&team->job, memory_order_relaxed) != seen)
+			return true;
+		relax();
+	}
+	pthread_mutex_lock(&team->lock);
+	/* The caller looks for sleepers after it has changed the number. */
+	atomic_fetch_add(&team->sleepers, 1);
+	while (!team->stop && atomic_load(&team->job) == seen)
+		pthread_cond_wait(&team->work, &team->lock);
+	atomic_fetch_sub(&team->sleepers, 1);
+	stop = team->stop;
+	pthread_mutex_unlock(&team->lock);
+	return !stop;
+}
+
+static bool join(struct nk_team *team)
+{
+	unsigned int gate = atomic_load_explicit(&team->gate, memory_order_relaxed);
+
+	while (gate & OPEN)
+		if (atomic_compare_exchange_weak_explicit(&team->gate, &gate, gate + INSIDE,
+							  memory_order_acquire,
+							  memory_order_relaxed))
+			return true;
+	return false;
+}
+
+static void leave(struct nk_team *team)
+{
+	if (atomic_fetch_sub(&team->gate, INSIDE) != INSIDE || !atomic_load(&team->waiting))
+		return;
+	pthread_mutex_lock(&team->lock);
+	pthread_cond_signal(&team->done);
+	pthread_mutex_unlock(&team->lock);
+}
+
 static void *help(void *arg)
 {
 	struct nk_helper *helper = arg;
 	struct nk_team *team = helper->team;
-	uint64_t seen = 0;
+	unsigned int seen = 0;
 
-	pthread_mutex_lock(&team->lock);
-	for (;;) {
-		struct nk_stats stats = { 0 };
-
-		while (!team->stop && (!team->open || team->job == seen))
-			pthread_cond_wait(&team->work, &team->lock);
-		if (team->stop)
-			break;
-		seen = team->job;
-		team->active++;
-		pthread_mutex_unlock(&team->lock);
-
-		run_tiles(team, helper->number, &stats);
-
-		pthread_mutex_lock(&team->lock);
-		add_stats(&team->stats, &stats);
-		if (!--team->active)
-			pthread_cond_signal(&team->done);
+	while (await_job(team, seen)) {
+		seen = atomic_load_explicit(&team->job, memory_order_relaxed);
+		if (!join(team))
+			continue;
+		run_tiles(team, helper->number, &helper->stats);
+		leave(team);
 	}
-	pthread_mutex_unlock(&team->lock);
 	return NULL;
 }
 
@@ -102,10 +154,12 @@ struct nk_team *nk_team_create(unsigned int threads)
 {
 	unsigned int helpers = threads - 1;
 	sigset_t all, old;
-	struct nk_team *team = calloc(1, sizeof(*team) + helpers * sizeof(team->helper[0]));
+	size_t bytes = sizeof(struct nk_team) + helpers * sizeof(struct nk_helper);
+	struct nk_team *team = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
 
 	if (!team)
 		return NULL;
+	memset(team, 0, bytes);
 	pthread_mutex_init(&team->lock, NULL);
 	pthread_cond_init(&team->work, NULL);
 	pthread_cond_init(&team->done, NULL);
@@ -157,43 +211,57 @@ static enum nk_status run_alone(const struct nk_call *call, size_t tiles, nk_til
 	return NK_OK;
 }
 
+/* No helper may join any more; wait for those inside. */
+static void close_job(struct nk_team *team)
+{
+	atomic_fetch_and(&team->gate, ~OPEN);
+	for (unsigned int i = 0; i < SPINS; i++) {
+		if (!atomic_load_explicit(&team->gate, memory_order_acquire))
+			return;
+		relax();
+	}
+	pthread_mutex_lock(&team->lock);
+	atomic_store(&team->waiting, true);
+	while (atomic_load(&team->gate))
+		pthread_cond_wait(&team->done, &team->lock);
+	atomic_store(&team->waiting, false);
+	pthread_mutex_unlock(&team->lock);
+}
+
 enum nk_status nk_parallel(const struct nk_call *call, size_t tiles, nk_tile_fn *fn,
 			   void *arg)
 {
 	struct nk_team *team = tiles > 1 ? nk_ctx_team(call->ctx) : NULL;
-	struct nk_stats stats = { 0 };
 
 	if (!team)
 		return run_alone(call, tiles, fn, arg);
 
-	pthread_mutex_lock(&team->lock);
 	team->call = call;
 	team->fn = fn;
 	team->arg = arg;
 	team->tiles = tiles;
-	team->stats = (struct nk_stats){ 0 };
 	atomic_store_explicit(&team->next, 0, memory_order_relaxed);
 	atomic_store_explicit(&team->status, NK_OK, memory_order_relaxed);
-	team->job++;
-	team->open = true;
-	/* Wake no more than there is work for. */
-	if (tiles > team->helpers)
-		pthread_cond_broadcast(&team->work);
-	else
-		for (size_t i = 1; i < tiles; i++)
-			pthread_cond_signal(&team->work);
-	pthread_mutex_unlock(&team->lock);
+	atomic_store_explicit(&team->gate, OPEN, memory_order_release);
+	atomic_fetch_add(&team->job, 1);
+	if (atomic_load(&team->sleepers)) {
+		pthread_mutex_lock(&team->lock);
+		/* Wake no more than there is work for. */
+		if (tiles > team->helpers)
+			pthread_cond_broadcast(&team->work);
+		else
+			for (size_t i = 1; i < tiles; i++)
+				pthread_cond_signal(&team->work);
+		pthread_mutex_unlock(&team->lock);
+	}
 
-	run_tiles(team, 0, &stats);
+	run_tiles(team, 0, call->stats);
 
 	/* A helper that wakes only now finds the job closed. */
-	pthread_mutex_lock(&team->lock);
-	team->open = false;
-	while (team->active)
-		pthread_cond_wait(&team->done, &team->lock);
-	add_stats(&stats, &team->stats);
-	pthread_mutex_unlock(&team->lock);
-
-	add_stats(call->stats, &stats);
+	close_job(team);
+	for (unsigned int i = 0; i < team->helpers; i++) {
+		add_stats(call->stats, &team->helper[i].stats);
+		team->helper[i].stats = (struct nk_stats){ 0 };
+	}
 	return atomic_load_explicit(&team->status, memory_order_relaxed);
 }
