@@ -19,9 +19,6 @@
 #define SGEMM_ROWS	16
 #define MUCH_ELEMENTS	65536
 
-/* Bytes of the second operand that a tile of few rows reads. */
-#define TILE_BYTES	((uint64_t)256 << 10)
-
 /* Integers whose sums stay below it are exact in fp32, in any order. */
 #define EXACT_F32	(1 << 24)
 
@@ -208,7 +205,6 @@ static bool choose_few(struct matmul_plan *plan)
 	const struct neuron_tensor *a = &plan->a, *b = &plan->b;
 	uint64_t macs = (uint64_t)plan->m * plan->n * plan->k;
 	struct few *few = &plan->few;
-	uint64_t pieces;
 
 	if (plan->integer)
 		return false;
@@ -235,14 +231,7 @@ static bool choose_few(struct matmul_plan *plan)
 	plan->b_type = b->dtype;
 	plan->rows = plan->m;
 	plan->row_tiles = 1;
-	pieces = nk_size(b->dtype) * plan->k * (uint64_t)plan->n / TILE_BYTES;
-	if (pieces > MAX_PIECES)
-		pieces = MAX_PIECES;
-	if (pieces > 1 && few->kind != FEW_SMALL)
-		few->n = (plan->n / pieces + 63) / 64 * 64;
-	/* What is left for the last one must be worth a vector. */
-	if (few->n > plan->n || plan->n % few->n < 64)
-		few->n = plan->n;
+	few->n = few_tile_columns(few);
 	plan->columns = few->n;
 	plan->column_tiles = (plan->n + plan->columns - 1) / plan->columns;
 	plan->entries = macs >= TILE_MACS / 16 ? 1 : TILE_MACS / 16 / macs;

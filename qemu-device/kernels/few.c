@@ -15,6 +15,10 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 
+/* Bytes of the second operand that a tile reads, and most tiles. */
+#define TILE_BYTES	((uint64_t)256 << 10)
+#define MAX_PIECES	16
+
 #define LANES		16
 #define PAIRS		32
 
@@ -52,6 +56,19 @@ enum few_kind few_kind_of(const struct few *few)
 	if (few->b_row == 1 && few->k >= PAIRS)
 		return FEW_DOT;
 	return FEW_NONE;
+}
+
+uint32_t few_tile_columns(const struct few *few)
+{
+	uint64_t pieces = nk_size(few->b_dtype) * few->k * (uint64_t)few->n / TILE_BYTES;
+	uint32_t columns = few->n;
+
+	if (pieces > MAX_PIECES)
+		pieces = MAX_PIECES;
+	if (pieces > 1 && few->kind != FEW_SMALL)
+		columns = (few->n / pieces + 63) / 64 * 64;
+	/* What is left for the last one must be worth a vector. */
+	return columns > few->n || few->n % columns < 64 ? few->n : columns;
 }
 
 /* Columns of a row of sums, so that vectors of pairs fit. */

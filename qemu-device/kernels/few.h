@@ -45,6 +45,9 @@ struct few {
 /* How to compute it; FEW_NONE where a library is as good. */
 enum few_kind few_kind_of(const struct few *few);
 
+/* Columns that are worth a tile of their own; the last tile has at least a few, too. */
+uint32_t few_tile_columns(const struct few *few);
+
 /* Bytes of temporary memory that few_run() needs. */
 size_t few_bytes(const struct few *few);
 

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The plan of a CONV or CONV_TRANSPOSE through the library: its shape and tiles
+ * (conv_shape.c), the library's primitives (conv_op.c) and the weights in the
+ * order that these like (conv_weights.c).
+ */
+#ifndef NEURON_NK_CONV_PLAN_H
+#define NEURON_NK_CONV_PLAN_H
+
+#include "few.h"
+#include "lib.h"
+
+#define CONV_MAX_KINDS	16
+
+/* A tile's shape: primitives are made for each that occurs. */
+struct conv_kind {
+	uint32_t images;
+	int64_t in_rows, out_rows;
+	int64_t pad_lo, pad_hi;
+	struct lib_op op;
+};
+
+struct conv_plan {
+	struct nk_plan head;
+	bool refused;
+	bool transpose;
+	bool integer;		/* sums are int32 */
+	bool as_f32;		/* integers are computed in fp32 */
+	bool exact;		/* and the weights allow it */
+	bool direct;
+	bool pack_in;
+	unsigned int in_type, weight_type;	/* that the library sees */
+	uint32_t groups, channels, filters;	/* channels and filters of all groups */
+	/* Dimensions are padded to three in front, with ones. */
+	int64_t in_dims[3], out_dims[3], kernel[3], stride[3], dilation[3], pad_lo[3], pad_hi[3];
+	unsigned int split;	/* the dimension whose rows are shared out */
+	uint32_t images;	/* of a tile */
+	int64_t rows, row_tiles;
+	struct few few;		/* without the library; of a tile */
+	ptrdiff_t few_step;	/* of its rows in the output, in bytes */
+	unsigned int kinds;
+	struct conv_kind kind[CONV_MAX_KINDS];
+	size_t temp_bytes;	/* of a thread, for the library */
+
+	/* Weights: as they were given, dense; and in the library's order. */
+	bool have_weights;
+	size_t raw_bytes;
+	void *raw;
+	void *packed;
+	dnnl_memory_desc_t plain_desc, packed_desc;
+	dnnl_primitive_t reorder;
+};
+
+/* conv_shape.c */
+
+/* Channels last, without gaps: how the library sees pictures. */
+void conv_channels_last(struct neuron_tensor *desc, const struct neuron_tensor *like,
+			unsigned int dtype);
+bool conv_is_channels_last(const struct neuron_tensor *t);
+bool conv_is_dense(const struct neuron_tensor *t);
+
+/**
+ * conv_find_shape() - geometry, types and tiles of an instruction
+ * @plan: filled in
+ * @call: the instruction
+ * @lib: what the library is good at
+ *
+ * Return: false when the library has no such convolution.
+ */
+bool conv_find_shape(struct conv_plan *plan, const struct nk_call *call,
+		     const struct lib_features *lib);
+
+/* One tile for each image, where the library cannot do with parts of one. */
+void conv_whole_images(struct conv_plan *plan);
+
+/**
+ * conv_find_kind() - which input rows a tile of output rows needs, and what padding they see
+ * @plan: the plan
+ * @images: of the tile
+ * @row: its first output row
+ * @kind: filled in, but for the primitive
+ *
+ * Return: the first input row.
+ */
+int64_t conv_find_kind(const struct conv_plan *plan, uint32_t images, int64_t row,
+		       struct conv_kind *kind);
+/* The plan's kind that is like @want, or NULL. */
+struct conv_kind *conv_lookup(struct conv_plan *plan, const struct conv_kind *want);
+
+/* conv_op.c: primitives for all kinds of tiles. False: the library refuses. */
+bool conv_make_ops(struct conv_plan *plan, const struct nk_call *call);
+void conv_destroy_ops(struct conv_plan *plan);
+
+/* conv_weights.c */
+bool conv_make_weights(struct conv_plan *plan, const struct nk_call *call);
+void conv_destroy_weights(struct conv_plan *plan);
+/* Have the packed weights of what the operand holds now. */
+enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call *call);
+
+#endif /* NEURON_NK_CONV_PLAN_H */
