@@ -25,6 +25,23 @@ static bool is_matrix_op(enum nc_op op)
 	       op == NC_OP_QLinearMatMul;
 }
 
+/* Weights of this many elements or fewer cost nothing in fp32. */
+#define SMALL_WEIGHTS	2048
+
+/*
+ * A product of few rows with small weights is over before the array is full, in
+ * fp32, too; converting what it reads would take longer. The steps of small
+ * recurrences are such.
+ */
+static bool is_small(const struct nc_node *node)
+{
+	const struct nc_value *a = node->inputs[0], *b = node->inputs[1];
+
+	return node->op == NC_OP_MatMul && a->rank >= 2 && b->rank == 2 &&
+	       nc_is_const(b) && nc_numel(b) <= SMALL_WEIGHTS &&
+	       nc_numel(a) <= 8 * a->dims[a->rank - 1];
+}
+
 void nc_cast(struct nc_ctx *ctx)
 {
 	enum nc_dtype dtype = wanted(ctx->options->auto_cast);
@@ -40,7 +57,7 @@ void nc_cast(struct nc_ctx *ctx)
 		own = node->inputs[0]->dtype;
 		/* A model that is 16 bits wide stays so; only fp32 is cast. */
 		if (own == NC_F32)
-			node->compute = dtype;
+			node->compute = is_small(node) ? NC_F32 : dtype;
 		else if (own == NC_I8 || own == NC_U8)
 			node->compute = NC_I8;
 		else

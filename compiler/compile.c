@@ -67,11 +67,20 @@ static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 	nc_simplify(ctx);
 	if (!checked(ctx, "simplify"))
 		return;
+	nc_share(ctx);
+	if (!checked(ctx, "share"))
+		return;
+	nc_recognise(ctx);
+	if (!checked(ctx, "recognise"))
+		return;
 	nc_fuse(ctx);
 	if (!checked(ctx, "fuse"))
 		return;
 	nc_quantize(ctx);
 	if (!checked(ctx, "quantize"))
+		return;
+	nc_merge_products(ctx);
+	if (!checked(ctx, "merge"))
 		return;
 	nc_cast(ctx);
 	if (!checked(ctx, "cast"))

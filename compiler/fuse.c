@@ -294,29 +294,112 @@ static bool fuse_scale(struct nc_ctx *ctx, struct nc_node *node)
 	return false;
 }
 
+/* A function of one input: its own, one fused onto a copy, PRelu of a number. */
+static bool function_of(const struct nc_node *node, enum neuron_act *act,
+			float *alpha, float *beta)
+{
+	double slope;
+
+	switch (node->op) {
+	case NC_OP_Identity:
+		*act = node->act;
+		*alpha = node->act_alpha;
+		*beta = node->act_beta;
+		break;
+	case NC_OP_PRelu:
+		if (!nc_const_splat(node->inputs[1], &slope) ||
+		    !nc_same_shape(node->inputs[0], node->outputs[0]))
+			return false;
+		*act = NEURON_ACT_LEAKY_RELU;
+		*alpha = slope;
+		*beta = 0;
+		break;
+	default:
+		return nc_unary_act(node, act, alpha, beta);
+	}
+	return *act != NEURON_ACT_IDENTITY && !isnan(*alpha) && !isnan(*beta);
+}
+
+/* Past operators that only move elements, each for one user alone. */
+static struct nc_value *before_moves(struct nc_value *value)
+{
+	while (value->producer && value->num_uses == 1 && !value->is_output &&
+	       (value->producer->op == NC_OP_Reshape ||
+		value->producer->op == NC_OP_Transpose) &&
+	       value->producer->act == NEURON_ACT_IDENTITY)
+		value = value->producer->inputs[0];
+	return value;
+}
+
 static bool fuse_act(struct nc_ctx *ctx, struct nc_node *node)
 {
+	struct nc_value *x = before_moves(node->inputs[0]);
 	struct nc_node *into;
 	enum neuron_act act;
 	float alpha, beta;
 
-	if (node->op == NC_OP_Identity) {
-		act = node->act;
-		alpha = node->act_alpha;
-		beta = node->act_beta;
-	} else if (!nc_unary_act(node, &act, &alpha, &beta)) {
+	if (!function_of(node, &act, &alpha, &beta))
 		return false;
-	}
-	if (act == NEURON_ACT_IDENTITY)
+	/* What is moved before the function need not be moved for it. */
+	if (x != node->inputs[0] && node->outputs[0]->is_output)
 		return false;
-	into = open_maker(node->inputs[0]);
+	into = open_maker(x);
 	if (!into || !has_epilogue(into))
 		return false;
 	into->act = act;
 	into->act_alpha = alpha;
 	into->act_beta = beta;
-	merge(ctx, into, node);
+	if (x == node->inputs[0]) {
+		merge(ctx, into, node);
+	} else {
+		join_layers(ctx, into, node);
+		nc_alias(node->outputs[0], node->inputs[0]);
+	}
 	return true;
+}
+
+/*
+ * A factor of a product of two intermediates is part of its function, wherever
+ * it was applied: the scale of attention's queries, or half of it to the keys.
+ */
+static void fuse_factors(struct nc_ctx *ctx, struct nc_node *node)
+{
+	double scale = 1;
+	int i, found = 0;
+
+	if (node->act != NEURON_ACT_IDENTITY || nc_in(node, 2) ||
+	    node->outputs[0]->dtype != NC_F32)
+		return;
+	for (i = 0; i < 2; i++)
+		if (nc_is_const(node->inputs[i]))
+			return;
+	for (i = 0; i < 2; i++) {
+		struct nc_value *value = before_moves(node->inputs[i]);
+		struct nc_node *mul = value->producer;
+		double number;
+		int j;
+
+		if (!mul || mul->op != NC_OP_Mul || value->num_uses != 1 ||
+		    value->is_output || mul->act != NEURON_ACT_IDENTITY)
+			continue;
+		for (j = 0; j < 2; j++) {
+			if (!nc_is_const(mul->inputs[j]) ||
+			    !nc_const_splat(mul->inputs[j], &number) ||
+			    !isfinite(number) ||
+			    !nc_same_shape(mul->inputs[!j], value))
+				continue;
+			scale *= number;
+			join_layers(ctx, node, mul);
+			nc_alias(value, mul->inputs[!j]);
+			found++;
+			break;
+		}
+	}
+	if (!found)
+		return;
+	node->act = NEURON_ACT_AFFINE;
+	node->act_alpha = scale;
+	node->act_beta = 0;
 }
 
 /* Zeros around the input of a Conv are its own padding. */
@@ -363,6 +446,9 @@ static bool fuse(struct nc_ctx *ctx, struct nc_node *node,
 	switch (node->op) {
 	case NC_OP_Conv:
 		fuse_pad(ctx, node);
+		return false;
+	case NC_OP_MatMul:
+		fuse_factors(ctx, node);
 		return false;
 	case NC_OP_Add:
 		return fuse_binary(ctx, node) || fuse_row(ctx, node, nodes, n);

@@ -67,6 +67,8 @@ enum nc_buf_kind {
  *	    part of the scratchpad where they are
  * @chunk: @pinned: entry of nc_program.chunks that it is in
  * @chip: CONST, INPUT: the resident copy, once tile has made it
+ * @converted: lowering's own: the same elements in another type, or NULL
+ * @converted_dtype: that type
  * @offset: plan's result: bytes from the start of the scratchpad or PSUM
  * @first: position of the first instruction that names it
  * @last: position of the last one
@@ -86,6 +88,8 @@ struct nc_buf {
 	uint64_t slot_offset;
 	const void *data;
 	struct nc_buf *chip;
+	struct nc_buf *converted;
+	unsigned int converted_dtype;
 	uint64_t offset;
 	uint32_t first;
 	uint32_t last;

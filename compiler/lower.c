@@ -134,6 +134,23 @@ static unsigned int slot_dtype(enum nc_dtype dtype)
 	}
 }
 
+static void note_users(struct nc_graph *graph)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < graph->num_nodes; i++) {
+		const struct nc_node *node = graph->nodes[i];
+
+		for (j = 0; j < node->num_inputs; j++) {
+			struct nc_value *value = node->inputs[j];
+			struct nc_storage *storage = value ? value->lir : NULL;
+
+			if (value && value->num_uses == 1 && !value->is_output)
+				storage->user = node;
+		}
+	}
+}
+
 static void make_io(struct nc_ctx *ctx)
 {
 	struct nc_program *prog = nc_program_of(ctx);
@@ -274,6 +291,7 @@ void nc_lower(struct nc_ctx *ctx)
 						    NC_PSUM_SIZE;
 	prog->lower = nc_alloc(ctx->arena, 1, sizeof(*prog->lower));
 	choose_dtypes(ctx);
+	note_users(graph);
 	make_io(ctx);
 	for (i = 0; i < graph->num_nodes; i++) {
 		struct nc_node *node = graph->nodes[i];

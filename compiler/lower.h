@@ -70,6 +70,12 @@ struct nc_view nc_result(struct nc_ctx *ctx, struct nc_node *node,
 struct nc_view nc_result_like(struct nc_ctx *ctx, struct nc_node *node,
 			      unsigned int i, const struct nc_view *like);
 
+/*
+ * The order in which a value's dimensions should nest for the only operator that
+ * uses it, a Transpose. Return: false where there is no such wish.
+ */
+bool nc_user_order(struct nc_ctx *ctx, const struct nc_value *value, int *order);
+
 /* Storage of a node's own, for what lies between its instructions. */
 struct nc_view nc_temp(struct nc_ctx *ctx, unsigned int dtype, int rank,
 		       const int64_t *dims, const int *order);

@@ -112,7 +112,7 @@ void nc_lower_matmul(struct nc_ctx *ctx, struct nc_node *node)
 	struct nc_view a, b, out;
 	int64_t dims[NC_MAX_RANK];
 	struct nc_inst *inst;
-	int i;
+	int i, order[NC_MAX_RANK];
 
 	if (!nc_dtype_is_float(node->outputs[0]->dtype)) {
 		nc_error(ctx, node,
@@ -123,7 +123,10 @@ void nc_lower_matmul(struct nc_ctx *ctx, struct nc_node *node)
 	b = *nc_operand_as(ctx, node, node->inputs[1], dtype);
 	if (nc_in(node, 2))
 		bias = nc_operand_as(ctx, node, node->inputs[2], NEURON_F32);
-	out = nc_result(ctx, node, 0, NULL);
+	/* Heads that are put side by side again are written so. */
+	out = nc_result(ctx, node, 0,
+			nc_user_order(ctx, node->outputs[0], order) ? order :
+								      NULL);
 	if (nc_view_numel(&a) == 0) {
 		nc_error(ctx, node, "a product over no elements");
 		return;

@@ -20,6 +20,7 @@ struct nc_output {
  * @dtype: element type on the chip; -1 for one that the chip does not have
  * @as: copies in other types
  * @output: the graph outputs that it is
+ * @user: the only node that uses it, or NULL
  */
 struct nc_storage {
 	struct nc_view view;
@@ -27,6 +28,7 @@ struct nc_storage {
 	int dtype;
 	const struct nc_view *as[NEURON_NUM_DTYPES];
 	struct nc_output *output;
+	const struct nc_node *user;
 };
 
 /**

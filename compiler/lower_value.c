@@ -220,12 +220,45 @@ const struct nc_view *nc_operand(struct nc_ctx *ctx, struct nc_value *value)
 	return &storage->view;
 }
 
+/*
+ * A copy in another type. One of a whole buffer serves all views of it, as they
+ * come from Reshapes and Transposes.
+ */
+static struct nc_view converted(struct nc_ctx *ctx, const struct nc_node *node,
+				const struct nc_view *view, unsigned int dtype)
+{
+	uint64_t size = neuron_dtype_size(view->dtype);
+	struct nc_buf *buf = view->buf;
+	struct nc_view out;
+	int i, order[NC_MAX_RANK];
+	bool whole = !view->offset &&
+		     nc_view_numel(view) * size == buf->size;
+
+	for (i = 0; i < view->rank; i++)
+		if (view->strides[i] < 0 || (!view->strides[i] && view->dims[i] > 1))
+			whole = false;
+	nc_view_order(view, order);
+	out = *view;
+	if (whole && buf->converted && buf->converted_dtype == dtype) {
+		out.buf = buf->converted;
+		out.dtype = dtype;
+		return out;
+	}
+	out = nc_temp(ctx, dtype, view->rank, view->dims, order);
+	nc_add_act(ctx, node, &out, view, NEURON_ACT_IDENTITY, 0, 0);
+	/* Packed in the same order, it has the view's strides but for ones. */
+	if (whole) {
+		buf->converted = out.buf;
+		buf->converted_dtype = dtype;
+	}
+	return out;
+}
+
 const struct nc_view *nc_operand_as(struct nc_ctx *ctx, struct nc_node *node,
 				    struct nc_value *value, unsigned int dtype)
 {
 	struct nc_storage *storage = value->lir;
 	struct nc_view view;
-	int order[NC_MAX_RANK];
 
 	if (storage->dtype == (int)dtype)
 		return nc_operand(ctx, value);
@@ -236,10 +269,7 @@ const struct nc_view *nc_operand_as(struct nc_ctx *ctx, struct nc_node *node,
 		view = nc_const_bytes(ctx, dtype, value->rank, value->dims,
 				      convert_const(ctx, value, dtype));
 	} else {
-		nc_view_order(&storage->view, order);
-		view = nc_temp(ctx, dtype, value->rank, value->dims, order);
-		nc_add_act(ctx, node, &view, &storage->view,
-			   NEURON_ACT_IDENTITY, 0, 0);
+		view = converted(ctx, node, &storage->view, dtype);
 	}
 	storage->as[dtype] = nc_memdup(ctx->arena, &view, sizeof(view));
 	return storage->as[dtype];
@@ -254,6 +284,14 @@ struct nc_view nc_temp(struct nc_ctx *ctx, unsigned int dtype, int rank,
 	view.buf = nc_buf_new(ctx, NC_BUF_TEMP,
 			      nc_view_numel(&view) * neuron_dtype_size(dtype));
 	return view;
+}
+
+bool nc_user_order(struct nc_ctx *ctx, const struct nc_value *value, int *order)
+{
+	const struct nc_storage *storage = value->lir;
+
+	return storage->user && storage->user->op == NC_OP_Transpose &&
+	       nc_transpose_perm(ctx, storage->user, order);
 }
 
 struct nc_view nc_result(struct nc_ctx *ctx, struct nc_node *node,

@@ -44,8 +44,11 @@ void nc_infer(struct nc_ctx *ctx);
 void nc_decompose(struct nc_ctx *ctx);
 void nc_narrow(struct nc_ctx *ctx);
 void nc_simplify(struct nc_ctx *ctx);
+void nc_share(struct nc_ctx *ctx);
+void nc_recognise(struct nc_ctx *ctx);
 void nc_fuse(struct nc_ctx *ctx);
 void nc_quantize(struct nc_ctx *ctx);
+void nc_merge_products(struct nc_ctx *ctx);
 void nc_cast(struct nc_ctx *ctx);
 
 /* Back end: the state is ctx->program, see lir.h. */

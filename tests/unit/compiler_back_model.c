@@ -12,6 +12,7 @@ void model_begin(struct model *m, uint64_t seed)
 	m->ctx.arena = nc_arena_new((size_t)1 << 30, &m->oom);
 	m->ctx.options = &m->options;
 	m->ctx.result = &m->result;
+	m->ctx.fold_budget = 1 << 20;
 	m->ctx.graph = &m->graph;
 	m->graph.arena = m->ctx.arena;
 	m->graph.name = "model";
@@ -88,20 +89,27 @@ void model_output(struct model *m, struct nc_value *value)
 bool model_compile(struct model *m)
 {
 	static void (*const passes[])(struct nc_ctx *ctx) = {
-		nc_graph_update, nc_lower, nc_plan, nc_schedule, nc_emit,
-		nc_check_races, nc_neff_write,
+		nc_graph_update, nc_share, nc_recognise, nc_fuse,
+		nc_merge_products, nc_cast, nc_lower, nc_plan, nc_schedule,
+		nc_emit, nc_check_races, nc_neff_write,
 	};
+	enum { FIRST_FUSING = 1, LAST_FUSING = 5 };
 	unsigned int i;
 
 	m->graph.nodes = m->nodes.nodes;
 	m->graph.num_nodes = m->nodes.count;
+	/* The cast pass decides then. */
+	for (i = 0; m->fuse && i < m->graph.num_nodes; i++)
+		m->graph.nodes[i]->compute = NC_NONE;
 	if (setjmp(m->oom)) {
 		puts("# the arena is used up");
 		return false;
 	}
 	for (i = 0; i < sizeof(passes) / sizeof(passes[0]); i++) {
+		if (i >= FIRST_FUSING && i <= LAST_FUSING && !m->fuse)
+			continue;
 		passes[i](&m->ctx);
-		if (!i)
+		if (i <= LAST_FUSING)
 			nc_verify(&m->ctx, "test");
 		if (m->ctx.diag.count)
 			return false;

@@ -23,6 +23,7 @@ struct model {
 	struct nc_value *outputs[MODEL_MAX_IO];
 	const char *layer;
 	uint64_t seed;
+	bool fuse;
 	jmp_buf oom;
 };
 
@@ -41,7 +42,10 @@ struct nc_value *model_node(struct model *m, enum nc_op op, int rank,
 			    struct nc_value *b, struct nc_value *c);
 void model_output(struct model *m, struct nc_value *value);
 
-/* All passes of the back end. False: m->ctx.diag has the reasons. */
+/*
+ * All passes of the back end, with @fuse those before it that join operators.
+ * False: m->ctx.diag has the reasons.
+ */
 bool model_compile(struct model *m);
 
 /* Run it on inputs drawn by lot; the outputs one behind the other, malloc'd. */

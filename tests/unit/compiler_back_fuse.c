@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Operators that become one instruction: how many are left, and that the numbers
+ * are the same as those of the operators one by one.
+ */
+#include <math.h>
+#include "tests/ktap.h"
+#include "compiler_back_model.h"
+
+static uint32_t count_insts(const struct model *m, unsigned int opcode)
+{
+	const struct nc_program *prog = m->ctx.program;
+	uint32_t i, n = 0;
+
+	for (i = 0; i < prog->list.count; i++)
+		n += prog->list.insts[i].opcode == opcode;
+	return n;
+}
+
+/* Those that compute: all but transfers. */
+static uint32_t count_work(const struct model *m)
+{
+	const struct nc_program *prog = m->ctx.program;
+
+	return prog->list.count - count_insts(m, NEURON_OP_LOAD) -
+	       count_insts(m, NEURON_OP_STORE);
+}
+
+static struct nc_value *number(struct model *m, double x)
+{
+	float f = x;
+
+	return nc_const_new(&m->ctx, "number", NC_F32, 0, NULL, &f);
+}
+
+static struct nc_value *binary(struct model *m, enum nc_op op,
+			       struct nc_value *a, struct nc_value *b)
+{
+	const struct nc_value *wide = nc_numel(a) >= nc_numel(b) ? a : b;
+
+	return model_node(m, op, wide->rank, wide->dims, a, b, NULL);
+}
+
+static struct nc_value *unary(struct model *m, enum nc_op op, struct nc_value *x)
+{
+	return model_node(m, op, x->rank, x->dims, x, NULL, NULL);
+}
+
+static struct nc_value *product(struct model *m, struct nc_value *a,
+				struct nc_value *b)
+{
+	int64_t d[NC_MAX_RANK];
+
+	memcpy(d, a->dims, sizeof(d));
+	d[a->rank - 1] = b->dims[b->rank - 1];
+	return model_node(m, NC_OP_MatMul, a->rank, d, a, b, NULL);
+}
+
+static struct nc_value *reshape(struct model *m, struct nc_value *x, int rank,
+				const int64_t *d)
+{
+	return model_node(m, NC_OP_Reshape, rank, d, x,
+			  nc_const_ints_new(&m->ctx, "shape", d, rank), NULL);
+}
+
+static struct nc_value *transpose(struct model *m, struct nc_value *x,
+				  const int64_t *perm)
+{
+	struct nc_value *out;
+	int64_t d[NC_MAX_RANK];
+	int i;
+
+	for (i = 0; i < x->rank; i++)
+		d[i] = x->dims[perm[i]];
+	out = model_node(m, NC_OP_Transpose, x->rank, d, x, NULL, NULL);
+	nc_set_attr_ints(&m->ctx, out->producer, "perm", perm, x->rank);
+	return out;
+}
+
+static struct nc_value *mean(struct model *m, struct nc_value *x)
+{
+	int64_t d[NC_MAX_RANK], axis = x->rank - 1;
+
+	memcpy(d, x->dims, sizeof(d));
+	d[axis] = 1;
+	return model_node(m, NC_OP_ReduceMean, x->rank, d, x,
+			  nc_const_ints_new(&m->ctx, "axes", &axis, 1), NULL);
+}
+
+static struct nc_value *input(struct model *m)
+{
+	return model_input(m, 3, (int64_t[]){ 1, 7, 24 });
+}
+
+static struct nc_value *row(struct model *m)
+{
+	return model_const(m, 1, (int64_t[]){ 24 });
+}
+
+/* As PyTorch's exporter writes it. */
+static void layer_norm(struct model *m)
+{
+	struct nc_value *x = input(m);
+	struct nc_value *d = binary(m, NC_OP_Sub, x, mean(m, x));
+	struct nc_value *v = mean(m, binary(m, NC_OP_Pow, d, number(m, 2)));
+
+	v = unary(m, NC_OP_Sqrt, binary(m, NC_OP_Add, v, number(m, 1e-5)));
+	d = binary(m, NC_OP_Mul, binary(m, NC_OP_Div, d, v), row(m));
+	model_output(m, binary(m, NC_OP_Add, d, row(m)));
+}
+
+/* As TensorFlow's does. */
+static void batch_norm_form(struct model *m)
+{
+	struct nc_value *x = input(m), *mu = mean(m, x);
+	struct nc_value *d = binary(m, NC_OP_Sub, x, mu);
+	struct nc_value *v = mean(m, binary(m, NC_OP_Mul, d, d)), *k;
+
+	v = binary(m, NC_OP_Add, v, number(m, 1e-6));
+	v = unary(m, NC_OP_Reciprocal, unary(m, NC_OP_Sqrt, v));
+	k = binary(m, NC_OP_Mul, v, row(m));
+	k = model_node(m, NC_OP_Mul, 3, x->dims, v, k->producer->inputs[1], NULL);
+	d = binary(m, NC_OP_Sub, row(m), binary(m, NC_OP_Mul, mu, k));
+	d = model_node(m, NC_OP_Sub, 3, x->dims, d->producer->inputs[0],
+		       d->producer->inputs[1], NULL);
+	model_output(m, binary(m, NC_OP_Add, binary(m, NC_OP_Mul, x, k), d));
+}
+
+/* Behind a product and a Reshape, to whose function it belongs. */
+static void gelu_erf(struct model *m)
+{
+	struct nc_value *x = product(m, input(m),
+				     model_const(m, 2, (int64_t[]){ 24, 40 }));
+	struct nc_value *e;
+
+	x = reshape(m, x, 2, (int64_t[]){ 7, 40 });
+	e = unary(m, NC_OP_Erf, binary(m, NC_OP_Div, x, number(m, sqrt(2))));
+	e = binary(m, NC_OP_Mul, x, binary(m, NC_OP_Add, e, number(m, 1)));
+	model_output(m, unary(m, NC_OP_Neg, binary(m, NC_OP_Mul, e, number(m, 0.5))));
+}
+
+static void gelu_tanh(struct model *m)
+{
+	struct nc_value *x = input(m);
+	struct nc_value *t = binary(m, NC_OP_Pow, x, number(m, 3));
+
+	t = binary(m, NC_OP_Add, x, binary(m, NC_OP_Mul, t, number(m, 0.044715)));
+	t = binary(m, NC_OP_Mul, t, number(m, sqrt(2 / M_PI)));
+	t = binary(m, NC_OP_Add, unary(m, NC_OP_Tanh, t), number(m, 1));
+	model_output(m, binary(m, NC_OP_Mul,
+			       binary(m, NC_OP_Mul, x, number(m, 0.5)), t));
+}
+
+static void silu(struct model *m)
+{
+	struct nc_value *x = product(m, input(m),
+				     model_const(m, 2, (int64_t[]){ 24, 40 }));
+
+	x = binary(m, NC_OP_Add, x, model_const(m, 1, (int64_t[]){ 40 }));
+	model_output(m, binary(m, NC_OP_Mul, x, unary(m, NC_OP_Sigmoid, x)));
+}
+
+/* Half of what makes a Gelu is none. */
+static void no_gelu(struct model *m)
+{
+	struct nc_value *x = input(m);
+	struct nc_value *e = unary(m, NC_OP_Erf,
+				   binary(m, NC_OP_Mul, x, number(m, 0.9)));
+
+	e = binary(m, NC_OP_Mul, x, binary(m, NC_OP_Add, e, number(m, 1)));
+	model_output(m, binary(m, NC_OP_Mul, e, number(m, 0.5)));
+}
+
+/* Four heads of six: no copy, no transposition, one product for q, k and v. */
+static void attention(struct model *m)
+{
+	static const int64_t heads[] = { 0, 2, 1, 3 }, turned[] = { 0, 2, 3, 1 };
+	int64_t w[2] = { 24, 24 }, split[4] = { 1, 7, 4, 6 };
+	int64_t back[3] = { 1, 7, 24 }, s[4] = { 1, 4, 7, 7 }, o[4] = { 1, 4, 7, 6 };
+	struct nc_value *x = input(m), *part[3];
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		part[i] = product(m, x, model_const(m, 2, w));
+		part[i] = binary(m, NC_OP_Add, part[i], row(m));
+		part[i] = reshape(m, part[i], 4, split);
+		part[i] = transpose(m, part[i], i == 1 ? turned : heads);
+	}
+	part[0] = binary(m, NC_OP_Mul, part[0], number(m, 0.5));
+	x = model_node(m, NC_OP_MatMul, 4, s, part[0], part[1], NULL);
+	x = unary(m, NC_OP_Softmax, x);
+	x = model_node(m, NC_OP_MatMul, 4, o, x, part[2], NULL);
+	x = reshape(m, transpose(m, x, heads), 3, back);
+	model_output(m, product(m, x, model_const(m, 2, w)));
+}
+
+/* Twice the same, and once not quite. */
+static void twice(struct model *m)
+{
+	struct nc_value *x = input(m), *y[3];
+	int i;
+
+	for (i = 0; i < 3; i++)
+		y[i] = unary(m, NC_OP_Softmax, unary(m, i < 2 ? NC_OP_Exp :
+						     NC_OP_Sin, x));
+	x = binary(m, NC_OP_Mul, y[0], y[1]);
+	model_output(m, binary(m, NC_OP_Add, x, y[2]));
+}
+
+static const struct {
+	const char *name;
+	void (*build)(struct model *m);
+	uint32_t before;
+	uint32_t after;
+} cases[] = {
+	{ "LayerNormalization as PyTorch writes it", layer_norm, 9, 1 },
+	{ "LayerNormalization as TensorFlow writes it", batch_norm_form, 12, 1 },
+	{ "Gelu with erf, in the epilogue", gelu_erf, 7, 2 },
+	{ "Gelu with tanh", gelu_tanh, 8, 1 },
+	{ "SiLU, in the epilogue", silu, 4, 1 },
+	{ "what is no Gelu stays", no_gelu, 5, 4 },
+	{ "attention", attention, 9, 5 },
+	{ "the same twice", twice, 8, 6 },
+};
+
+static unsigned int current;
+
+static void compare(void)
+{
+	float *expected, *seen;
+	struct model m, n;
+	size_t i, count;
+
+	model_begin(&m, 11);
+	cases[current].build(&m);
+	CHECK(model_compile(&m));
+	model_begin(&n, 11);
+	n.fuse = true;
+	n.options.auto_cast = NC_CAST_NONE;
+	cases[current].build(&n);
+	CHECK(model_compile(&n));
+	if (ktap_failed) {
+		printf("# %s%s", m.ctx.diag.text ? m.ctx.diag.text : "",
+		       n.ctx.diag.text ? n.ctx.diag.text : "\n");
+	} else {
+		CHECK(count_work(&m) >= cases[current].before);
+		CHECK_EQ(count_work(&n), cases[current].after);
+		expected = model_run(&m, 3, 0, &count);
+		seen = model_run(&n, 3, 1, &count);
+		CHECK(expected && seen);
+		for (i = 0; expected && seen && i < count; i++)
+			CHECK(fabsf(expected[i] - seen[i]) <=
+			      2e-5f + 2e-5f * fabsf(expected[i]));
+		free(expected);
+		free(seen);
+	}
+	model_end(&m);
+	model_end(&n);
+}
+
+int main(void)
+{
+	for (current = 0; current < sizeof(cases) / sizeof(cases[0]); current++)
+		ktap_run(cases[current].name, compare);
+	return ktap_done();
+}
