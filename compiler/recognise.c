@@ -385,7 +385,8 @@ static struct nc_node *find(struct nc_ctx *ctx, const struct nc_node *node)
 {
 	struct nc_node *found = NULL;
 
-	if (node->outputs[0]->dtype != NC_F32 || node->act != NEURON_ACT_IDENTITY)
+	if (!node->outputs[0] || node->outputs[0]->dtype != NC_F32 ||
+	    node->act != NEURON_ACT_IDENTITY)
 		return NULL;
 	switch (node->op) {
 	case NC_OP_Div:

@@ -95,9 +95,17 @@ static bool get_rnn(struct nc_ctx *ctx, struct nc_node *node, struct rnn *rnn)
 		nc_error(ctx, node, "the shapes of its inputs do not fit together");
 		return false;
 	}
-	if (x->dtype != w->dtype || x->dtype != r->dtype ||
-	    !nc_dtype_is_float(x->dtype)) {
-		nc_error(ctx, node, "its inputs must be floats of one type");
+	for (unsigned int i = 0; i < node->num_inputs; i++) {
+		/* The lengths have a type of their own. */
+		if (!node->inputs[i] || i == 4)
+			continue;
+		if (node->inputs[i]->dtype != x->dtype || !nc_dtype_is_float(x->dtype)) {
+			nc_error(ctx, node, "its inputs must be floats of one type");
+			return false;
+		}
+	}
+	if (nc_in(node, 4) && node->inputs[4]->dtype != NC_I32) {
+		nc_error(ctx, node, "the lengths of its sequences must be int32");
 		return false;
 	}
 	if (rnn->seq > MAX_STEPS) {

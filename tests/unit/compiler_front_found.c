@@ -31,8 +31,24 @@ static void mean_alone(void)
 	CHECK(compiles(&b));
 }
 
+/* States of another type than the rest, in which no sum has a type. */
+static void mixed_states(void)
+{
+	struct builder b = builder(14);
+
+	add_input(&b, "x", FLOAT, DIMS(1, 2, 4));
+	add_input(&b, "w", FLOAT, DIMS(1, 12, 4));
+	add_input(&b, "r", FLOAT, DIMS(1, 12, 3));
+	add_input(&b, "h", FLOAT, DIMS(1, 2, 3));
+	add_input(&b, "c", INT32, DIMS(1, 2, 3));
+	attr_int(add_node(&b, "LSTM", "x w r - - h c", "y last"), "hidden_size", 3);
+	add_output(&b, "last");
+	CHECK(!compiles(&b));
+}
+
 int main(void)
 {
 	ktap_run("only the mean of a normalisation", mean_alone);
+	ktap_run("states of a type of their own", mixed_states);
 	return ktap_done();
 }
