@@ -75,6 +75,26 @@ static void *chunk_new(struct nc_arena *arena, size_t size)
 	return chunk + 1;
 }
 
+struct nc_arena_mark nc_arena_mark(const struct nc_arena *arena)
+{
+	return (struct nc_arena_mark){
+		arena->chunks, arena->next, arena->room, arena->used,
+	};
+}
+
+void nc_arena_release(struct nc_arena *arena, struct nc_arena_mark mark)
+{
+	while (arena->chunks != mark.chunks) {
+		struct chunk *chunk = arena->chunks;
+
+		arena->chunks = chunk->next;
+		free(chunk);
+	}
+	arena->next = mark.next;
+	arena->room = mark.room;
+	arena->used = mark.used;
+}
+
 void *nc_alloc_uninit(struct nc_arena *arena, size_t size)
 {
 	void *mem;

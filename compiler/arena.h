@@ -50,6 +50,27 @@ void *nc_alloc(struct nc_arena *arena, size_t n, size_t size)
 void *nc_alloc_uninit(struct nc_arena *arena, size_t size)
 	__attribute__((returns_nonnull));
 
+/* A point in an arena's life; the fields are the arena's own. */
+struct nc_arena_mark {
+	void *chunks;
+	char *next;
+	size_t room;
+	size_t used;
+};
+
+/**
+ * nc_arena_mark() - note what has been allocated so far
+ * @arena: the arena
+ */
+struct nc_arena_mark nc_arena_mark(const struct nc_arena *arena);
+
+/**
+ * nc_arena_release() - free all that was allocated since a mark
+ * @arena: the arena
+ * @mark: from nc_arena_mark(); marks taken since are void
+ */
+void nc_arena_release(struct nc_arena *arena, struct nc_arena_mark mark);
+
 /* Copies and formatted strings in the arena. */
 void *nc_memdup(struct nc_arena *arena, const void *mem, size_t size);
 char *nc_strdup(struct nc_arena *arena, const char *s);

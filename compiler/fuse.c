@@ -285,6 +285,12 @@ static bool fuse_scale(struct nc_ctx *ctx, struct nc_node *node)
 		    !isfinite(number) ||
 		    !nc_same_shape(node->outputs[0], into->outputs[0]))
 			continue;
+		if (node->op == NC_OP_Div) {
+			/* As a factor it is exact for powers of two. */
+			if (operand || frexp(fabs(number), &(int){ 0 }) != 0.5)
+				continue;
+			number = 1 / number;
+		}
 		into->act = NEURON_ACT_AFFINE;
 		into->act_alpha = number;
 		into->act_beta = 0;
@@ -453,9 +459,9 @@ static bool fuse(struct nc_ctx *ctx, struct nc_node *node,
 	case NC_OP_Add:
 		return fuse_binary(ctx, node) || fuse_row(ctx, node, nodes, n);
 	case NC_OP_Mul:
+	case NC_OP_Div:
 		return fuse_binary(ctx, node) || fuse_scale(ctx, node);
 	case NC_OP_Sub:
-	case NC_OP_Div:
 		return fuse_binary(ctx, node);
 	default:
 		return fuse_act(ctx, node);

@@ -112,8 +112,8 @@ static bool take(struct planner *planner, struct nc_buf *buf)
  * @size: scratchpad to use; @brief: see struct planner; @peak: receives how
  * much of the scratchpad was taken at once.
  */
-static bool place_all(struct nc_ctx *ctx, uint64_t size, uint32_t brief,
-		      uint64_t *peak)
+static bool try_places(struct nc_ctx *ctx, uint64_t size, uint32_t brief,
+		       uint64_t *peak)
 {
 	struct nc_program *prog = ctx->program;
 	struct planner planner = { .ctx = ctx, .brief = brief };
@@ -178,6 +178,17 @@ static bool place_all(struct nc_ctx *ctx, uint64_t size, uint32_t brief,
 	return true;
 }
 
+static bool place_all(struct nc_ctx *ctx, uint64_t size, uint32_t brief,
+		      uint64_t *peak)
+{
+	struct nc_arena_mark mark = nc_arena_mark(ctx->arena);
+	bool placed = try_places(ctx, size, brief, peak);
+
+	/* The places themselves are in the buffers. */
+	nc_arena_release(ctx->arena, mark);
+	return placed;
+}
+
 /*
  * Places for all buffers in no more scratchpad than they need, resting ones
  * included: tiles at its high end then do not make a small program large.
@@ -202,6 +213,40 @@ static bool place_tightly(struct nc_ctx *ctx)
 	return place_all(ctx, prog->sbuf_size, briefs[i], &peak);
 }
 
+/**
+ * struct point - a state of planning that can be gone back to
+ * @mark: memory
+ * @bufs: nc_program's
+ * @num_bufs: nc_program's
+ * @bufs_room: nc_program's
+ */
+struct point {
+	struct nc_arena_mark mark;
+	struct nc_buf **bufs;
+	uint32_t num_bufs;
+	uint32_t bufs_room;
+};
+
+static struct point note_point(const struct nc_ctx *ctx)
+{
+	const struct nc_program *prog = ctx->program;
+
+	return (struct point){
+		nc_arena_mark(ctx->arena), prog->bufs, prog->num_bufs,
+		prog->bufs_room,
+	};
+}
+
+static void go_back(struct nc_ctx *ctx, const struct point *point)
+{
+	struct nc_program *prog = ctx->program;
+
+	nc_arena_release(ctx->arena, point->mark);
+	prog->bufs = point->bufs;
+	prog->num_bufs = point->num_bufs;
+	prog->bufs_room = point->bufs_room;
+}
+
 /*
  * Place and tile. Instructions that turn out to need more room than was left
  * for them are given it, at the cost of what was resident around them.
@@ -213,13 +258,13 @@ static const struct nc_inst *place_and_tile(struct nc_ctx *ctx,
 	struct nc_program *prog = ctx->program;
 	uint64_t *live = nc_alloc(ctx->arena, whole->count + 1, sizeof(*live));
 	uint64_t *need = nc_alloc(ctx->arena, whole->count + 1, sizeof(*need));
-	uint32_t num_bufs = prog->num_bufs;
+	struct point start = note_point(ctx);
 	const struct nc_inst *misfit = NULL;
 	unsigned int tries;
 
 	for (tries = 0; tries < 4; tries++) {
 		prog->list = *whole;
-		prog->num_bufs = num_bufs;
+		go_back(ctx, &start);
 		nc_place(ctx, limit, need, live);
 		misfit = nc_tile(ctx, whole, limit, live, need);
 		if (!misfit || need[misfit - whole->insts] > limit)
@@ -231,12 +276,12 @@ static const struct nc_inst *place_and_tile(struct nc_ctx *ctx,
 /**
  * struct attempt - what is known before a plan
  * @whole: the program as lowering left it
- * @num_bufs: its buffers
+ * @start: where each plan begins
  * @misfit: receives an instruction that does not fit
  */
 struct attempt {
 	struct nc_inst_list whole;
-	uint32_t num_bufs;
+	struct point start;
 	const struct nc_inst *misfit;
 };
 
@@ -253,20 +298,20 @@ static bool plan(struct nc_ctx *ctx, struct attempt *attempt,
 	enum { AHEAD = sizeof(ahead) };
 	struct nc_program *prog = ctx->program;
 	uint64_t size, limit;
-	uint32_t num_bufs;
+	struct point start;
 	unsigned int i;
 
 	attempt->misfit = NULL;
 	prog->list = attempt->whole;
-	prog->num_bufs = attempt->num_bufs;
+	go_back(ctx, &attempt->start);
 	nc_pin(ctx, traffic, pinned);
-	num_bufs = prog->num_bufs;
+	start = note_point(ctx);
 	if (prog->pinned_size > prog->sbuf_size)
 		return false;
 	size = prog->sbuf_size - prog->pinned_size;
 	for (i = 0; i < AHEAD * sizeof(sixteenths); i++) {
 		limit = size / 16 * sixteenths[i / AHEAD];
-		prog->num_bufs = num_bufs;
+		go_back(ctx, &start);
 		attempt->misfit = place_and_tile(ctx, &attempt->whole, limit);
 		if (attempt->misfit)
 			return false;	/* with less it would not fit either */
@@ -278,6 +323,9 @@ static bool plan(struct nc_ctx *ctx, struct attempt *attempt,
 	return false;
 }
 
+/* What staying constants must save at least: this part of the traffic. */
+#define MIN_SAVING	32
+
 /*
  * Constants that stay leave less room for everything else: where not all fits,
  * the best of some shares is what moves the fewest bytes.
@@ -285,19 +333,24 @@ static bool plan(struct nc_ctx *ctx, struct attempt *attempt,
 static bool plan_shares(struct nc_ctx *ctx, struct attempt *attempt)
 {
 	/* Of the scratchpad, in sixteenths; nothing comes first. */
-	static const uint8_t shares[] = { 0, 14, 12, 8, 4, 2 };
+	static const uint8_t shares[] = { 0, 12, 8, 4, 2 };
 	struct nc_program *prog = ctx->program;
-	uint64_t *traffic = nc_alloc(ctx->arena, attempt->num_bufs + 1,
-				     sizeof(*traffic));
 	unsigned int i, best = 0, last = 0;
 	double least, cost;
+	uint64_t *traffic;
 
+	go_back(ctx, &attempt->start);
+	traffic = nc_alloc(ctx->arena, prog->num_bufs + 1, sizeof(*traffic));
+	attempt->start = note_point(ctx);
 	if (!plan(ctx, attempt, NULL, 0))
 		return false;
 	least = nc_traffic(prog, traffic);
 	if (ctx->options->no_scratchpad)
 		return true;
 	for (i = 1; i < sizeof(shares); i++) {
+		/* Not worth the time where even the largest share is little. */
+		if (prog->sbuf_size / 16 * shares[i] < least / MIN_SAVING)
+			break;
 		if (!plan(ctx, attempt, traffic,
 			  prog->sbuf_size / 16 * shares[i]))
 			continue;
@@ -316,7 +369,7 @@ static bool plan_shares(struct nc_ctx *ctx, struct attempt *attempt)
 void nc_plan(struct nc_ctx *ctx)
 {
 	struct nc_program *prog = ctx->program;
-	struct attempt attempt = { prog->list, prog->num_bufs };
+	struct attempt attempt = { prog->list, note_point(ctx) };
 	uint64_t all = nc_pin_total(prog);
 
 	/* Everything fits, and nothing has to give way for it. */
@@ -327,7 +380,7 @@ void nc_plan(struct nc_ctx *ctx)
 		return;
 
 	prog->list = attempt.whole;
-	prog->num_bufs = attempt.num_bufs;
+	go_back(ctx, &attempt.start);
 	if (attempt.misfit)
 		nc_error(ctx, NULL,
 			 "layer '%s' (%s): its pieces do not fit the scratchpad of %" PRIu64 " bytes, or are too many",

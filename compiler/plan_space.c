@@ -89,8 +89,10 @@ struct nc_space *nc_space_new(struct nc_arena *arena, uint64_t size)
 	space->leaves = 1;
 	while (space->leaves < grains)
 		space->leaves *= 2;
-	space->nodes = nc_alloc(arena, 2 * (size_t)space->leaves,
-				sizeof(*space->nodes));
+	/* What is below a node that is all used or all free is not looked at. */
+	space->nodes = nc_alloc_uninit(arena, 2 * (size_t)space->leaves *
+					      sizeof(*space->nodes));
+	space->nodes[1] = (struct node){ 0, 0, 0 };
 	if (grains)
 		mark(space, 1, 0, space->leaves, 0, grains, true);
 	return space;

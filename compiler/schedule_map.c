@@ -39,7 +39,10 @@ struct nc_access_map *nc_access_map_new(struct nc_arena *arena, uint64_t size)
 	words = map->grains / WORD + 1;
 	map->starts = nc_alloc(arena, words, sizeof(*map->starts));
 	map->summary = nc_alloc(arena, words / WORD + 1, sizeof(*map->summary));
-	map->records = nc_alloc(arena, map->grains + 1, sizeof(*map->records));
+	/* Only those of starts count. */
+	map->records = nc_alloc_uninit(arena, ((size_t)map->grains + 1) *
+					      sizeof(*map->records));
+	memset(map->records, 0, sizeof(*map->records));
 	map->starts[0] = 1;
 	map->summary[0] = 1;
 	return map;

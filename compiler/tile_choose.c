@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The sizes of an instruction's pieces, and the order in which they run. */
 #include <string.h>
+#include <qemu-device/timing/constants.h>
 
 #include "backend.h"
 
@@ -15,6 +16,9 @@
  * the layers before and after. Parts of this size hide their latency.
  */
 #define PART	(64 << 10)
+
+/* More parts overlap no better, and each takes an instruction or three. */
+#define MAX_PARTS	32
 
 bool nc_operand_in_place(const struct nc_view *view)
 {
@@ -86,20 +90,95 @@ static double transfer_cost(const struct nc_view *view)
 	return bytes > runs * BURST ? bytes : runs * BURST;
 }
 
+/* What DRAM moves in a cycle: 50 GiB/s at 1 GHz. */
+#define BYTES_A_CYCLE	53.7
+
+static double positions(const struct nc_view *view)
+{
+	double n = view->dims[0];
+	int i;
+
+	for (i = 2; i < view->rank; i++)
+		n *= view->dims[i];
+	return n;
+}
+
+static double div_up(double a, int64_t b)
+{
+	int64_t n = (int64_t)a;
+
+	return n / b + !!(n % b);
+}
+
+/*
+ * Cycles of a piece's work: on the PE array weights stay for at least as long as
+ * it takes to bring in the next, so pieces of few rows are dear.
+ */
+static double work_cycles(const struct nc_inst *piece,
+			  const struct nc_view *views)
+{
+	const struct nc_view *out = &views[0], *x = &views[1], *w = &views[2];
+	double groups = 1, rows, columns, k, taps = 1, once;
+	int i;
+
+	switch (piece->opcode) {
+	case NEURON_OP_MATMUL:
+		rows = out->dims[out->rank - 2];
+		columns = out->dims[out->rank - 1];
+		k = x->dims[x->rank - 1];
+		groups = nc_view_numel(out) / (rows * columns);
+		break;
+	case NEURON_OP_CONV:
+	case NEURON_OP_CONV_TRANSPOSE:
+		for (i = 2; i < w->rank; i++)
+			taps *= w->dims[i];
+		groups = ((const struct neuron_params_CONV *)piece->params)->groups;
+		if (piece->opcode == NEURON_OP_CONV) {
+			rows = positions(out);
+			k = w->dims[1] * taps;
+			columns = out->dims[1] / groups;
+		} else {
+			rows = positions(x);
+			k = x->dims[1] / groups;
+			columns = w->dims[1] * taps;
+		}
+		break;
+	default:
+		return TIMING_ISSUE + TIMING_SIGNAL + TIMING_VECTOR_FILL +
+		       (double)nc_view_numel(out) / TIMING_POOL_FLOPS;
+	}
+	switch (neuron_dtype_size(x->dtype)) {
+	case 1:
+		rows *= TIMING_PE_HALVES_8;
+		break;
+	case 2:
+		rows *= TIMING_PE_HALVES_16;
+		break;
+	default:
+		rows *= TIMING_PE_HALVES_32;
+		break;
+	}
+	once = rows / 2 > TIMING_PE_LOAD ? rows / 2 : TIMING_PE_LOAD;
+	return TIMING_ISSUE + TIMING_SIGNAL + TIMING_PE_FILL +
+	       groups * div_up(k, TIMING_PE_ROWS) *
+	       div_up(columns, TIMING_PE_COLUMNS) * once;
+}
+
 /**
  * struct candidate - one way to cut, and what it costs
  * @trips: how often the loop over each dimension runs
  * @bytes: scratchpad for the pieces
  * @once: of one piece and its accumulators, without double buffering
  * @psum: accumulators for them
- * @traffic: bytes moved, as transfer_cost() counts them
+ * @cost: bytes moved, as transfer_cost() counts them, or what could be moved
+ *	  during the work if that is more
  */
 struct candidate {
 	struct nc_tiling tiling;
 	int64_t trips[NC_TILE_DIMS];
 	uint64_t once;
 	uint64_t psum;
-	double traffic;
+	double cost;
 };
 
 /* @single: without double buffering, where there is no room for it */
@@ -111,9 +190,9 @@ struct chooser {
 	bool single;
 };
 
-/* A piece from the middle: as large as any. */
-static void middle_piece(const struct chooser *chooser, const int64_t *n,
-			 int shift, struct nc_view *views)
+/* A piece from the middle: as large as any. Return: cycles of its work. */
+static double middle_piece(const struct chooser *chooser, const int64_t *n,
+			   int shift, struct nc_view *views)
 {
 	const struct nc_tile_space *space = chooser->space;
 	int64_t lo[NC_TILE_DIMS], len[NC_TILE_DIMS];
@@ -132,6 +211,7 @@ static void middle_piece(const struct chooser *chooser, const int64_t *n,
 			 space->dims[i] - lo[i] : n[i];
 	}
 	nc_tile_piece(chooser->inst, lo, len, &piece, views);
+	return work_cycles(&piece, views);
 }
 
 static double traffic_in_order(const struct candidate *c, const int *order,
@@ -180,6 +260,7 @@ static void evaluate(const struct chooser *chooser, struct candidate *c)
 	double cost[NC_MAX_OPERANDS] = { 0 };
 	int order[NC_TILE_DIMS], best[NC_TILE_DIMS];
 	int sum = space->sum ? space->rank - 1 : -1;
+	double traffic, work, least;
 	int i, d, cuts = 0, loops;
 	bool split_sum;
 
@@ -192,7 +273,9 @@ static void evaluate(const struct chooser *chooser, struct candidate *c)
 			order[cuts++] = d;
 	loops = cuts + split_sum;
 
-	middle_piece(chooser, c->tiling.n, -1, views);
+	work = middle_piece(chooser, c->tiling.n, -1, views) * BYTES_A_CYCLE;
+	for (d = 0; d < space->rank; d++)
+		work *= c->trips[d];
 	for (d = 0; d < space->rank; d++) {
 		if (c->trips[d] == 1)
 			continue;
@@ -220,20 +303,21 @@ static void evaluate(const struct chooser *chooser, struct candidate *c)
 	if (split_sum)
 		order[cuts] = sum;
 	memcpy(best, order, sizeof(best));
-	c->traffic = traffic_in_order(c, order, loops, depends, cost,
-				      NC_MAX_OPERANDS);
+	least = traffic_in_order(c, order, loops, depends, cost,
+				 NC_MAX_OPERANDS);
 	while (cuts <= 4 && next_permutation(order, cuts)) {
-		double traffic = traffic_in_order(c, order, loops, depends,
-						  cost, NC_MAX_OPERANDS);
-
-		if (traffic < c->traffic) {
-			c->traffic = traffic;
+		traffic = traffic_in_order(c, order, loops, depends, cost,
+					   NC_MAX_OPERANDS);
+		if (traffic < least) {
+			least = traffic;
 			memcpy(best, order, sizeof(best));
 		}
 	}
 	/* Partial sums are rounded, and pass through the accumulators. */
 	if (split_sum)
-		c->traffic *= 1.25;
+		least *= 1.25;
+	/* They overlap; but of equals the one with less of the other is better. */
+	c->cost = (least > work ? least : work) + (least + work) / 16;
 	memcpy(c->tiling.order, best, sizeof(best));
 	c->tiling.cuts = loops;
 }
@@ -289,13 +373,13 @@ static bool cut_to_fit(const struct chooser *chooser, int dims,
 			if (!cut(chooser->space, d, &c))
 				continue;
 			evaluate(chooser, &c);
-			/* The least traffic; of equals the least memory. */
+			/* The least cost; of equals the least memory. */
 			if (c.once >= now->once &&
 			    !(chooser->space->sum &&
 			      d == chooser->space->rank - 1))
 				continue;
-			if (!found || c.traffic < best.traffic ||
-			    (c.traffic == best.traffic &&
+			if (!found || c.cost < best.cost ||
+			    (c.cost == best.cost &&
 			     c.tiling.bytes < best.tiling.bytes)) {
 				best = c;
 				found = true;
@@ -308,6 +392,17 @@ static bool cut_to_fit(const struct chooser *chooser, int dims,
 	return true;
 }
 
+static double num_parts(const struct nc_tile_space *space,
+			const struct candidate *c)
+{
+	double parts = 1;
+	int d;
+
+	for (d = 0; d < space->rank; d++)
+		parts *= c->trips[d];
+	return parts;
+}
+
 /* Cut what fits into several parts, as long as that costs no traffic. */
 static void cut_to_overlap(const struct chooser *chooser, struct candidate *now)
 {
@@ -315,7 +410,8 @@ static void cut_to_overlap(const struct chooser *chooser, struct candidate *now)
 	int d, dims = chooser->space->rank - chooser->space->sum;
 	bool found = true;
 
-	while (found && now->once > 2 * PART) {
+	while (found && now->once > 2 * PART &&
+	       num_parts(chooser->space, now) < MAX_PARTS) {
 		found = false;
 		for (d = 0; d < dims; d++) {
 			c = *now;
@@ -323,8 +419,8 @@ static void cut_to_overlap(const struct chooser *chooser, struct candidate *now)
 				continue;
 			evaluate(chooser, &c);
 			if (!fits(chooser, &c) || c.once > now->once / 4 * 3 ||
-			    c.traffic > now->traffic * 1.02 ||
-			    (found && c.traffic >= best.traffic))
+			    c.cost > now->cost * 1.02 ||
+			    (found && c.cost >= best.cost))
 				continue;
 			best = c;
 			found = true;

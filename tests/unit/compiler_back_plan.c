@@ -92,7 +92,7 @@ static void some_stays(void)
 	uint32_t size;
 
 	/* Two intermediates take 128 KiB, the constants 108 KiB. */
-	for (size = 140 << 10; size <= 260 << 10; size += 40 << 10) {
+	for (size = 180 << 10; size <= 260 << 10; size += 40 << 10) {
 		struct model m;
 
 		conv_chain(&m);
@@ -146,10 +146,46 @@ static void overwrites_are_found(void)
 	model_end(&m);
 }
 
+/* A model too large for the scratchpad, several times over. */
+static void long_input(void)
+{
+	int64_t d[3] = { 1, 16, 300000 }, w[3] = { 16, 16, 7 }, pads[2] = { 3, 3 };
+	struct nc_value *x, *y;
+	const struct nc_program *prog;
+	struct model m;
+	uint32_t i, loads = 0, first = 0;
+
+	model_begin(&m, 9);
+	x = model_input(&m, 3, d);
+	for (i = 0; i < 4; i++) {
+		y = model_node(&m, NC_OP_Conv, 3, d, x, model_const(&m, 3, w),
+			       model_const(&m, 1, w));
+		nc_set_attr_ints(&m.ctx, y->producer, "pads", pads, 2);
+		x = model_node(&m, NC_OP_Add, 3, d, x, y, NULL);
+	}
+	model_output(&m, x);
+	CHECK(model_compile(&m));
+	prog = m.ctx.program;
+	CHECK(!ktap_failed && prog->scratch_size);
+	CHECK(prog->sbuf_used <= prog->sbuf_size);
+	/* Pieces are large, and the next is loaded during the work on one. */
+	CHECK(prog->list.count < 3000);
+	for (i = 0; i < prog->list.count; i++) {
+		if (prog->list.insts[i].opcode == NEURON_OP_LOAD)
+			loads++;
+		else if (!first)
+			first = i;
+	}
+	CHECK(loads > 8);
+	CHECK(first >= 2);
+	model_end(&m);
+}
+
 int main(void)
 {
 	ktap_run("constants that fit stay on the chip", all_stays);
 	ktap_run("of constants that do not all fit some stay", some_stays);
 	ktap_run("a write to what stays is found", overwrites_are_found);
+	ktap_run("inputs much larger than the scratchpad", long_input);
 	return ktap_done();
 }
