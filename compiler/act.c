@@ -114,6 +114,9 @@ bool nc_unary_act(const struct nc_node *node, enum neuron_act *act,
 	case NC_OP_Cos:
 		*act = NEURON_ACT_COS;
 		return true;
+	case NC_OP_Atan:
+		*act = NEURON_ACT_ATAN;
+		return true;
 	case NC_OP_Not:
 		*act = NEURON_ACT_NOT;
 		return true;

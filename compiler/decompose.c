@@ -7,7 +7,7 @@
 #include "decompose.h"
 
 /* Squeeze, Unsqueeze, Flatten: a Reshape to the shape that is known by now. */
-static void to_reshape(struct nc_builder *b)
+void nc_decompose_reshape(struct nc_builder *b)
 {
 	struct nc_value *out = b->like->outputs[0];
 
@@ -15,7 +15,7 @@ static void to_reshape(struct nc_builder *b)
 }
 
 /* Max, Min, Sum, Mean: pairs, from the left. */
-static void to_pairs(struct nc_builder *b)
+void nc_decompose_pairs(struct nc_builder *b)
 {
 	struct nc_node *node = b->like;
 	enum nc_op op = node->op == NC_OP_Max || node->op == NC_OP_Min ?
@@ -24,6 +24,13 @@ static void to_pairs(struct nc_builder *b)
 	bool mean = node->op == NC_OP_Mean;
 	unsigned int i, n = node->num_inputs;
 
+	if (op == NC_OP_Add && nc_decompose_wide(b))
+		return;
+
+	if (n == 2 && (node->op == NC_OP_Max || node->op == NC_OP_Min)) {
+		nc_keep(b);
+		return;
+	}
 	if (n == 1) {
 		nc_build1(b, NC_OP_Identity, out, sum);
 		return;
@@ -36,7 +43,7 @@ static void to_pairs(struct nc_builder *b)
 }
 
 /* GlobalAveragePool, GlobalMaxPool: reductions over the spatial dimensions. */
-static void to_reduce(struct nc_builder *b)
+void nc_decompose_global_pool(struct nc_builder *b)
 {
 	struct nc_value *x = b->like->inputs[0], *out = b->like->outputs[0];
 	bool max = b->like->op == NC_OP_GlobalMaxPool;
@@ -49,7 +56,7 @@ static void to_reduce(struct nc_builder *b)
 }
 
 /* Gemm: alpha * X' * Y' + beta * C; what is one or absent makes no node. */
-static void to_matmul(struct nc_builder *b)
+void nc_decompose_gemm(struct nc_builder *b)
 {
 	static const int64_t swap[] = { 1, 0 };
 	const struct nc_node *node = b->like;
@@ -76,7 +83,7 @@ static void to_matmul(struct nc_builder *b)
 }
 
 /* Every block of depth is a square of space: split the axes and reorder them. */
-static void to_blocks(struct nc_builder *b)
+void nc_decompose_blocks(struct nc_builder *b)
 {
 	static const int64_t dcr[] = { 0, 3, 4, 1, 5, 2 };
 	static const int64_t crd[] = { 0, 1, 4, 2, 5, 3 };
@@ -103,33 +110,49 @@ static void to_blocks(struct nc_builder *b)
 	nc_build_reshape(b, out, x, out->rank, out->dims);
 }
 
-/* Tile: a dimension of one is expanded; others get a dimension to repeat. */
-static void to_expand(struct nc_builder *b)
+/* Repeats one dimension: as [outer, 1, inner], where it is more than one. */
+static struct nc_value *repeated(struct nc_builder *b, struct nc_value *x, int axis,
+				 int64_t by)
+{
+	int64_t dims[NC_MAX_RANK], cube[3] = { 1, 1, 1 };
+	int i;
+
+	memcpy(dims, x->dims, sizeof(dims));
+	for (i = 0; i < x->rank; i++)
+		cube[i < axis ? 0 : 2] *= x->dims[i];
+	dims[axis] *= by;
+	x = nc_build_reshape(b, NULL, x, 3, cube);
+	cube[1] = by;
+	x = nc_build2(b, NC_OP_Expand, NULL, x,
+		      nc_const_ints_new(b->ctx, b->like->name, cube, 3));
+	i = b->like->inputs[0]->rank;
+	return nc_build_reshape(b, NULL, x, i, dims);
+}
+
+/* Tile: dimensions of one are expanded at once, the others one by one. */
+void nc_decompose_tile(struct nc_builder *b)
 {
 	struct nc_node *node = b->like;
 	struct nc_value *x = node->inputs[0], *out = node->outputs[0];
-	int64_t split[2 * NC_MAX_RANK], wide[2 * NC_MAX_RANK];
-	int i, rank = 0;
+	int64_t wide[NC_MAX_RANK];
+	int i;
 
+	memcpy(wide, x->dims, sizeof(wide));
 	for (i = 0; i < x->rank; i++) {
-		if (x->dims[i] != 1 && out->dims[i] != x->dims[i]) {
-			split[rank] = 1;
-			wide[rank++] = out->dims[i] / x->dims[i];
-			split[rank] = x->dims[i];
-			wide[rank++] = x->dims[i];
-		} else {
-			split[rank] = x->dims[i];
-			wide[rank++] = out->dims[i];
-		}
+		if (x->dims[i] == 1)
+			wide[i] = out->dims[i];
+		else if (x->dims[i] && out->dims[i] != x->dims[i])
+			x = repeated(b, x, i, out->dims[i] / x->dims[i]);
 	}
-	x = nc_build_reshape(b, NULL, x, rank, split);
-	x = nc_build2(b, NC_OP_Expand, NULL, x,
-		      nc_const_ints_new(b->ctx, node->name, wide, rank));
-	nc_build_reshape(b, out, x, out->rank, out->dims);
+	for (i = 0; i < x->rank; i++)
+		if (node->inputs[0]->dims[i] != 1)
+			wide[i] = x->dims[i];
+	nc_build2(b, NC_OP_Expand, out, x,
+		  nc_const_ints_new(b->ctx, node->name, wide, x->rank));
 }
 
 /* Trilu: what is outside the triangle is replaced by zeros, with a constant mask. */
-static void to_where(struct nc_builder *b)
+void nc_decompose_trilu(struct nc_builder *b)
 {
 	struct nc_node *node = b->like;
 	struct nc_value *x = node->inputs[0], *ones, *mask, *zero;
@@ -152,97 +175,11 @@ static void to_where(struct nc_builder *b)
 	nc_build3(b, NC_OP_Where, node->outputs[0], mask, x, zero);
 }
 
-static void keep(struct nc_builder *b)
-{
-	nc_node_list_add(b->ctx, b->list, b->like);
-}
-
-static void decompose(struct nc_builder *b)
-{
-	switch (b->like->op) {
-	case NC_OP_Squeeze:
-	case NC_OP_Unsqueeze:
-	case NC_OP_Flatten:
-		to_reshape(b);
-		break;
-	case NC_OP_Sum:
-	case NC_OP_Mean:
-		to_pairs(b);
-		break;
-	case NC_OP_Max:
-	case NC_OP_Min:
-		if (b->like->num_inputs == 2)
-			keep(b);
-		else
-			to_pairs(b);
-		break;
-	case NC_OP_GlobalAveragePool:
-	case NC_OP_GlobalMaxPool:
-		to_reduce(b);
-		break;
-	case NC_OP_Gemm:
-		to_matmul(b);
-		break;
-	case NC_OP_DepthToSpace:
-	case NC_OP_SpaceToDepth:
-		to_blocks(b);
-		break;
-	case NC_OP_Tile:
-		to_expand(b);
-		break;
-	case NC_OP_Trilu:
-		to_where(b);
-		break;
-	case NC_OP_BatchNormalization:
-		nc_decompose_batch_norm(b);
-		break;
-	case NC_OP_RNN:
-	case NC_OP_GRU:
-	case NC_OP_LSTM:
-		nc_decompose_rnn(b);
-		break;
-	case NC_OP_LRN:
-		nc_decompose_lrn(b);
-		break;
-	case NC_OP_DynamicQuantizeLinear:
-		nc_decompose_dynamic_quantize(b);
-		break;
-	case NC_OP_Hardmax:
-		nc_decompose_hardmax(b);
-		break;
-	case NC_OP_OneHot:
-		nc_decompose_one_hot(b);
-		break;
-	case NC_OP_TopK:
-		nc_decompose_top_k(b);
-		break;
-	case NC_OP_GatherElements:
-		nc_decompose_gather_elements(b);
-		break;
-	case NC_OP_GatherND:
-		nc_decompose_gather_nd(b);
-		break;
-	case NC_OP_Scatter:
-	case NC_OP_ScatterElements:
-		nc_decompose_scatter_elements(b);
-		break;
-	case NC_OP_ScatterND:
-		nc_decompose_scatter_nd(b);
-		break;
-	case NC_OP_Resize:
-		nc_decompose_resize(b);
-		break;
-	default:
-		keep(b);
-		break;
-	}
-}
-
 void nc_decompose(struct nc_ctx *ctx)
 {
 	struct nc_graph *graph = ctx->graph;
 	struct nc_node_list list = { 0 };
-	struct nc_builder b = { .ctx = ctx, .list = &list };
+	struct nc_builder b = { .ctx = ctx, .list = &list, .deep = true };
 	unsigned int i, j;
 
 	for (i = 0; i < graph->num_nodes; i++) {
@@ -250,7 +187,10 @@ void nc_decompose(struct nc_ctx *ctx)
 		/* What was before it may have become a constant. */
 		for (j = 0; j < b.like->num_inputs; j++)
 			b.like->inputs[j] = nc_resolve(b.like->inputs[j]);
-		decompose(&b);
+		if (nc_ops[b.like->op].decompose)
+			nc_ops[b.like->op].decompose(&b);
+		else
+			nc_keep(&b);
 	}
 	if (ctx->diag.count)
 		return;

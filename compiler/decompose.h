@@ -13,11 +13,13 @@
  * @ctx: the compilation
  * @list: nodes of the graph so far
  * @like: node that is being taken apart: gives names and layer
+ * @deep: what is built is taken apart itself where it can be
  */
 struct nc_builder {
 	struct nc_ctx *ctx;
 	struct nc_node_list *list;
 	struct nc_node *like;
+	bool deep;
 };
 
 /*
@@ -63,18 +65,28 @@ struct nc_value *nc_build_scalar(struct nc_builder *b, enum nc_dtype dtype,
 struct nc_value *nc_build_range(struct nc_builder *b, enum nc_dtype dtype,
 				int rank, int axis, int64_t count);
 
-/* The operators, by file. */
-void nc_decompose_hardmax(struct nc_builder *b);
-void nc_decompose_one_hot(struct nc_builder *b);
-void nc_decompose_top_k(struct nc_builder *b);
-void nc_decompose_gather_elements(struct nc_builder *b);
-void nc_decompose_gather_nd(struct nc_builder *b);
-void nc_decompose_scatter_elements(struct nc_builder *b);
-void nc_decompose_scatter_nd(struct nc_builder *b);
-void nc_decompose_resize(struct nc_builder *b);
-void nc_decompose_rnn(struct nc_builder *b);
-void nc_decompose_lrn(struct nc_builder *b);
-void nc_decompose_batch_norm(struct nc_builder *b);
-void nc_decompose_dynamic_quantize(struct nc_builder *b);
+/*
+ * The numbers in x, as one row, of the elements that GatherElements names, and
+ * of the rows that GatherND names. NULL after nc_error().
+ */
+struct nc_value *nc_build_element_index(struct nc_builder *b, const struct nc_value *x,
+					struct nc_value *index, int axis);
+struct nc_value *nc_build_row_index(struct nc_builder *b, const struct nc_value *x,
+				    struct nc_value *index, int batch);
+/* x and a number of x's type */
+struct nc_value *nc_build_with(struct nc_builder *b, enum nc_op op,
+			       struct nc_value *out, struct nc_value *x, double y);
+/*
+ * A node of 16-bit floats that is several steps: computed in fp32 and rounded
+ * once. Return: whether that was done.
+ */
+bool nc_decompose_wide(struct nc_builder *b);
+/* The node stays as it is. */
+void nc_keep(struct nc_builder *b);
+
+#define X(name, infer, fold, decompose, lower) \
+	nc_decompose_fn nc_decompose_##decompose;
+NC_OPS(X)
+#undef X
 
 #endif /* COMPILER_DECOMPOSE_H */

@@ -22,7 +22,15 @@ struct nc_value *nc_build(struct nc_builder *b, struct nc_node *node)
 		out->producer = NULL;
 		return out;
 	}
-	nc_node_list_add(b->ctx, b->list, node);
+	if (b->deep && info->decompose) {
+		struct nc_node *like = b->like;
+
+		b->like = node;
+		info->decompose(b);
+		b->like = like;
+	} else {
+		nc_node_list_add(b->ctx, b->list, node);
+	}
 	return out;
 }
 
@@ -157,4 +165,40 @@ struct nc_value *nc_build_range(struct nc_builder *b, enum nc_dtype dtype,
 	value->data = data;
 	value->size = nc_bytes(value);
 	return value;
+}
+
+struct nc_value *nc_build_with(struct nc_builder *b, enum nc_op op,
+			       struct nc_value *out, struct nc_value *x, double y)
+{
+	return nc_build2(b, op, out, x, nc_build_scalar(b, x->dtype, y));
+}
+
+void nc_keep(struct nc_builder *b)
+{
+	nc_node_list_add(b->ctx, b->list, b->like);
+}
+
+bool nc_decompose_wide(struct nc_builder *b)
+{
+	struct nc_node *like = b->like, *node;
+	enum nc_dtype dtype = like->inputs[0]->dtype;
+	struct nc_value *y;
+	unsigned int i;
+
+	if (dtype != NC_F16 && dtype != NC_BF16)
+		return false;
+	node = nc_node_new(b->ctx, like, like->op, NULL, 0);
+	node->attrs = like->attrs;
+	node->num_attrs = like->num_attrs;
+	node->inputs = nc_alloc(b->ctx->arena, like->num_inputs,
+				sizeof(*node->inputs));
+	node->num_inputs = like->num_inputs;
+	for (i = 0; i < like->num_inputs; i++) {
+		node->inputs[i] = like->inputs[i];
+		if (like->inputs[i] && like->inputs[i]->dtype == dtype)
+			node->inputs[i] = nc_build_cast(b, NULL, like->inputs[i], NC_F32);
+	}
+	y = nc_build(b, node);
+	nc_build_cast(b, like->outputs[0], y, like->outputs[0]->dtype);
+	return true;
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 #include "decompose.h"
 
-/* TopK and Scatter are unrolled; beyond this they are refused. */
-#define MAX_ROUNDS	64
+/* TopK is unrolled; beyond this it is refused. */
+#define MAX_ROUNDS	1024
 
 /* The row of @x along the axis: 0, 1, 2 ... shaped to broadcast with it. */
 static struct nc_value *range_like(struct nc_builder *b,
@@ -63,14 +63,17 @@ void nc_decompose_one_hot(struct nc_builder *b)
 	nc_build3(b, NC_OP_Where, out, index, on, off);
 }
 
-/* The greatest (least) element again and again, each time without the last. */
+/*
+ * The greatest (least) element again and again. What was taken is marked, so
+ * that elements as small as what stands for it in the search keep their turn.
+ */
 void nc_decompose_top_k(struct nc_builder *b)
 {
 	struct nc_node *node = b->like;
 	bool largest = nc_attr_int(node, "largest", 1);
 	int64_t k = nc_const_int(node->inputs[1], 0), i;
-	struct nc_value *x = node->inputs[0], *gone, *at;
-	struct nc_value *values[MAX_ROUNDS], *indices[MAX_ROUNDS];
+	struct nc_value *x = node->inputs[0], *gone, *left, *at, *taken = NULL;
+	struct nc_value **values, **indices;
 	int axis;
 
 	if (k > MAX_ROUNDS) {
@@ -80,19 +83,22 @@ void nc_decompose_top_k(struct nc_builder *b)
 	}
 	if (!nc_axis(b->ctx, node, nc_attr_int(node, "axis", -1), x->rank, &axis))
 		return;
-	if (!nc_dtype_is_float(x->dtype)) {
-		nc_error(b->ctx, node, "it is supported for floats alone");
-		return;
-	}
+	values = nc_alloc(b->ctx->arena, (size_t)k, sizeof(*values));
+	indices = nc_alloc(b->ctx->arena, (size_t)k, sizeof(*indices));
 	gone = nc_build_scalar(b, x->dtype, largest ? -INFINITY : INFINITY);
 	for (i = 0; i < k; i++) {
+		left = taken ? nc_build3(b, NC_OP_Where, NULL, taken, gone, x) : x;
 		values[i] = nc_build_reduce(b, largest ? NC_OP_ReduceMax :
-					   NC_OP_ReduceMin, NULL, x, 1u << axis);
-		indices[i] = nc_build_axis(b, largest ? NC_OP_ArgMax :
-					  NC_OP_ArgMin, NULL, x, NULL, axis);
+					   NC_OP_ReduceMin, NULL, left, 1u << axis);
+		at = nc_build2(b, NC_OP_Equal, NULL, left, values[i]);
+		if (taken)
+			at = nc_build2(b, NC_OP_And, NULL, at,
+				       nc_build1(b, NC_OP_Not, NULL, taken));
+		at = nc_build_cast(b, NULL, at, NC_U8);
+		indices[i] = nc_build_axis(b, NC_OP_ArgMax, NULL, at, NULL, axis);
 		at = nc_build2(b, NC_OP_Equal, NULL, indices[i],
 			       range_like(b, x, axis));
-		x = nc_build3(b, NC_OP_Where, NULL, at, gone, x);
+		taken = taken ? nc_build2(b, NC_OP_Or, NULL, taken, at) : at;
 	}
 	if (nc_out(node, 0))
 		nc_build_concat(b, node->outputs[0], values, (unsigned int)k, axis);
@@ -141,35 +147,42 @@ static struct nc_value *other_offsets(struct nc_builder *b,
 	return value;
 }
 
+struct nc_value *nc_build_element_index(struct nc_builder *b, const struct nc_value *x,
+					struct nc_value *index, int axis)
+{
+	int64_t strides[NC_MAX_RANK];
+	struct nc_value *offsets;
+
+	nc_strides(x, strides);
+	offsets = other_offsets(b, index, index->rank, strides, axis);
+	if (!offsets)
+		return NULL;
+	if (index->dtype != NC_I64)
+		index = nc_build_cast(b, NULL, index, NC_I64);
+	index = positive(b, index, nc_build_scalar(b, NC_I64, (double)x->dims[axis]));
+	index = nc_build_with(b, NC_OP_Mul, NULL, index, (double)strides[axis]);
+	return nc_build2(b, NC_OP_Add, NULL, index, offsets);
+}
+
 void nc_decompose_gather_elements(struct nc_builder *b)
 {
 	struct nc_node *node = b->like;
-	struct nc_value *x = node->inputs[0], *index = node->inputs[1], *offsets;
-	int64_t strides[NC_MAX_RANK];
+	struct nc_value *x = node->inputs[0], *index = node->inputs[1];
 	int axis;
 
 	if (!nc_axis(b->ctx, node, nc_attr_int(node, "axis", 0), x->rank, &axis))
 		return;
-	nc_strides(x, strides);
-	offsets = other_offsets(b, index, index->rank, strides, axis);
-	if (!offsets)
-		return;
-	if (index->dtype != NC_I64)
-		index = nc_build_cast(b, NULL, index, NC_I64);
-	index = positive(b, index, nc_build_scalar(b, NC_I64, (double)x->dims[axis]));
-	index = nc_build2(b, NC_OP_Mul, NULL, index,
-			  nc_build_scalar(b, NC_I64, (double)strides[axis]));
-	index = nc_build2(b, NC_OP_Add, NULL, index, offsets);
-	gather_rows(b, node->outputs[0], x, index, nc_numel(x), 1);
+	index = nc_build_element_index(b, x, index, axis);
+	if (index)
+		gather_rows(b, node->outputs[0], x, index, nc_numel(x), 1);
 }
 
-void nc_decompose_gather_nd(struct nc_builder *b)
+struct nc_value *nc_build_row_index(struct nc_builder *b, const struct nc_value *x,
+				    struct nc_value *index, int batch)
 {
-	struct nc_node *node = b->like;
-	struct nc_value *x = node->inputs[0], *index = node->inputs[1], *offsets;
-	int batch = (int)nc_attr_int(node, "batch_dims", 0);
 	int k = (int)index->dims[index->rank - 1], i;
 	int64_t strides[NC_MAX_RANK], width = 1;
+	struct nc_value *offsets;
 
 	for (i = batch + k; i < x->rank; i++)
 		width *= x->dims[i];
@@ -178,141 +191,49 @@ void nc_decompose_gather_nd(struct nc_builder *b)
 		strides[i] /= width;
 	if (index->dtype != NC_I64)
 		index = nc_build_cast(b, NULL, index, NC_I64);
-	index = positive(b, index, nc_const_ints_new(b->ctx, node->name,
+	index = positive(b, index, nc_const_ints_new(b->ctx, b->like->name,
 						     x->dims + batch, k));
 	index = nc_build2(b, NC_OP_Mul, NULL, index,
-			  nc_const_ints_new(b->ctx, node->name,
+			  nc_const_ints_new(b->ctx, b->like->name,
 					    strides + batch, k));
 	index = nc_build_reduce(b, NC_OP_ReduceSum, NULL, index,
 				1u << (index->rank - 1));
 	index = nc_build_reshape(b, NULL, index, index->rank - 1, index->dims);
-	if (batch) {
-		for (i = batch; i < NC_MAX_RANK; i++)
-			strides[i] = 0;
-		offsets = other_offsets(b, index, index->rank, strides, -1);
-		if (!offsets)
-			return;
-		index = nc_build2(b, NC_OP_Add, NULL, index, offsets);
-	}
-	gather_rows(b, node->outputs[0], x, index, nc_numel(x) / width, width);
+	if (!batch)
+		return index;
+	for (i = batch; i < NC_MAX_RANK; i++)
+		strides[i] = 0;
+	offsets = other_offsets(b, index, index->rank, strides, -1);
+	return offsets ? nc_build2(b, NC_OP_Add, NULL, index, offsets) : NULL;
 }
 
-/* How Scatter* combines an update with what is there. */
-static bool reduction_op(struct nc_builder *b, enum nc_op *op)
-{
-	static const struct {
-		const char *name;
-		enum nc_op op;
-	} ops[] = {
-		{ "none", NC_OP_UNKNOWN }, { "add", NC_OP_Add },
-		{ "mul", NC_OP_Mul }, { "max", NC_OP_Max }, { "min", NC_OP_Min },
-	};
-	const char *name = nc_attr_string(b->like, "reduction", "none");
-	unsigned int i;
-
-	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-		if (!strcmp(ops[i].name, name)) {
-			*op = ops[i].op;
-			return true;
-		}
-	}
-	nc_error(b->ctx, b->like, "reduction '%.20s' is not supported", name);
-	return false;
-}
-
-/*
- * The scattered matrix as a Gather: its rows come from the data's and the
- * updates' rows, one below the other. With a reduction, each round combines at
- * most one update with each row; the rest keeps its row of the round before.
- */
-static void scatter_rows(struct nc_builder *b, int64_t rows, int64_t width,
-			 const int64_t *targets, int64_t count)
+void nc_decompose_gather_nd(struct nc_builder *b)
 {
 	struct nc_node *node = b->like;
-	int64_t from[2] = { rows, width }, to[2] = { count, width };
-	struct nc_value *out = node->outputs[0], *data, *updates, *both, *map;
-	int64_t *sources, *round_of, i, round, rounds = 1;
-	struct nc_value *values[2];
-	enum nc_op op;
+	struct nc_value *x = node->inputs[0], *index = node->inputs[1];
+	int batch = (int)nc_attr_int(node, "batch_dims", 0);
+	int k = (int)index->dims[index->rank - 1], i;
+	int64_t width = 1;
 
-	if (!reduction_op(b, &op))
-		return;
-	round_of = nc_alloc(b->ctx->arena, (size_t)count, sizeof(*round_of));
-	sources = nc_alloc(b->ctx->arena, (size_t)rows, sizeof(*sources));
-	for (i = 0; i < count && op != NC_OP_UNKNOWN; i++) {
-		round_of[i] = sources[targets[i]]++;
-		if (round_of[i] >= rounds)
-			rounds = round_of[i] + 1;
-	}
-	if (rounds > MAX_ROUNDS) {
-		nc_error(b->ctx, node, "more than %d updates of one element are not supported",
-			 MAX_ROUNDS);
-		return;
-	}
-	data = nc_build_reshape(b, NULL, node->inputs[0], 2, from);
-	updates = nc_build_reshape(b, NULL, node->inputs[2], 2, to);
-	for (round = 0; round < rounds; round++) {
-		both = updates;
-		if (op != NC_OP_UNKNOWN) {
-			map = nc_const_ints_new(b->ctx, node->name, targets, count);
-			both = nc_build_axis(b, NC_OP_Gather, NULL, data, map, 0);
-			both = nc_build2(b, op, NULL, updates, both);
-		}
-		for (i = 0; i < rows; i++)
-			sources[i] = i;
-		for (i = 0; i < count; i++)
-			if (round_of[i] == round)
-				sources[targets[i]] = rows + i;
-		values[0] = data;
-		values[1] = both;
-		both = nc_build_concat(b, NULL, values, 2, 0);
-		map = nc_const_ints_new(b->ctx, node->name, sources, rows);
-		data = nc_build_axis(b, NC_OP_Gather, NULL, both, map, 0);
-	}
-	nc_build_reshape(b, out, data, out->rank, out->dims);
-}
-
-void nc_decompose_scatter_elements(struct nc_builder *b)
-{
-	const struct nc_value *x = b->like->inputs[0], *index = b->like->inputs[1];
-	int64_t n = nc_numel(index), *targets, strides[NC_MAX_RANK], i;
-	struct nc_nest nest;
-	int axis;
-
-	if (!nc_axis(b->ctx, b->like, nc_attr_int(b->like, "axis", 0), x->rank,
-		     &axis))
-		return;
-	nc_strides(x, strides);
-	nc_nest_init(&nest, index);
-	memcpy(nest.strides[0], strides, (size_t)x->rank * sizeof(strides[0]));
-	nest.strides[0][axis] = 0;
-	targets = nc_alloc(b->ctx->arena, (size_t)n, sizeof(*targets));
-	for (i = 0; i < n; i++, nc_nest_next(&nest)) {
-		int64_t at = nc_const_int(index, i);
-
-		at += at < 0 ? x->dims[axis] : 0;
-		targets[i] = nest.offset[0] + at * strides[axis];
-	}
-	scatter_rows(b, nc_numel(x), 1, targets, n);
-}
-
-void nc_decompose_scatter_nd(struct nc_builder *b)
-{
-	const struct nc_value *x = b->like->inputs[0], *index = b->like->inputs[1];
-	int64_t k = index->dims[index->rank - 1], width = 1, i, j;
-	int64_t count = nc_numel(index) / k, *targets, strides[NC_MAX_RANK];
-
-	nc_strides(x, strides);
-	for (i = k; i < x->rank; i++)
+	for (i = batch + k; i < x->rank; i++)
 		width *= x->dims[i];
-	targets = nc_alloc(b->ctx->arena, (size_t)count, sizeof(*targets));
-	for (i = 0; i < count; i++) {
-		for (j = 0; j < k; j++) {
-			int64_t at = nc_const_int(index, i * k + j);
+	index = nc_build_row_index(b, x, index, batch);
+	if (index)
+		gather_rows(b, node->outputs[0], x, index, nc_numel(x) / width, width);
+}
 
-			at += at < 0 ? x->dims[j] : 0;
-			targets[i] += at * (strides[j] / width);
-		}
-	}
-	scatter_rows(b, nc_numel(x) / width, width, targets, count);
+/* Inference has put the positions in the condition's place. */
+void nc_decompose_compress(struct nc_builder *b)
+{
+	struct nc_node *node = b->like;
+	struct nc_value *x = node->inputs[0];
+	const struct nc_attr *attr = nc_attr(node, "axis");
+	int64_t count = nc_numel(x);
+	int axis = 0;
+
+	if (!attr)
+		x = nc_build_reshape(b, NULL, x, 1, &count);
+	else if (!nc_axis(b->ctx, node, attr->i, x->rank, &axis))
+		return;
+	nc_build_axis(b, NC_OP_Gather, node->outputs[0], x, node->inputs[1], axis);
 }

@@ -153,3 +153,96 @@ void nc_decompose_dynamic_quantize(struct nc_builder *b)
 		nc_build3(b, NC_OP_QuantizeLinear, node->outputs[0], x, scale,
 			  point);
 }
+
+/* A constant vector of one number. */
+static struct nc_value *filled(struct nc_builder *b, enum nc_dtype dtype, int64_t n,
+			       double x)
+{
+	struct nc_value *value = nc_value_like(b->ctx, b->like->name, dtype, 1, &n);
+	int64_t i;
+	void *data = nc_alloc(b->ctx->arena, (size_t)n, nc_dtype_size(dtype));
+
+	for (i = 0; i < n; i++)
+		nc_put_double(dtype, data, i, x);
+	value->data = data;
+	value->size = nc_bytes(value);
+	return value;
+}
+
+/*
+ * GroupNormalization: an InstanceNormalization whose channels are the groups,
+ * then scale and bias by channel; before set 21 they were by group.
+ */
+void nc_decompose_group_norm(struct nc_builder *b)
+{
+	struct nc_node *node = b->like, *norm;
+	struct nc_value *x = node->inputs[0], *y, *params[2];
+	int64_t groups = nc_attr_int(node, "num_groups", 1);
+	int64_t channels = x->dims[1], cube[3], wide[2];
+	int i;
+
+	cube[0] = x->dims[0];
+	cube[1] = groups;
+	cube[2] = nc_numel(x) / (cube[0] * groups);
+	y = nc_build_reshape(b, NULL, x, 3, cube);
+	norm = nc_node_new(b->ctx, node, NC_OP_InstanceNormalization, NULL, 3, y,
+			   filled(b, x->dtype, groups, 1),
+			   filled(b, x->dtype, groups, 0));
+	nc_set_attr_float(b->ctx, norm, "epsilon",
+			  nc_attr_float(node, "epsilon", 1e-5f));
+	y = nc_build(b, norm);
+	y = nc_build_reshape(b, NULL, y, x->rank, x->dims);
+	for (i = 0; i < 2; i++) {
+		struct nc_value *p = node->inputs[1 + i];
+
+		if (p->dims[0] != channels) {
+			wide[0] = groups;
+			wide[1] = 1;
+			p = nc_build_reshape(b, NULL, p, 2, wide);
+			wide[1] = channels / groups;
+			p = nc_build2(b, NC_OP_Expand, NULL, p,
+				      nc_const_ints_new(b->ctx, node->name, wide, 2));
+			p = nc_build_reshape(b, NULL, p, 1, &channels);
+		}
+		params[i] = per_channel(b, p, x);
+	}
+	y = nc_build2(b, NC_OP_Mul, NULL, y, params[0]);
+	nc_build2(b, NC_OP_Add, node->outputs[0], y, params[1]);
+}
+
+/* (sum of |x|^p)^(1/p) over some axes, dimensions kept */
+static struct nc_value *lp_norm(struct nc_builder *b, struct nc_value *out,
+				struct nc_value *x, int64_t p, unsigned int axes)
+{
+	if (p <= 2)
+		return nc_build_reduce(b, p == 1 ? NC_OP_ReduceL1 : NC_OP_ReduceL2,
+				       out, x, axes);
+	x = nc_build1(b, NC_OP_Abs, NULL, x);
+	x = nc_build_with(b, NC_OP_Pow, NULL, x, (double)p);
+	x = nc_build_reduce(b, NC_OP_ReduceSum, NULL, x, axes);
+	return nc_build_with(b, NC_OP_Pow, out, x, 1.0 / (double)p);
+}
+
+void nc_decompose_global_lp_pool(struct nc_builder *b)
+{
+	struct nc_value *x = b->like->inputs[0];
+
+	lp_norm(b, b->like->outputs[0], x, nc_attr_int(b->like, "p", 2),
+		((1u << x->rank) - 1) & ~3u);
+}
+
+/* x by its norm; zeros stay zeros, as ONNX Runtime has it. */
+void nc_decompose_lp_normalization(struct nc_builder *b)
+{
+	struct nc_value *x = b->like->inputs[0], *norm, *zero;
+	int axis;
+
+	if (!nc_axis(b->ctx, b->like, nc_attr_int(b->like, "axis", -1), x->rank,
+		     &axis))
+		return;
+	norm = lp_norm(b, NULL, x, nc_attr_int(b->like, "p", 2), 1u << axis);
+	zero = nc_build_with(b, NC_OP_Equal, NULL, norm, 0);
+	norm = nc_build3(b, NC_OP_Where, NULL, zero,
+			 nc_build_scalar(b, x->dtype, 1), norm);
+	nc_build2(b, NC_OP_Div, b->like->outputs[0], x, norm);
+}

@@ -119,9 +119,25 @@ static int64_t modulo(int64_t a, int64_t b, bool fmod_rule)
 	return rest && !fmod_rule && (rest < 0) != (b < 0) ? rest + b : rest;
 }
 
-static int64_t binary_int(enum nc_op op, int64_t a, int64_t b, bool fmod_rule)
+static int64_t shift(int64_t a, int64_t b, bool left)
+{
+	if (b < 0 || b > 63)
+		return 0;
+	return (int64_t)(left ? (uint64_t)a << b : (uint64_t)a >> b);
+}
+
+static int64_t binary_int(enum nc_op op, int64_t a, int64_t b, bool fmod_rule,
+			  bool left)
 {
 	switch (op) {
+	case NC_OP_BitwiseAnd:
+		return a & b;
+	case NC_OP_BitwiseOr:
+		return a | b;
+	case NC_OP_BitwiseXor:
+		return a ^ b;
+	case NC_OP_BitShift:
+		return shift(a, b, left);
 	case NC_OP_Add:
 	case NC_OP_Sum:
 		return (int64_t)((uint64_t)a + (uint64_t)b);
@@ -183,6 +199,7 @@ static void binary(const struct nc_node *node, const struct nc_value *a,
 	bool use_double = nc_dtype_is_float(a->dtype) ||
 			  nc_dtype_is_float(b->dtype);
 	bool fmod_rule = nc_attr_int(node, "fmod", 0);
+	bool left = !strcmp(nc_attr_string(node, "direction", "LEFT"), "LEFT");
 	int64_t n = nc_numel(out), i;
 	struct nc_nest nest;
 
@@ -201,7 +218,7 @@ static void binary(const struct nc_node *node, const struct nc_value *a,
 				   binary_int(node->op,
 					      nc_const_int(a, nest.offset[0]),
 					      nc_const_int(b, nest.offset[1]),
-					      fmod_rule));
+					      fmod_rule, left));
 	}
 }
 
@@ -327,6 +344,8 @@ double nc_apply_act(enum neuron_act act, double alpha, double beta, double x)
 		return pow(x, alpha);
 	case NEURON_ACT_AFFINE:
 		return alpha * x + beta;
+	case NEURON_ACT_ATAN:
+		return atan(x);
 	case NEURON_ACT_THRESHOLD:
 		return x > alpha ? x : 0;
 	default:
@@ -449,8 +468,12 @@ bool nc_fold_dequantize(struct nc_ctx *ctx, struct nc_node *node)
 	const struct nc_value *zero = nc_in(node, 2);
 	struct nc_value *out = node->outputs[0];
 	int64_t n = nc_numel(x), i, inner, count;
-	void *data = nc_fold_alloc(ctx, out);
+	void *data;
 
+	/* Blocks: decompose knows how. */
+	if (scale->rank > 1)
+		return false;
+	data = nc_fold_alloc(ctx, out);
 	if (!data)
 		return false;
 	quant_axis(node, &inner, &count);
@@ -473,8 +496,11 @@ bool nc_fold_quantize(struct nc_ctx *ctx, struct nc_node *node)
 	double lo = out->dtype == NC_I8 ? -128 : 0;
 	double hi = out->dtype == NC_I8 ? 127 : 255;
 	int64_t n = nc_numel(x), i, inner, count;
-	void *data = nc_fold_alloc(ctx, out);
+	void *data;
 
+	if (scale->rank > 1 || (out->dtype != NC_I8 && out->dtype != NC_U8))
+		return false;
+	data = nc_fold_alloc(ctx, out);
 	if (!data)
 		return false;
 	quant_axis(node, &inner, &count);

@@ -29,16 +29,27 @@ typedef bool nc_infer_fn(struct nc_ctx *ctx, struct nc_node *node);
  */
 typedef bool nc_fold_fn(struct nc_ctx *ctx, struct nc_node *node);
 
+/**
+ * typedef nc_decompose_fn - put simpler operators in a node's place
+ * @b: where they go; @b->like is the node
+ *
+ * The node's own outputs are made by what takes its place. One that is better
+ * left as it is goes into the list with nc_keep().
+ */
+struct nc_builder;
+typedef void nc_decompose_fn(struct nc_builder *b);
+
 struct nc_op_info {
 	const char *name;
 	nc_infer_fn *infer;
 	nc_fold_fn *fold;
+	nc_decompose_fn *decompose;
 };
 
 extern const struct nc_op_info nc_ops[NC_NUM_OPS];
 
 /* "none" is no function: ops.c defines it as NULL. */
-#define X(name, infer, fold, lower) \
+#define X(name, infer, fold, decompose, lower) \
 	nc_infer_fn nc_infer_##infer; \
 	nc_fold_fn nc_fold_##fold;
 NC_OPS(X)
@@ -176,6 +187,26 @@ bool nc_pad_amounts(struct nc_ctx *ctx, const struct nc_node *node,
 /* Reduce*: a bit for each axis that is reduced. */
 bool nc_reduce_axes(struct nc_ctx *ctx, const struct nc_node *node,
 		    unsigned int *mask);
+
+/* DFT: the dimension, its length, the bins that come out. */
+struct nc_dft {
+	int axis;
+	int64_t length;
+	int64_t bins;
+	bool inverse;
+};
+
+bool nc_dft_params(struct nc_ctx *ctx, struct nc_node *node, struct nc_dft *dft);
+
+/* STFT: samples between frames and in one, frames, the bins that come out. */
+struct nc_stft {
+	int64_t step;
+	int64_t length;
+	int64_t frames;
+	int64_t bins;
+};
+
+bool nc_stft_params(struct nc_ctx *ctx, struct nc_node *node, struct nc_stft *stft);
 
 /* Output of a convolution; @bias may be NULL. */
 bool nc_conv_shape(struct nc_ctx *ctx, struct nc_node *node,

@@ -193,3 +193,34 @@ bool nc_infer_nonzero(struct nc_ctx *ctx, struct nc_node *node)
 	}
 	return true;
 }
+
+bool nc_infer_eye_like(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_value *out = nc_out(node, 0);
+	int64_t k = nc_attr_int(node, "k", 0), i;
+	const struct nc_value *x;
+	enum nc_dtype dtype;
+	void *data;
+
+	if (!nc_need(ctx, node, 1, 1) || !out)
+		return false;
+	x = node->inputs[0];
+	dtype = nc_attr(node, "dtype") ?
+		nc_dtype_from_onnx((int)nc_attr_int(node, "dtype", 0)) : x->dtype;
+	if (x->rank != 2 || dtype == NC_NONE) {
+		nc_error(ctx, node, "its input is no matrix, or its type is not supported");
+		return false;
+	}
+	if (!nc_set_shape(ctx, node, 0, dtype, 2, x->dims))
+		return false;
+	data = nc_fold_alloc(ctx, out);
+	if (!data) {
+		nc_error(ctx, node, "its output is too large for a constant");
+		return false;
+	}
+	for (i = 0; i < x->dims[0]; i++)
+		if (k > -x->dims[0] && k < x->dims[1] && i + k >= 0 &&
+		    i + k < x->dims[1])
+			nc_put_int(dtype, data, i * x->dims[1] + i + k, 1);
+	return true;
+}

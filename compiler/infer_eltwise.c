@@ -66,6 +66,27 @@ bool nc_infer_logic(struct nc_ctx *ctx, struct nc_node *node)
 	       binary(ctx, node, NC_BOOL);
 }
 
+static bool is_integer(const struct nc_value *value)
+{
+	return !nc_dtype_is_float(value->dtype) && value->dtype != NC_BOOL;
+}
+
+/* BitwiseAnd, BitwiseOr, BitwiseXor, BitShift */
+bool nc_infer_bitwise(struct nc_ctx *ctx, struct nc_node *node)
+{
+	return nc_need(ctx, node, 2, 2) &&
+	       is_type(ctx, node, node->inputs[0], is_integer(node->inputs[0])) &&
+	       same_type(ctx, node, node->inputs[0], node->inputs[1]) &&
+	       binary(ctx, node, node->inputs[0]->dtype);
+}
+
+bool nc_infer_bitwise_not(struct nc_ctx *ctx, struct nc_node *node)
+{
+	return nc_need(ctx, node, 1, 1) &&
+	       is_type(ctx, node, node->inputs[0], is_integer(node->inputs[0])) &&
+	       nc_set_like(ctx, node, 0, node->inputs[0]);
+}
+
 /* Max, Min, Sum, Mean of any number of inputs */
 bool nc_infer_nary(struct nc_ctx *ctx, struct nc_node *node)
 {
@@ -115,6 +136,14 @@ bool nc_infer_unary_float(struct nc_ctx *ctx, struct nc_node *node)
 	       is_type(ctx, node, node->inputs[0],
 		       nc_dtype_is_float(node->inputs[0]->dtype)) &&
 	       nc_set_like(ctx, node, 0, node->inputs[0]);
+}
+
+/* IsNaN, IsInf */
+bool nc_infer_is_float(struct nc_ctx *ctx, struct nc_node *node)
+{
+	return nc_infer_unary_float(ctx, node) &&
+	       nc_set_shape(ctx, node, 0, NC_BOOL, node->inputs[0]->rank,
+			    node->inputs[0]->dims);
 }
 
 bool nc_infer_not(struct nc_ctx *ctx, struct nc_node *node)
@@ -170,13 +199,37 @@ bool nc_infer_cast_like(struct nc_ctx *ctx, struct nc_node *node)
 	return nc_infer_cast(ctx, node);
 }
 
+/* One scale for each block along an axis. */
+static bool quant_blocks(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x = node->inputs[0], *scale = node->inputs[1];
+	const struct nc_value *zero = nc_in(node, 2);
+	int64_t size = nc_attr_int(node, "block_size", 0);
+	int axis, i;
+
+	if (!nc_axis(ctx, node, nc_attr_int(node, "axis", 1), x->rank, &axis))
+		return false;
+	for (i = 0; scale->rank == x->rank && i < x->rank; i++)
+		if (i == axis ? size < 1 || (x->dims[i] + size - 1) / size != scale->dims[i] :
+				x->dims[i] != scale->dims[i])
+			break;
+	if (i == x->rank && scale->rank == x->rank &&
+	    (!zero || nc_same_shape(scale, zero)))
+		return true;
+	nc_error(ctx, node, "its scale and zero point do not fit blocks of %lld along axis %d",
+		 (long long)size, axis);
+	return false;
+}
+
 static bool quant_params(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_value *x = node->inputs[0], *scale = node->inputs[1];
 	const struct nc_value *zero = nc_in(node, 2);
 	int axis;
 
-	if (scale->rank > 1 || (zero && !nc_same_shape(scale, zero))) {
+	if (scale->rank > 1)
+		return quant_blocks(ctx, node);
+	if (zero && !nc_same_shape(scale, zero)) {
 		nc_error(ctx, node,
 			 "its scale and zero point must be single numbers or one per element of an axis");
 		return false;
@@ -205,8 +258,8 @@ bool nc_infer_quantize(struct nc_ctx *ctx, struct nc_node *node)
 		dtype = nc_dtype_from_onnx((int)nc_attr_int(node, "output_dtype", 0));
 	if (!nc_need(ctx, node, 2, 3))
 		return false;
-	if (dtype != NC_U8 && dtype != NC_I8) {
-		nc_error(ctx, node, "quantising to %s is not supported, only to int8 and uint8",
+	if (dtype != NC_U8 && dtype != NC_I8 && dtype != NC_U16 && dtype != NC_I16) {
+		nc_error(ctx, node, "quantising to %s is not supported, only to integers of 8 and 16 bits",
 			 nc_dtype_name(dtype));
 		return false;
 	}

@@ -137,11 +137,7 @@ bool nc_infer_scatter_elements(struct nc_ctx *ctx, struct nc_node *node)
 	for (d = 0; d < x->rank; d++)
 		if (d != axis && index->dims[d] > x->dims[d])
 			return misfit(ctx, node);
-	if (!nc_is_const(index)) {
-		nc_need_const(ctx, node, node->inputs[1], "list of indices");
-		return false;
-	}
-	n = nc_numel(index);
+	n = nc_is_const(index) ? nc_numel(index) : 0;
 	for (i = 0; i < n; i++) {
 		at = nc_const_int(index, i);
 		if (at < -x->dims[axis] || at >= x->dims[axis]) {
@@ -174,11 +170,7 @@ bool nc_infer_scatter_nd(struct nc_ctx *ctx, struct nc_node *node)
 		if (updates->dims[d] != (d < index->rank - 1 ? index->dims[d] :
 					 x->dims[k + d - (index->rank - 1)]))
 			return misfit(ctx, node);
-	if (!nc_is_const(index)) {
-		nc_need_const(ctx, node, node->inputs[1], "list of indices");
-		return false;
-	}
-	n = nc_numel(index);
+	n = nc_is_const(index) ? nc_numel(index) : 0;
 	for (i = 0; i < n; i++) {
 		at = nc_const_int(index, i);
 		if (at < -x->dims[i % k] || at >= x->dims[i % k]) {
@@ -188,4 +180,90 @@ bool nc_infer_scatter_nd(struct nc_ctx *ctx, struct nc_node *node)
 		}
 	}
 	return nc_set_like(ctx, node, 0, x);
+}
+
+bool nc_infer_reverse_sequence(struct nc_ctx *ctx, struct nc_node *node)
+{
+	int64_t time = nc_attr_int(node, "time_axis", 0);
+	int64_t batch = nc_attr_int(node, "batch_axis", 1);
+	const struct nc_value *x;
+
+	if (!nc_need(ctx, node, 2, 2) || !is_index(ctx, node, node->inputs[1]))
+		return false;
+	x = node->inputs[0];
+	if (time + batch != 1 || (time && batch) || x->rank < 2 ||
+	    node->inputs[1]->rank != 1 ||
+	    node->inputs[1]->dims[0] != x->dims[batch])
+		return misfit(ctx, node);
+	return nc_set_like(ctx, node, 0, x);
+}
+
+/* Rows or elements where a constant condition holds: a Gather. */
+bool nc_infer_compress(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_attr *attr = nc_attr(node, "axis");
+	int64_t dims[NC_MAX_RANK], *index, n, i, count = 0;
+	const struct nc_value *x, *cond;
+	struct nc_value *list;
+	int axis = 0, rank;
+
+	if (!nc_need(ctx, node, 2, 2))
+		return false;
+	x = node->inputs[0];
+	cond = node->inputs[1];
+	if (!nc_is_const(cond)) {
+		nc_need_const(ctx, node, node->inputs[1],
+			      "condition, which decides the shape of the output,");
+		return false;
+	}
+	if (attr && !nc_axis(ctx, node, nc_attr_int(node, "axis", 0), x->rank, &axis))
+		return false;
+	n = attr ? x->dims[axis] : nc_numel(x);
+	if (cond->rank != 1 || cond->dims[0] > n)
+		return misfit(ctx, node);
+	index = nc_alloc(ctx->arena, (size_t)cond->dims[0], sizeof(*index));
+	for (i = 0; i < cond->dims[0]; i++)
+		if (nc_const_int(cond, i))
+			index[count++] = i;
+	list = nc_const_ints_new(ctx, node->name, index, count);
+	node->inputs[1] = list;
+	rank = attr ? x->rank : 1;
+	memcpy(dims, x->dims, sizeof(dims));
+	dims[axis] = count;
+	return nc_set_shape(ctx, node, 0, x->dtype, rank, dims);
+}
+
+/* MaxUnpool: by the shape that is given, or what MaxPool's input was. */
+bool nc_infer_max_unpool(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const int64_t *kernel, *strides, *pads;
+	size_t n, num_strides, num_pads;
+	int64_t dims[NC_MAX_RANK];
+	const struct nc_value *x;
+	int i, rank;
+
+	if (!nc_need(ctx, node, 2, 3) || !is_index(ctx, node, node->inputs[1]))
+		return false;
+	x = node->inputs[0];
+	if (!nc_same_shape(x, node->inputs[1]))
+		return misfit(ctx, node);
+	if (nc_in(node, 2)) {
+		rank = nc_ints(ctx, node, 2, "output_shape", dims, NC_MAX_RANK);
+		return rank >= 0 &&
+		       nc_set_shape(ctx, node, 0, x->dtype, rank, dims);
+	}
+	n = nc_attr_ints(node, "kernel_shape", &kernel);
+	num_strides = nc_attr_ints(node, "strides", &strides);
+	num_pads = nc_attr_ints(node, "pads", &pads);
+	if (x->rank < 3 || n != (size_t)x->rank - 2 || (num_strides && num_strides != n) ||
+	    (num_pads && num_pads != 2 * n))
+		return misfit(ctx, node);
+	memcpy(dims, x->dims, sizeof(dims));
+	for (i = 0; i < (int)n; i++) {
+		dims[2 + i] = (x->dims[2 + i] - 1) * (num_strides ? strides[i] : 1) +
+			      kernel[i];
+		if (num_pads)
+			dims[2 + i] -= pads[i] + pads[(int)n + i];
+	}
+	return nc_set_shape(ctx, node, 0, x->dtype, x->rank, dims);
 }

@@ -297,9 +297,8 @@ bool nc_slice_range(struct nc_ctx *ctx, const struct nc_node *node,
 		hi = step[i] > 0 ? dim : dim - 1;
 		start[i] += start[i] < 0 ? dim : 0;
 		end[i] += end[i] < 0 ? dim : 0;
-		if (step[i] < 0 && start[i] < 0)
-			start[i] = -1;
-		start[i] = start[i] < lo ? lo : start[i] > hi ? hi : start[i];
+		/* Unlike in Python a start before the first element means it. */
+		start[i] = start[i] > hi ? hi : start[i] < 0 ? 0 : start[i];
 		end[i] = end[i] < lo ? lo : end[i] > hi ? hi : end[i];
 		starts[axis] = start[i];
 		steps[axis] = step[i];

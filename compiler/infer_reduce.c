@@ -157,3 +157,35 @@ bool nc_infer_instance_norm(struct nc_ctx *ctx, struct nc_node *node)
 	       per_channel(ctx, node, 2, x->dims[1]) &&
 	       nc_set_like(ctx, node, 0, x);
 }
+
+bool nc_infer_cum_sum(struct nc_ctx *ctx, struct nc_node *node)
+{
+	int64_t at;
+	int axis;
+
+	return nc_need(ctx, node, 2, 2) && nc_ints(ctx, node, 1, "axis", &at, 1) == 1 &&
+	       nc_axis(ctx, node, at, node->inputs[0]->rank, &axis) &&
+	       nc_set_like(ctx, node, 0, node->inputs[0]);
+}
+
+/* Scale and bias by channel or, before set 21, by group. */
+bool nc_infer_group_norm(struct nc_ctx *ctx, struct nc_node *node)
+{
+	int64_t groups = nc_attr_int(node, "num_groups", 0);
+	const struct nc_value *x;
+	unsigned int i;
+
+	if (!nc_need(ctx, node, 3, 3))
+		return false;
+	x = node->inputs[0];
+	if (x->rank < 2 || groups < 1 || x->dims[1] % groups) {
+		nc_error(ctx, node, "%lld groups do not divide its channels",
+			 (long long)groups);
+		return false;
+	}
+	for (i = 1; i < 3; i++)
+		if (!per_channel(ctx, node, i, ctx->graph->opset < 21 ? groups :
+								     x->dims[1]))
+			return false;
+	return nc_set_like(ctx, node, 0, x);
+}

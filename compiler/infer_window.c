@@ -92,17 +92,19 @@ bool nc_infer_pool(struct nc_ctx *ctx, struct nc_node *node)
 {
 	if (!nc_need(ctx, node, 1, 1))
 		return false;
-	if (node->num_outputs > 1 && node->outputs[1]) {
-		nc_error(ctx, node, "its second output, the indices, is not supported");
-		return false;
-	}
 	if (node->inputs[0]->rank < 3) {
 		nc_error(ctx, node, "its input has rank %d, at least 3 is needed",
 			 node->inputs[0]->rank);
 		return false;
 	}
-	return window_shape(ctx, node, node->inputs[0]->dtype,
-			    node->inputs[0]->dims[1]);
+	if (!window_shape(ctx, node, node->inputs[0]->dtype,
+			  node->inputs[0]->dims[1]))
+		return false;
+	/* MaxPool's indices. */
+	if (node->num_outputs > 1 && node->outputs[1] && nc_out(node, 0))
+		return nc_set_shape(ctx, node, 1, NC_I64, node->outputs[0]->rank,
+				    node->outputs[0]->dims);
+	return true;
 }
 
 bool nc_infer_global_pool(struct nc_ctx *ctx, struct nc_node *node)

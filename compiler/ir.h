@@ -45,7 +45,7 @@ enum nc_dtype {
 
 enum nc_op {
 	NC_OP_UNKNOWN = 0,
-#define X(name, infer, fold, lower) NC_OP_##name,
+#define X(name, infer, fold, decompose, lower) NC_OP_##name,
 	NC_OPS(X)
 #undef X
 	NC_NUM_OPS

@@ -6,7 +6,7 @@
 #include "lower_state.h"
 
 static nc_lower_fn *const lower_fns[NC_NUM_OPS] = {
-#define X(name, infer, fold, lower) [NC_OP_##name] = nc_lower_##lower,
+#define X(name, infer, fold, decompose, lower) [NC_OP_##name] = nc_lower_##lower,
 	NC_OPS(X)
 #undef X
 };

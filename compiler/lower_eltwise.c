@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Operators of two or more inputs, element by element, broadcast. */
 #include <math.h>
+#include <string.h>
 
 #include "lower.h"
 
@@ -12,6 +13,8 @@ static const uint8_t binaries[NC_NUM_OPS] = {
 	ROW(Equal, EQ), ROW(Less, LT), ROW(LessOrEqual, LE),
 	ROW(Greater, GT), ROW(GreaterOrEqual, GE),
 	ROW(And, AND), ROW(Or, OR), ROW(Xor, XOR),
+	ROW(BitwiseAnd, BIT_AND), ROW(BitwiseOr, BIT_OR),
+	ROW(BitwiseXor, BIT_XOR), ROW(BitShift, SHL),
 #undef ROW
 };
 
@@ -133,6 +136,9 @@ void nc_lower_eltwise(struct nc_ctx *ctx, struct nc_node *node)
 		return;
 	if (node->op == NC_OP_Mod && nc_attr_int(node, "fmod", 0))
 		func = NEURON_BINARY_FMOD;
+	if (node->op == NC_OP_BitShift &&
+	    strcmp(nc_attr_string(node, "direction", "LEFT"), "LEFT"))
+		func = NEURON_BINARY_SHR;
 
 	/* Pow allows different types, which the chip does not for integers. */
 	dtype = nc_storage_dtype(node->inputs[0]->dtype);

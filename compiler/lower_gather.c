@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Gather. */
+/* Gather, and rows scattered. */
 #include <string.h>
 
 #include "lower_state.h"
@@ -84,4 +84,41 @@ void nc_lower_gather(struct nc_ctx *ctx, struct nc_node *node)
 	out = nc_view_dense(out.buf, out.dtype, 3, out_dims);
 	inst = nc_add(ctx, node, NEURON_OP_GATHER, &out, &table, &index);
 	NC_PARAMS(GATHER, inst)->axis = 1;
+}
+
+static enum neuron_scatter scatter_func(const struct nc_node *node)
+{
+	static const char *const names[NEURON_NUM_SCATTERS] = {
+		[NEURON_SCATTER_SET] = "none", [NEURON_SCATTER_ADD] = "add",
+		[NEURON_SCATTER_MUL] = "mul", [NEURON_SCATTER_MAX] = "max",
+		[NEURON_SCATTER_MIN] = "min",
+	};
+	const char *name = nc_attr_string(node, "reduction", "none");
+	enum neuron_scatter func;
+
+	for (func = 0; func < NEURON_NUM_SCATTERS; func++)
+		if (!strcmp(names[func], name))
+			return func;
+	return NEURON_SCATTER_SET;
+}
+
+/* [rows, width], [count], [count, width] */
+void nc_lower_scatter_rows(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_storage *storage = node->outputs[0]->lir;
+	struct nc_view view[4];
+	struct nc_inst *inst;
+	unsigned int i;
+
+	view[1] = *nc_operand_as(ctx, node, node->inputs[0], storage->dtype);
+	view[2] = *nc_operand_as(ctx, node, node->inputs[1], NEURON_I32);
+	view[3] = *nc_operand_as(ctx, node, node->inputs[2], storage->dtype);
+	view[0] = nc_result(ctx, node, 0, NULL);
+	for (i = 0; i < 4; i++)
+		if (i != 2)
+			view[i] = nc_view_expand_rank(&view[i], 3);
+	inst = nc_add(ctx, node, NEURON_OP_SCATTER, &view[0], &view[1], &view[2]);
+	nc_add_operand(ctx, inst, 3, &view[3]);
+	NC_PARAMS(SCATTER, inst)->axis = 1;
+	NC_PARAMS(SCATTER, inst)->func = scatter_func(node);
 }

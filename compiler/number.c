@@ -63,6 +63,38 @@ int64_t nc_const_int(const struct nc_value *value, int64_t index)
 	}
 }
 
+static int64_t clamp_int(enum nc_dtype dtype, int64_t x)
+{
+	int64_t lo = 0, hi;
+
+	switch (dtype) {
+	case NC_I8:
+		lo = INT8_MIN;
+		hi = INT8_MAX;
+		break;
+	case NC_U8:
+		hi = UINT8_MAX;
+		break;
+	case NC_I16:
+		lo = INT16_MIN;
+		hi = INT16_MAX;
+		break;
+	case NC_U16:
+		hi = UINT16_MAX;
+		break;
+	case NC_I32:
+		lo = INT32_MIN;
+		hi = INT32_MAX;
+		break;
+	case NC_U32:
+		hi = UINT32_MAX;
+		break;
+	default:
+		return x;
+	}
+	return x < lo ? lo : x > hi ? hi : x;
+}
+
 void nc_put_int(enum nc_dtype dtype, void *data, int64_t index, int64_t x)
 {
 	switch (dtype) {
@@ -114,7 +146,7 @@ void nc_put_double(enum nc_dtype dtype, void *data, int64_t index, double x)
 					    (uint64_t)to_int(x);
 		break;
 	default:
-		nc_put_int(dtype, data, index, to_int(x));
+		nc_put_int(dtype, data, index, clamp_int(dtype, to_int(x)));
 		break;
 	}
 }

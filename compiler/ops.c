@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 /* The operator table of ops.h as the front end uses it. */
 #include <string.h>
-#include "front.h"
+#include "decompose.h"
 
 /* Operators that a column says "none" to. */
 #define nc_infer_none	NULL
 #define nc_fold_none	NULL
+#define nc_decompose_none	NULL
 
 const struct nc_op_info nc_ops[NC_NUM_OPS] = {
-#define X(name, infer, fold, lower) \
-	[NC_OP_##name] = { #name, nc_infer_##infer, nc_fold_##fold },
+#define X(name, infer, fold, decompose, lower) \
+	[NC_OP_##name] = { #name, nc_infer_##infer, nc_fold_##fold, \
+			     nc_decompose_##decompose },
 	NC_OPS(X)
 #undef X
 };

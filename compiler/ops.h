@@ -1,147 +1,183 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The operator table: X(ONNX name, infer, fold, lower)
+ * The operator table: X(ONNX name, infer, fold, decompose, lower)
  *
- * infer:  nc_infer_NAME() gives the outputs' types and shapes
- * fold:   nc_fold_NAME() computes the outputs when all inputs are constant
- * lower:  nc_lower_NAME() turns the node into chip instructions
+ * infer:      nc_infer_NAME() gives the outputs' types and shapes
+ * fold:       nc_fold_NAME() computes the outputs when all inputs are constant
+ * decompose:  nc_decompose_NAME() puts simpler operators in its place
+ * lower:      nc_lower_NAME() turns the node into chip instructions
  *
- * "none" in a column: constants are not folded by that operator, or it never
- * reaches the back end (front-end passes always resolve it). To add an operator
- * add its row here and the functions that it names; the rest of the compiler
- * does not change.
+ * "none" in a column: constants are not folded by that operator, it stays as it
+ * is, or it never reaches the back end (front-end passes always resolve it). To
+ * add an operator add its row here and the functions that it names; the rest of
+ * the compiler does not change. ScatterRows is the compiler's own.
  */
 #ifndef COMPILER_OPS_H
 #define COMPILER_OPS_H
 
 #define NC_OPS(X)                                                              \
 	/* element by element, broadcast */                                    \
-	X(Add,                arith,          binary,         eltwise)        \
-	X(Sub,                arith,          binary,         eltwise)        \
-	X(Mul,                arith,          binary,         eltwise)        \
-	X(Div,                arith,          binary,         eltwise)        \
-	X(Mod,                arith,          binary,         eltwise)        \
-	X(Pow,                pow,            binary,         eltwise)        \
-	X(PRelu,              arith,          binary,         eltwise)        \
-	X(Max,                nary,           nary,           eltwise)        \
-	X(Min,                nary,           nary,           eltwise)        \
-	X(Sum,                nary,           nary,           eltwise)        \
-	X(Mean,               nary,           nary,           eltwise)        \
-	X(Equal,              compare,        binary,         eltwise)        \
-	X(Less,               compare,        binary,         eltwise)        \
-	X(LessOrEqual,        compare,        binary,         eltwise)        \
-	X(Greater,            compare,        binary,         eltwise)        \
-	X(GreaterOrEqual,     compare,        binary,         eltwise)        \
-	X(And,                logic,          binary,         eltwise)        \
-	X(Or,                 logic,          binary,         eltwise)        \
-	X(Xor,                logic,          binary,         eltwise)        \
-	X(Where,              where,          where,          select)         \
+	X(Add,                    arith,            binary,       arith,            eltwise) \
+	X(Sub,                    arith,            binary,       arith,            eltwise) \
+	X(Mul,                    arith,            binary,       arith,            eltwise) \
+	X(Div,                    arith,            binary,       none,             eltwise) \
+	X(Mod,                    arith,            binary,       none,             eltwise) \
+	X(Pow,                    pow,              binary,       pow,              eltwise) \
+	X(PRelu,                  arith,            binary,       none,             eltwise) \
+	X(Max,                    nary,             nary,         pairs,            eltwise) \
+	X(Min,                    nary,             nary,         pairs,            eltwise) \
+	X(Sum,                    nary,             nary,         pairs,            eltwise) \
+	X(Mean,                   nary,             nary,         pairs,            eltwise) \
+	X(Equal,                  compare,          binary,       none,             eltwise) \
+	X(Less,                   compare,          binary,       none,             eltwise) \
+	X(LessOrEqual,            compare,          binary,       none,             eltwise) \
+	X(Greater,                compare,          binary,       none,             eltwise) \
+	X(GreaterOrEqual,         compare,          binary,       none,             eltwise) \
+	X(And,                    logic,            binary,       none,             eltwise) \
+	X(Or,                     logic,            binary,       none,             eltwise) \
+	X(Xor,                    logic,            binary,       none,             eltwise) \
+	X(BitwiseAnd,             bitwise,          binary,       none,             eltwise) \
+	X(BitwiseOr,              bitwise,          binary,       none,             eltwise) \
+	X(BitwiseXor,             bitwise,          binary,       none,             eltwise) \
+	X(BitShift,               bitwise,          binary,       bit_shift,        eltwise) \
+	X(Where,                  where,            where,        none,             select) \
 	/* element by element, one input */                                    \
-	X(Relu,               unary,          unary,          act)            \
-	X(Clip,               clip,           unary,          act)            \
-	X(LeakyRelu,          unary_float,    unary,          act)            \
-	X(Sigmoid,            unary_float,    unary,          act)            \
-	X(Tanh,               unary_float,    unary,          act)            \
-	X(Exp,                unary_float,    unary,          act)            \
-	X(Log,                unary_float,    unary,          act)            \
-	X(Sqrt,               unary_float,    unary,          act)            \
-	X(Reciprocal,         unary_float,    unary,          act)            \
-	X(Erf,                unary_float,    unary,          act)            \
-	X(Gelu,               unary_float,    unary,          act)            \
-	X(Elu,                unary_float,    unary,          act)            \
-	X(Selu,               unary_float,    unary,          act)            \
-	X(Softplus,           unary_float,    unary,          act)            \
-	X(Softsign,           unary_float,    unary,          act)            \
-	X(HardSigmoid,        unary_float,    unary,          act)            \
-	X(HardSwish,          unary_float,    unary,          act)            \
-	X(Mish,               unary_float,    unary,          act)            \
-	X(ThresholdedRelu,    unary_float,    unary,          act)            \
-	X(Abs,                unary,          unary,          act)            \
-	X(Neg,                unary,          unary,          act)            \
-	X(Sign,               unary,          unary,          act)            \
-	X(Floor,              unary_float,    unary,          act)            \
-	X(Ceil,               unary_float,    unary,          act)            \
-	X(Round,              unary_float,    unary,          act)            \
-	X(Sin,                unary_float,    unary,          act)            \
-	X(Cos,                unary_float,    unary,          act)            \
-	X(Not,                not,            unary,          act)            \
-	X(Cast,               cast,           cast,           cast)           \
-	X(CastLike,           cast_like,      cast,           none)           \
-	X(DynamicQuantizeLinear, dynamic_quantize, none,      none)           \
-	X(QuantizeLinear,     quantize,       quantize,       quantize)       \
-	X(DequantizeLinear,   dequantize,     dequantize,     dequantize)     \
+	X(Relu,                   unary,            unary,        none,             act) \
+	X(Clip,                   clip,             unary,        none,             act) \
+	X(LeakyRelu,              unary_float,      unary,        none,             act) \
+	X(Sigmoid,                unary_float,      unary,        none,             act) \
+	X(Tanh,                   unary_float,      unary,        none,             act) \
+	X(Exp,                    unary_float,      unary,        none,             act) \
+	X(Log,                    unary_float,      unary,        none,             act) \
+	X(Sqrt,                   unary_float,      unary,        none,             act) \
+	X(Reciprocal,             unary_float,      unary,        none,             act) \
+	X(Erf,                    unary_float,      unary,        none,             act) \
+	X(Gelu,                   unary_float,      unary,        none,             act) \
+	X(Elu,                    unary_float,      unary,        none,             act) \
+	X(Selu,                   unary_float,      unary,        none,             act) \
+	X(Softplus,               unary_float,      unary,        none,             act) \
+	X(Softsign,               unary_float,      unary,        none,             act) \
+	X(HardSigmoid,            unary_float,      unary,        none,             act) \
+	X(HardSwish,              unary_float,      unary,        none,             act) \
+	X(Mish,                   unary_float,      unary,        none,             act) \
+	X(ThresholdedRelu,        unary_float,      unary,        none,             act) \
+	X(Abs,                    unary,            unary,        none,             act) \
+	X(Neg,                    unary,            unary,        none,             act) \
+	X(Sign,                   unary,            unary,        none,             act) \
+	X(Floor,                  unary_float,      unary,        none,             act) \
+	X(Ceil,                   unary_float,      unary,        none,             act) \
+	X(Round,                  unary_float,      unary,        none,             act) \
+	X(Sin,                    unary_float,      unary,        none,             act) \
+	X(Cos,                    unary_float,      unary,        none,             act) \
+	X(Not,                    not,              unary,        none,             act) \
+	X(BitwiseNot,             bitwise_not,      none,         bitwise_not,      none) \
+	X(IsNaN,                  is_float,         none,         is_nan,           none) \
+	X(IsInf,                  is_float,         none,         is_inf,           none) \
+	X(Celu,                   unary_float,      none,         celu,             none) \
+	X(Shrink,                 unary,            none,         shrink,           none) \
+	X(Tan,                    unary_float,      none,         tan,              none) \
+	X(Asin,                   unary_float,      none,         asin,             none) \
+	X(Acos,                   unary_float,      none,         asin,             none) \
+	X(Atan,                   unary_float,      unary,        none,             act) \
+	X(Sinh,                   unary_float,      none,         sinh,             none) \
+	X(Cosh,                   unary_float,      none,         sinh,             none) \
+	X(Asinh,                  unary_float,      none,         asinh,            none) \
+	X(Acosh,                  unary_float,      none,         asinh,            none) \
+	X(Atanh,                  unary_float,      none,         atanh,            none) \
+	X(Cast,                   cast,             cast,         cast,             cast) \
+	X(CastLike,               cast_like,        cast,         none,             none) \
+	X(DynamicQuantizeLinear,  dynamic_quantize, none,         dynamic_quantize, none) \
+	X(QuantizeLinear,         quantize,         quantize,     quantize,         quantize) \
+	X(DequantizeLinear,       dequantize,       dequantize,   dequantize,       dequantize) \
 	/* the matrix engine */                                                \
-	X(Conv,               conv,           none,           conv)           \
-	X(ConvInteger,        conv_integer,   none,           integer)        \
-	X(QLinearConv,        qlinear_conv,   none,           qlinear)        \
-	X(ConvTranspose,      conv_transpose, none,           conv_transpose) \
-	X(MatMul,             matmul,         matmul,         matmul)         \
-	X(MatMulInteger,      matmul_integer, none,           integer)        \
-	X(QLinearMatMul,      qlinear_matmul, none,           qlinear)        \
-	X(Gemm,               gemm,           none,           gemm)           \
-	X(RNN,                rnn,            none,           none)           \
-	X(GRU,                rnn,            none,           none)           \
-	X(LSTM,               rnn,            none,           none)           \
+	X(Conv,                   conv,             none,         none,             conv) \
+	X(ConvInteger,            conv_integer,     none,         none,             integer) \
+	X(QLinearConv,            qlinear_conv,     none,         none,             qlinear) \
+	X(ConvTranspose,          conv_transpose,   none,         none,             conv_transpose) \
+	X(MatMul,                 matmul,           matmul,       matmul,           matmul) \
+	X(MatMulInteger,          matmul_integer,   none,         none,             integer) \
+	X(QLinearMatMul,          qlinear_matmul,   none,         none,             qlinear) \
+	X(Gemm,                   gemm,             none,         gemm,             gemm) \
+	X(Einsum,                 einsum,           none,         einsum,           none) \
+	X(DFT,                    dft,              none,         dft,              none) \
+	X(STFT,                   stft,             none,         stft,             none) \
+	X(RNN,                    rnn,              none,         rnn,              none) \
+	X(GRU,                    rnn,              none,         rnn,              none) \
+	X(LSTM,                   rnn,              none,         rnn,              none) \
 	/* windows, reductions, normalisation */                               \
-	X(MaxPool,            pool,           none,           pool)           \
-	X(AveragePool,        pool,           none,           pool)           \
-	X(LpPool,             pool,           none,           pool)           \
-	X(GlobalAveragePool,  global_pool,    none,           global_pool)    \
-	X(GlobalMaxPool,      global_pool,    none,           global_pool)    \
-	X(ReduceSum,          reduce,         reduce,         reduce)         \
-	X(ReduceMean,         reduce,         reduce,         reduce)         \
-	X(ReduceMax,          reduce,         reduce,         reduce)         \
-	X(ReduceMin,          reduce,         reduce,         reduce)         \
-	X(ReduceProd,         reduce,         reduce,         reduce)         \
-	X(ReduceSumSquare,    reduce,         reduce,         reduce)         \
-	X(ReduceL1,           reduce,         reduce,         reduce)         \
-	X(ReduceL2,           reduce,         reduce,         reduce)         \
-	X(ReduceLogSum,       reduce,         reduce,         reduce)         \
-	X(ReduceLogSumExp,    reduce,         reduce,         reduce)         \
-	X(ArgMax,             arg_reduce,     arg_reduce,     reduce)         \
-	X(ArgMin,             arg_reduce,     arg_reduce,     reduce)         \
-	X(Softmax,            softmax,        none,           softmax)        \
-	X(LogSoftmax,         softmax,        none,           softmax)        \
-	X(BatchNormalization, batch_norm,     none,           batch_norm)     \
-	X(LayerNormalization, layer_norm,     none,           layer_norm)     \
-	X(InstanceNormalization, instance_norm, none,         instance_norm)  \
-	X(MeanVarianceNormalization, unary_float, none,       layer_norm)     \
+	X(MaxPool,                pool,             none,         max_pool,         pool) \
+	X(AveragePool,            pool,             none,         none,             pool) \
+	X(LpPool,                 pool,             none,         none,             pool) \
+	X(GlobalAveragePool,      global_pool,      none,         global_pool,      global_pool) \
+	X(GlobalMaxPool,          global_pool,      none,         global_pool,      global_pool) \
+	X(GlobalLpPool,           global_pool,      none,         global_lp_pool,   none) \
+	X(MaxUnpool,              max_unpool,       none,         max_unpool,       none) \
+	X(CumSum,                 cum_sum,          none,         cum_sum,          none) \
+	X(ReduceSum,              reduce,           reduce,       none,             reduce) \
+	X(ReduceMean,             reduce,           reduce,       none,             reduce) \
+	X(ReduceMax,              reduce,           reduce,       none,             reduce) \
+	X(ReduceMin,              reduce,           reduce,       none,             reduce) \
+	X(ReduceProd,             reduce,           reduce,       none,             reduce) \
+	X(ReduceSumSquare,        reduce,           reduce,       none,             reduce) \
+	X(ReduceL1,               reduce,           reduce,       none,             reduce) \
+	X(ReduceL2,               reduce,           reduce,       none,             reduce) \
+	X(ReduceLogSum,           reduce,           reduce,       none,             reduce) \
+	X(ReduceLogSumExp,        reduce,           reduce,       none,             reduce) \
+	X(ArgMax,                 arg_reduce,       arg_reduce,   none,             reduce) \
+	X(ArgMin,                 arg_reduce,       arg_reduce,   none,             reduce) \
+	X(Softmax,                softmax,          none,         none,             softmax) \
+	X(LogSoftmax,             softmax,          none,         none,             softmax) \
+	X(BatchNormalization,     batch_norm,       none,         batch_norm,       batch_norm) \
+	X(LayerNormalization,     layer_norm,       none,         none,             layer_norm) \
+	X(GroupNormalization,     group_norm,       none,         group_norm,       none) \
+	X(LpNormalization,        unary_float,      none,         lp_normalization, none) \
+	X(InstanceNormalization,  instance_norm,    none,         none,             instance_norm) \
+	X(MeanVarianceNormalization,unary_float,      none,         none,             layer_norm) \
 	/* moving data */                                                      \
-	X(Identity,           unary,          reshape,        reshape)        \
-	X(Dropout,            dropout,        none,           none)           \
-	X(Reshape,            reshape,        reshape,        reshape)        \
-	X(Flatten,            flatten,        reshape,        reshape)        \
-	X(Squeeze,            squeeze,        reshape,        reshape)        \
-	X(Unsqueeze,          unsqueeze,      reshape,        reshape)        \
-	X(Transpose,          transpose,      transpose,      transpose)      \
-	X(Concat,             concat,         concat,         concat)         \
-	X(Split,              split,          split,          split)          \
-	X(Slice,              slice,          slice,          slice)          \
-	X(Pad,                pad,            pad,            pad)            \
-	X(Expand,             expand,         expand,         expand)         \
-	X(Tile,               tile,           tile,           tile)           \
-	X(Gather,             gather,         gather,         gather)         \
-	X(DepthToSpace,       depth_to_space, none,           depth_space)    \
-	X(SpaceToDepth,       depth_to_space, none,           depth_space)    \
-	X(Hardmax,            softmax,        none,           none)           \
-	X(LRN,                unary_float,    none,           none)           \
-	X(OneHot,             one_hot,        none,           none)           \
-	X(TopK,               top_k,          none,           none)           \
-	X(GatherElements,     gather_elements, none,          none)           \
-	X(GatherND,           gather_nd,      none,           none)           \
-	X(ScatterElements,    scatter_elements, none,         none)           \
-	X(Scatter,            scatter_elements, none,         none)           \
-	X(ScatterND,          scatter_nd,     none,           none)           \
-	X(Resize,             resize,         none,           none)           \
-	X(Upsample,           resize,         none,           none)           \
-	X(Trilu,              trilu,          trilu,          none)           \
+	X(Identity,               unary,            reshape,      none,             reshape) \
+	X(Dropout,                dropout,          none,         none,             none) \
+	X(Reshape,                reshape,          reshape,      none,             reshape) \
+	X(Flatten,                flatten,          reshape,      reshape,          reshape) \
+	X(Squeeze,                squeeze,          reshape,      reshape,          reshape) \
+	X(Unsqueeze,              unsqueeze,        reshape,      reshape,          reshape) \
+	X(Transpose,              transpose,        transpose,    none,             transpose) \
+	X(Concat,                 concat,           concat,       none,             concat) \
+	X(Split,                  split,            split,        none,             split) \
+	X(Slice,                  slice,            slice,        none,             slice) \
+	X(Pad,                    pad,              pad,          pad,              pad) \
+	X(Expand,                 expand,           expand,       none,             expand) \
+	X(Tile,                   tile,             tile,         tile,             tile) \
+	X(Gather,                 gather,           gather,       none,             gather) \
+	X(DepthToSpace,           depth_to_space,   none,         blocks,           depth_space) \
+	X(SpaceToDepth,           depth_to_space,   none,         blocks,           depth_space) \
+	X(Hardmax,                softmax,          none,         hardmax,          none) \
+	X(LRN,                    unary_float,      none,         lrn,              none) \
+	X(OneHot,                 one_hot,          none,         one_hot,          none) \
+	X(TopK,                   top_k,            none,         top_k,            none) \
+	X(GatherElements,         gather_elements,  none,         gather_elements,  none) \
+	X(GatherND,               gather_nd,        none,         gather_nd,        none) \
+	X(ScatterElements,        scatter_elements, none,         scatter_elements, none) \
+	X(Scatter,                scatter_elements, none,         scatter_elements, none) \
+	X(ScatterND,              scatter_nd,       none,         scatter_nd,       none) \
+	X(ScatterRows,            scatter_rows,     scatter_rows, none,             scatter_rows) \
+	X(ReverseSequence,        reverse_sequence, none,         reverse_sequence, none) \
+	X(Compress,               compress,         none,         compress,         none) \
+	X(Resize,                 resize,           none,         resize,           none) \
+	X(Upsample,               resize,           none,         resize,           none) \
+	X(Trilu,                  trilu,            trilu,        trilu,            none) \
 	/* known at compile time */                                            \
-	X(Constant,           constant,       none,           none)           \
-	X(ConstantOfShape,    constant_of_shape, none,        none)           \
-	X(Shape,              shape,          none,           none)           \
-	X(Size,               size,           none,           none)           \
-	X(Range,              range,          range,          none)           \
-	X(NonZero,            nonzero,        none,           none)           \
-	X(If,                 none,           none,           none)
+	X(Constant,               constant,         none,         none,             none) \
+	X(ConstantOfShape,        constant_of_shape, none,         none,             none) \
+	X(Shape,                  shape,            none,         none,             none) \
+	X(Size,                   size,             none,         none,             none) \
+	X(Range,                  range,            range,        none,             none) \
+	X(NonZero,                nonzero,          none,         none,             none) \
+	X(Unique,                 unique,           none,         none,             none) \
+	X(EyeLike,                eye_like,         none,         none,             none) \
+	X(HannWindow,             cosine_window,    none,         none,             none) \
+	X(HammingWindow,          cosine_window,    none,         none,             none) \
+	X(BlackmanWindow,         cosine_window,    none,         none,             none) \
+	X(MelWeightMatrix,        mel_weight_matrix, none,         none,             none) \
+	X(If,                     none,             none,         none,             none)
 
 #endif /* COMPILER_OPS_H */

@@ -36,9 +36,8 @@ static bool find_mode(struct nc_ctx *ctx, const struct nc_node *node,
 		*mode = CUBIC;
 	else
 		goto unsupported;
-	if (!nc_attr_int(node, "antialias", 0))
-		return true;
-	name = "antialias";
+	return true;
+
 unsupported:
 	nc_error(ctx, node, "mode '%.40s' is not supported", name);
 	return false;
@@ -131,8 +130,9 @@ static bool find_axis(struct nc_ctx *ctx, struct nc_node *node,
 		}
 		a->scale = scales ? nc_const_double(scales, i) :
 			   nc_const_double(sizes, i) / (double)a->in;
-		out = scales ? floor((double)a->in * (roi ? a->end - a->start : 1) *
-				     a->scale) : nc_const_double(sizes, i);
+		/* ONNX Runtime leaves the region out of it. */
+		out = scales ? floor((double)a->in * a->scale) :
+			       nc_const_double(sizes, i);
 		if (!(a->scale > 0) || !(out >= 0 && out <= INT32_MAX)) {
 			nc_error(ctx, node, "its scales or sizes are out of range");
 			return false;
@@ -193,8 +193,11 @@ static int64_t clamp(int64_t i, int64_t count)
 	return i < 0 ? 0 : i >= count ? count - 1 : i;
 }
 
-static int64_t nearest(const char *how, double x)
+static int64_t nearest(const char *how, double x, double scale)
 {
+	/* Sets before 11. */
+	if (!strcmp(how, "simple"))
+		how = scale < 1 ? "ceil" : "floor";
 	if (!strcmp(how, "floor"))
 		return (int64_t)floor(x);
 	if (!strcmp(how, "ceil"))
@@ -202,6 +205,36 @@ static int64_t nearest(const char *how, double x)
 	if (!strcmp(how, "round_prefer_ceil"))
 		return (int64_t)floor(x + 0.5);
 	return (int64_t)ceil(x - 0.5);
+}
+
+/* What an element counts at a distance: triangle, or piecewise cubic. */
+static double filter(enum mode mode, double A, double t)
+{
+	t = fabs(t);
+	if (mode == LINEAR)
+		return t < 1 ? 1 - t : 0;
+	if (t < 1)
+		return ((A + 2) * t - (A + 3)) * t * t + 1;
+	return t < 2 ? ((A * t - 5 * A) * t + 8 * A) * t - 4 * A : 0;
+}
+
+/*
+ * antialias: to become smaller, the filter is stretched so that it sees all
+ * elements. What it would see outside does not count.
+ */
+static void weigh_smooth(const struct nc_node *node, enum mode mode,
+			 const struct axis *a, double x, double *row)
+{
+	double A = nc_attr_float(node, "cubic_coeff_a", -0.75f), sum = 0;
+	double shrink = a->scale < 1 ? a->scale : 1;
+	int64_t i;
+
+	for (i = 0; i < a->in; i++) {
+		row[i] = filter(mode, A, ((double)i - x) * shrink);
+		sum += row[i];
+	}
+	for (i = 0; sum != 0 && i < a->in; i++)
+		row[i] /= sum;
 }
 
 /* A row of the matrix: how much each input element counts at @x. */
@@ -256,7 +289,7 @@ static struct nc_value *resize_axis(struct nc_builder *b, enum mode mode,
 	if (mode == NEAREST) {
 		index = nc_alloc(b->ctx->arena, (size_t)a->out, sizeof(*index));
 		for (i = 0; i < a->out; i++)
-			index[i] = clamp(nearest(round, coordinate(how, a, i)),
+			index[i] = clamp(nearest(round, coordinate(how, a, i), a->scale),
 					 a->in);
 		return nc_build_axis(b, NC_OP_Gather, NULL, x,
 				    nc_const_ints_new(b->ctx, node->name, index,
@@ -274,7 +307,10 @@ static struct nc_value *resize_axis(struct nc_builder *b, enum mode mode,
 	row = nc_alloc(b->ctx->arena, (size_t)a->in, sizeof(*row));
 	for (i = 0; i < a->out; i++) {
 		memset(row, 0, (size_t)a->in * sizeof(*row));
-		weigh(node, mode, a, coordinate(how, a, i), row);
+		if (nc_attr_int(node, "antialias", 0))
+			weigh_smooth(node, mode, a, coordinate(how, a, i), row);
+		else
+			weigh(node, mode, a, coordinate(how, a, i), row);
 		for (d = 0; d < a->in; d++)
 			data[i * a->in + d] = (float)row[d];
 	}

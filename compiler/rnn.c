@@ -183,6 +183,52 @@ struct lane {
 	struct nc_value **steps;
 };
 
+/* Activations with parameters, and what these are by default. */
+static const struct param {
+	const char *name;
+	bool has_beta;
+	float alpha, beta;
+} params[] = {
+	{ "LeakyRelu", false, 0.01f, 0 }, { "ThresholdedRelu", false, 1, 0 },
+	{ "Elu", false, 1, 0 }, { "HardSigmoid", true, 0.2f, 0.5f },
+	{ "Affine", true, 1, 0 }, { "ScaledTanh", true, 1, 1 },
+};
+
+static const struct param *find_param(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; name && i < sizeof(params) / sizeof(params[0]); i++)
+		if (!strcasecmp(params[i].name, name))
+			return &params[i];
+	return NULL;
+}
+
+/*
+ * Each activation that has a parameter takes the next number of the list, in
+ * the order of the activations; where the list has ended, defaults hold.
+ */
+static float parameter(const struct rnn *rnn, int position, const char *name,
+		       bool beta)
+{
+	const struct param *param = find_param(name), *before;
+	const float *floats;
+	size_t n, taken = 0;
+	int i;
+
+	if (!param || (beta && !param->has_beta))
+		return 0;
+	n = nc_attr_floats(rnn->node, beta ? "activation_beta" : "activation_alpha",
+			   &floats);
+	for (i = 0; i < position; i++) {
+		before = find_param(act_name(rnn, i));
+		taken += before && (!beta || before->has_beta);
+	}
+	if (taken < n)
+		return floats[taken];
+	return beta ? param->beta : param->alpha;
+}
+
 /* An activation on its own node; alpha and beta as ONNX's defaults or given. */
 static struct nc_value *activate(const struct rnn *rnn, int dir, int which,
 				 const char *def, struct nc_value *x)
@@ -198,18 +244,31 @@ static struct nc_value *activate(const struct rnn *rnn, int dir, int which,
 		{ "Softsign", NC_OP_Softsign }, { "Softplus", NC_OP_Softplus },
 	};
 	int count = acts_of(rnn->node->op);
-	const char *name = act_name(rnn, dir * count + which);
+	int position = dir * count + which;
+	const char *name = act_name(rnn, position);
 	struct nc_ctx *ctx = rnn->b->ctx;
 	struct nc_node *node;
-	const float *floats;
+	float alpha, beta;
 	unsigned int i;
 
 	if (!name)
 		name = def;
-	if (rnn->clip > 0)
+	alpha = parameter(rnn, position, name, false);
+	beta = parameter(rnn, position, name, true);
+	/* ONNX Runtime leaves the cell, where it becomes the output, as it is. */
+	if (rnn->clip > 0 && !(rnn->node->op == NC_OP_LSTM && which == 2))
 		x = nc_build3(rnn->b, NC_OP_Clip, NULL, x,
 			      nc_build_scalar(rnn->b, x->dtype, -rnn->clip),
 			      nc_build_scalar(rnn->b, x->dtype, rnn->clip));
+	if (!strcasecmp(name, "Affine")) {
+		x = nc_build_with(rnn->b, NC_OP_Mul, NULL, x, alpha);
+		return nc_build_with(rnn->b, NC_OP_Add, NULL, x, beta);
+	}
+	if (!strcasecmp(name, "ScaledTanh")) {
+		x = nc_build_with(rnn->b, NC_OP_Mul, NULL, x, beta);
+		x = nc_build1(rnn->b, NC_OP_Tanh, NULL, x);
+		return nc_build_with(rnn->b, NC_OP_Mul, NULL, x, alpha);
+	}
 	for (i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
 		if (!strcasecmp(acts[i].name, name))
 			break;
@@ -219,13 +278,10 @@ static struct nc_value *activate(const struct rnn *rnn, int dir, int which,
 		return x;
 	}
 	node = nc_node_new(ctx, rnn->node, acts[i].op, NULL, 1, x);
-	/* One number per activation that takes one; models give all or none. */
-	if (nc_attr_floats(rnn->node, "activation_alpha", &floats) >
-	    (size_t)(dir * count + which))
-		nc_set_attr_float(ctx, node, "alpha", floats[dir * count + which]);
-	if (nc_attr_floats(rnn->node, "activation_beta", &floats) >
-	    (size_t)(dir * count + which))
-		nc_set_attr_float(ctx, node, "beta", floats[dir * count + which]);
+	if (find_param(name)) {
+		nc_set_attr_float(ctx, node, "alpha", alpha);
+		nc_set_attr_float(ctx, node, "beta", beta);
+	}
 	return nc_build(rnn->b, node);
 }
 

@@ -100,7 +100,7 @@ static void upgrade_upsample(struct nc_ctx *ctx, struct nc_node *node)
 	node->inputs[0] = x;
 	nc_set_attr_string(ctx, node, "coordinate_transformation_mode",
 			   "asymmetric");
-	nc_set_attr_string(ctx, node, "nearest_mode", "floor");
+	nc_set_attr_string(ctx, node, "nearest_mode", "simple");
 }
 
 static void upgrade_node(struct nc_ctx *ctx, struct nc_node *node,
@@ -171,6 +171,7 @@ static void upgrade_node(struct nc_ctx *ctx, struct nc_node *node,
 			float_to_input(ctx, node, "max", FLT_MAX, 2);
 		}
 		break;
+	case NC_OP_Hardmax:
 	case NC_OP_Softmax:
 	case NC_OP_LogSoftmax:
 		if (opset < 13 && nc_in(node, 0) && nc_out(node, 0)) {

@@ -122,8 +122,13 @@ static const char *transpose_window(const struct nc_node *node,
 				return "its output_shape is out of range";
 			total = full - w->out[i];
 			w->pad_lo[i] = upper ? total / 2 : total - total / 2;
-			/* More than there is: zeros go behind. */
-			if (total < 0)
+			/*
+			 * More than there is: zeros go behind. Nobody asked for
+			 * them by SAME_*, though: ONNX Runtime adds none then.
+			 */
+			if (total < 0 && !n)
+				total = 0;
+			if (total <= 0)
 				w->pad_lo[i] = 0;
 			w->pad_hi[i] = total - w->pad_lo[i];
 		}
