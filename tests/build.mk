@@ -71,6 +71,7 @@ $(BUILD)/tests/bench/memcpy: $(BUILD)/obj/tests/bench/memcpy.o
 
 bench: all qemu module $(BENCH_PROGRAMS)
 	$(Q)tests/bench/bench
+	$(Q)tests/bench/onnxruntime
 
 # Memory over many jobs.
 CFLAGS-tests/vm/jobs := -Ilibneuron/include
