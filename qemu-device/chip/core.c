@@ -286,7 +286,8 @@ static bool enter_kernels(struct core *core)
 	unsigned int threads;
 
 	pthread_mutex_lock(&chip->lock);
-	threads = chip->config.threads / ++chip->running_cores;
+	core->sharing = ++chip->running_cores;
+	threads = chip->config.threads / core->sharing;
 	pthread_mutex_unlock(&chip->lock);
 	if (!threads)
 		threads = 1;

@@ -173,6 +173,15 @@ enum neuron_fault_kind program_get(struct core *core, const struct neuron_sqe *s
 	return fits(core, *found, fault);
 }
 
+/* The memories are shared with the cores that ran when the job began. */
+static struct neuron_timing_config speeds(const struct core *core)
+{
+	struct neuron_timing_config config = core->chip->timing;
+
+	config.cores = core->sharing;
+	return config;
+}
+
 static uint32_t placed(const struct core *core, const struct core_program *program,
 		       bool dram[NEURON_MAX_SLOTS])
 {
@@ -187,14 +196,15 @@ static uint32_t placed(const struct core *core, const struct core_program *progr
 const struct neuron_report *program_time(struct core *core, struct core_program *program,
 					 bool warm)
 {
-	struct core_timing *timing = &program->timing[warm];
+	struct core_timing *timing = &program->timing[warm][core->sharing - 1];
+	const struct neuron_timing_config config = speeds(core);
 	bool dram[NEURON_MAX_SLOTS];
 	uint32_t slots = placed(core, program, dram);
 
 	if (timing->valid && !memcmp(dram, timing->dram, sizeof(dram)))
 		return &timing->report;
 	/* Only programs that ran to their end are timed: no deadlock. */
-	timing->valid = !neuron_timing_schedule(&core->chip->timing, program->bytes,
+	timing->valid = !neuron_timing_schedule(&config, program->bytes,
 						dram, slots, warm, NULL, &timing->report);
 	memcpy(timing->dram, dram, sizeof(dram));
 	return timing->valid ? &timing->report : NULL;
@@ -206,11 +216,12 @@ struct neuron_inst_time *program_times(struct core *core,
 {
 	uint32_t n = neuron_program_header(program->bytes)->num_insts;
 	struct neuron_inst_time *times = calloc(n + 1, sizeof(*times));
+	const struct neuron_timing_config config = speeds(core);
 	bool dram[NEURON_MAX_SLOTS];
 	uint32_t slots = placed(core, program, dram);
 
-	if (times && neuron_timing_schedule(&core->chip->timing, program->bytes, dram,
-					    slots, warm, times, report) == -ENOMEM) {
+	if (times && neuron_timing_schedule(&config, program->bytes, dram, slots, warm, times,
+					    report) == -ENOMEM) {
 		free(times);
 		times = NULL;
 	}

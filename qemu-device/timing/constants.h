@@ -2,7 +2,7 @@
 /*
  * Every number of the timing model, with its source. Cycles are core clock
  * cycles (1.0 GHz, public). "Ours" means that nothing is published: an
- * assumption, chosen before calibration against the published inference rates
+ * assumption. "Fitted" means: chosen so that published inference rates come out
  * (SPEC.md, "Timing").
  */
 #ifndef TIMING_CONSTANTS_H
@@ -16,6 +16,14 @@ enum {
 	TIMING_PE_LOAD		= 128,
 	/* Until the first sum leaves the array: through its rows and columns; ours. */
 	TIMING_PE_FILL		= TIMING_PE_ROWS + TIMING_PE_COLUMNS,
+	/* Rows that pass at most before the weights have to be loaded anew: sums of
+	 * 512 fp32 are a bank of PSUM in the chip's next generation; ours.
+	 */
+	TIMING_PE_PASS		= 512,
+	/* What a pass costs beside its rows: issue, load, waiting for the bank;
+	 * fitted (tests/bench/calibrate, SPEC.md).
+	 */
+	TIMING_PE_PASS_OVERHEAD	= 600,
 	/* Half cycles a row: bf16 and fp16 one (public), int8 half (the chip's
 	 * public 128 TOPS), fp32 four cycles (ours).
 	 */

@@ -6,7 +6,8 @@
  *
  * PE (weights stay in the array, rows of the other operand stream through):
  *
- *	pieces * max(rows * cycles a row, TIMING_PE_LOAD) + TIMING_PE_FILL
+ *	pieces * (max(rows * cycles a row, TIMING_PE_LOAD) +
+ *		  ceil(rows / TIMING_PE_PASS) * TIMING_PE_PASS_OVERHEAD) + TIMING_PE_FILL
  *
  * where pieces are the weights cut to the array's size, ceil(K / 128) *
  * ceil(N / 64) for each batch and group. Groups that are smaller than the
@@ -129,6 +130,7 @@ static void cost_pe(const struct neuron_inst *inst, const struct neuron_tensor *
 	piece = div_up(p.rows * halves, 2);
 	if (piece < TIMING_PE_LOAD)
 		piece = TIMING_PE_LOAD;
+	piece += div_up(p.rows, TIMING_PE_PASS) * TIMING_PE_PASS_OVERHEAD;
 
 	cost->macs = p.groups * p.rows * p.k * p.columns;
 	cost->fixed += mul_sat(pieces, piece) + TIMING_PE_FILL;

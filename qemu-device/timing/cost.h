@@ -12,6 +12,7 @@ enum timing_memory {
 	TIMING_NO_MEMORY,
 	TIMING_DRAM,
 	TIMING_LINK,
+	TIMING_NUM_MEMORIES
 };
 
 /**

@@ -6,9 +6,16 @@
  * engine is free and its semaphores have grown. The two DMA engines share the
  * bandwidth of a memory in halves while both transfer from or to it. Time is
  * kept in half cycles of work, so that halves are exact.
+ *
+ * Other cores share the memories, too. What they do is not simulated: they are
+ * taken to be as this one. If a core uses a memory for the part d of its time,
+ * then of n - 1 others (n - 1) * d are met there on the average, and a transfer
+ * takes 1 + (n - 1) * d times as long. As that lengthens d, the schedule is
+ * repeated until both agree. Memory that is always in use ends up divided by n.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include "qemu-device/isa/isa_tables.h"
 #include "qemu-device/timing/cost.h"
 
@@ -40,6 +47,15 @@ struct engine {
 	enum timing_memory memory;
 };
 
+#define SLOW_ONE	1024u
+/* Repetitions at the most; a change below one in 64 ends them before. */
+#define MAX_ROUNDS	12
+
+/**
+ * struct schedule - a simulation
+ * @slow: by how much other cores slow down each memory, in units of 1 / SLOW_ONE
+ * @used: cycles in which this core transferred from or to each memory
+ */
 struct schedule {
 	const struct neuron_timing_config *config;
 	const void *program;
@@ -52,6 +68,8 @@ struct schedule {
 	struct engine engine[NEURON_NUM_ENGINES];
 	uint32_t sem[NEURON_ISA_SEMAPHORES];
 	uint64_t now;
+	uint64_t slow[TIMING_NUM_MEMORIES];
+	uint64_t used[TIMING_NUM_MEMORIES];
 };
 
 /* Give each engine its part of one array. */
@@ -121,6 +139,9 @@ static void start(struct schedule *s, unsigned int e)
 	engine->alone = cost.fixed + cost.transfer;
 	engine->fixed = 2 * cost.fixed;
 	engine->transfer = 2 * cost.transfer;
+	if (s->slow[cost.memory] != SLOW_ONE)
+		engine->transfer = (unsigned __int128)engine->transfer *
+				   s->slow[cost.memory] / SLOW_ONE;
 	engine->memory = cost.memory;
 
 	s->report->macs += cost.macs;
@@ -173,6 +194,7 @@ static unsigned int pace(const struct schedule *s, unsigned int e)
 static bool advance(struct schedule *s)
 {
 	unsigned int rate[NEURON_NUM_ENGINES];
+	bool uses[TIMING_NUM_MEMORIES] = { false };
 	uint64_t step = UINT64_MAX;
 
 	for (unsigned int e = 0; e < NEURON_NUM_ENGINES; e++) {
@@ -182,6 +204,7 @@ static bool advance(struct schedule *s)
 		if (!engine->running)
 			continue;
 		rate[e] = pace(s, e);
+		uses[transfers(engine) ? engine->memory : TIMING_NO_MEMORY] = true;
 		left = left / rate[e] + left % rate[e];
 		if (left < step)
 			step = left;
@@ -190,6 +213,9 @@ static bool advance(struct schedule *s)
 		return false;
 
 	s->now += step;
+	for (unsigned int m = 0; m < TIMING_NUM_MEMORIES; m++)
+		if (uses[m])
+			s->used[m] += step;
 	for (unsigned int e = 0; e < NEURON_NUM_ENGINES; e++) {
 		struct engine *engine = &s->engine[e];
 		uint64_t done = step * rate[e];
@@ -203,6 +229,52 @@ static bool advance(struct schedule *s)
 			finish(s, e);
 	}
 	return true;
+}
+
+static int simulate(struct schedule *s)
+{
+	*s->report = (struct neuron_report) { 0 };
+	isa_high_water(s->program, &s->report->sbuf_high, &s->report->psum_high);
+	memset(s->sem, 0, sizeof(s->sem));
+	memset(s->used, 0, sizeof(s->used));
+	s->now = 0;
+	for (unsigned int e = 0; e < NEURON_NUM_ENGINES; e++) {
+		s->engine[e].next = 0;
+		s->engine[e].free_since = 0;
+	}
+
+	do {
+		for (unsigned int e = 0; e < NEURON_NUM_ENGINES; e++) {
+			struct engine *engine = &s->engine[e];
+
+			if (!engine->running && engine->next < engine->count &&
+			    satisfied(s, &s->insts[engine->insts[engine->next]]))
+				start(s, e);
+		}
+	} while (advance(s));
+
+	s->report->cycles = s->now;
+	for (unsigned int e = 0; e < NEURON_NUM_ENGINES; e++)
+		if (s->engine[e].next < s->engine[e].count)
+			return -EDEADLK;
+	return 0;
+}
+
+/* Whether other cores slow memories down by more than was simulated. */
+static bool crowded(struct schedule *s)
+{
+	bool changed = false;
+
+	if (s->config->cores < 2 || !s->now)
+		return false;
+	for (unsigned int m = TIMING_DRAM; m < TIMING_NUM_MEMORIES; m++) {
+		uint64_t slow = SLOW_ONE + (unsigned __int128)(s->config->cores - 1) *
+				SLOW_ONE * s->used[m] / s->now;
+
+		changed |= slow > s->slow[m] + s->slow[m] / 64;
+		s->slow[m] = slow;
+	}
+	return changed;
 }
 
 int neuron_timing_schedule(const struct neuron_timing_config *config,
@@ -223,27 +295,16 @@ int neuron_timing_schedule(const struct neuron_timing_config *config,
 		.report = report,
 	};
 	uint32_t *array = distribute(&s, n);
-	int err = 0;
+	unsigned int round = 0;
+	int err;
 
 	if (!array)
 		return -ENOMEM;
-	*report = (struct neuron_report) { 0 };
-	isa_high_water(program, &report->sbuf_high, &report->psum_high);
-
+	for (unsigned int m = 0; m < TIMING_NUM_MEMORIES; m++)
+		s.slow[m] = SLOW_ONE;
 	do {
-		for (unsigned int e = 0; e < NEURON_NUM_ENGINES; e++) {
-			struct engine *engine = &s.engine[e];
-
-			if (!engine->running && engine->next < engine->count &&
-			    satisfied(&s, &s.insts[engine->insts[engine->next]]))
-				start(&s, e);
-		}
-	} while (advance(&s));
-
-	report->cycles = s.now;
-	for (unsigned int e = 0; e < NEURON_NUM_ENGINES; e++)
-		if (s.engine[e].next < s.engine[e].count)
-			err = -EDEADLK;
+		err = simulate(&s);
+	} while (!err && ++round < MAX_ROUNDS && crowded(&s));
 	free(array);
 	return err;
 }

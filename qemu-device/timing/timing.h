@@ -16,11 +16,14 @@
  * @clock_khz: core clock, all engines
  * @dram_mibps: bandwidth of device DRAM, MiB/s
  * @link_mibps: bandwidth of the host link, MiB/s
+ * @cores: cores that work at the same time and share both, this one included;
+ *	   0 is 1
  */
 struct neuron_timing_config {
 	uint32_t clock_khz;
 	uint32_t dram_mibps;
 	uint32_t link_mibps;
+	uint32_t cores;
 };
 
 /**
@@ -65,7 +68,8 @@ uint64_t neuron_timing_inst(const struct neuron_timing_config *config,
  *
  * Discrete-event simulation over the five engines: an instruction starts when
  * its engine is free and its semaphores have grown to the values it waits for.
- * Time O(n log n) in the number of instructions. Thread-safe.
+ * With several cores it is repeated up to a dozen times, see schedule.c. Time
+ * O(n) in the number of instructions. Thread-safe.
  *
  * Return: 0, -ENOMEM, or -EDEADLK when the program can't run to its end.
  */

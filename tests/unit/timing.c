@@ -59,7 +59,8 @@ static uint64_t matmul_cost(unsigned int dtype, uint32_t m, uint32_t k, uint32_t
 
 static void pe(void)
 {
-	const uint64_t fixed = TIMING_ISSUE + TIMING_PE_FILL;
+	/* Each of the 4 * 8 pieces of the weights sees all rows in one pass. */
+	const uint64_t fixed = TIMING_ISSUE + TIMING_PE_FILL + 32 * TIMING_PE_PASS_OVERHEAD;
 
 	/* 16 TFLOPS: 512^3 MACs at 8192 a cycle are 16384 cycles. */
 	CHECK_EQ(matmul_cost(NEURON_BF16, 512, 512, 512), fixed + 16384);
@@ -69,8 +70,10 @@ static void pe(void)
 	/* What does not fill the array costs as much. */
 	CHECK_EQ(matmul_cost(NEURON_BF16, 512, 385, 449), fixed + 16384);
 	/* A few rows wait for the weights. */
-	CHECK_EQ(matmul_cost(NEURON_BF16, 1, 512, 512),
-		 fixed + 4 * 8 * TIMING_PE_LOAD);
+	CHECK_EQ(matmul_cost(NEURON_BF16, 1, 512, 512), fixed + 32 * TIMING_PE_LOAD);
+	/* One more row is one more pass of each piece. */
+	CHECK_EQ(matmul_cost(NEURON_BF16, 513, 512, 512),
+		 fixed + 32 * (513 + TIMING_PE_PASS_OVERHEAD));
 }
 
 static uint64_t conv_cost(uint32_t groups, uint32_t channels, uint32_t filters,
@@ -99,9 +102,11 @@ static void convolutions(void)
 	const uint64_t fixed = TIMING_ISSUE + TIMING_PE_FILL;
 
 	/* 128 * 9 rows of weights in 9 pieces, 64 columns, 56 * 56 positions. */
-	CHECK_EQ(conv_cost(1, 128, 64, 56, 3), fixed + 9 * 56 * 56);
+	CHECK_EQ(conv_cost(1, 128, 64, 56, 3),
+		 fixed + 9 * (56 * 56 + 7 * TIMING_PE_PASS_OVERHEAD));
 	/* Depthwise: 14 groups of 9 taps lie on the array's diagonal at once. */
-	CHECK_EQ(conv_cost(64, 64, 64, 56, 3), fixed + 5 * 56 * 56);
+	CHECK_EQ(conv_cost(64, 64, 64, 56, 3),
+		 fixed + 5 * (56 * 56 + 7 * TIMING_PE_PASS_OVERHEAD));
 }
 
 static void vectors(void)
@@ -237,6 +242,52 @@ static void contention(void)
 	CHECK_EQ(report.engine[NEURON_ENGINE_DMA_IN].stall_mem, 0);
 }
 
+static uint64_t cycles_of(uint32_t cores, uint64_t *stall)
+{
+	struct neuron_timing_config crowd = config;
+	struct neuron_report report;
+
+	crowd.cores = cores;
+	CHECK_EQ(neuron_timing_schedule(&crowd, p.bytes, dram, 4, false, NULL, &report), 0);
+	*stall = report.engine[NEURON_ENGINE_DMA_IN].stall_mem;
+	return report.cycles;
+}
+
+/* Cores share the DRAM: all that do nothing else, hardly any that compute. */
+static void cores(void)
+{
+	uint64_t alone, stall;
+	struct neuron_inst *inst;
+	uint16_t in, a, b;
+
+	begin();
+	in = pb_slot(&p, 0, NEURON_U8, 0, 1, 4 << 20);
+	a = pb_sbuf(&p, NEURON_U8, 0, 1, 4 << 20);
+	pb_inst(&p, NEURON_OP_LOAD, NEURON_ENGINE_DMA_IN, a, in);
+	finish();
+	alone = cycles_of(1, &stall);
+	CHECK_EQ(stall, 0);
+	CHECK_EQ(cycles_of(0, &stall), alone);
+	CHECK(cycles_of(4, &stall) > alone * 396 / 100);
+	CHECK(cycles_of(4, &stall) < alone * 4);
+	CHECK_EQ(stall, cycles_of(4, &stall) - alone);
+	CHECK(cycles_of(2, &stall) > alone * 198 / 100);
+
+	begin();
+	in = pb_slot(&p, 0, NEURON_F32, 0, 1, 1024);
+	a = pb_sbuf(&p, NEURON_F32, 0, 1, 1024);
+	b = pb_sbuf(&p, NEURON_F32, 1 << 20, 1, 1 << 20);
+	pb_signal(pb_inst(&p, NEURON_OP_LOAD, NEURON_ENGINE_DMA_IN, a, in), 0, 1);
+	inst = pb_inst(&p, NEURON_OP_FILL, NEURON_ENGINE_ACT, b);
+	pb_wait(inst, 0, 1);
+	pb_signal(inst, 1, 1);
+	finish();
+	alone = cycles_of(1, &stall);
+	/* Replicas: 3.9 times the work of one. */
+	CHECK(cycles_of(4, &stall) * 39 < alone * 40);
+	CHECK(cycles_of(4, &stall) > alone);
+}
+
 /* Independent work overlaps; an engine's own does not. */
 static void overlap(void)
 {
@@ -298,6 +349,7 @@ int main(void)
 	ktap_run("transfers", dma);
 	ktap_run("a chain of engines", chain);
 	ktap_run("contention for memory", contention);
+	ktap_run("contention among cores", cores);
 	ktap_run("engines overlap", overlap);
 	ktap_run("multiply-accumulates", macs);
 	ktap_run("deadlock", deadlock);
