@@ -23,7 +23,7 @@ enum {
 	/* What a pass costs beside its rows: issue, load, waiting for the bank;
 	 * fitted (tests/bench/calibrate, SPEC.md).
 	 */
-	TIMING_PE_PASS_OVERHEAD	= 600,
+	TIMING_PE_PASS_OVERHEAD	= 500,
 	/* Half cycles a row: bf16 and fp16 one (public), int8 half (the chip's
 	 * public 128 TOPS), fp32 four cycles (ours).
 	 */

@@ -11,7 +11,8 @@
  *
  * where pieces are the weights cut to the array's size, ceil(K / 128) *
  * ceil(N / 64) for each batch and group. Groups that are smaller than the
- * array share it side by side, as blocks on its diagonal. A convolution is the
+ * array share it side by side, as blocks on its diagonal. Matrices of a batch that
+ * are multiplied by the same weights are rows of one. A convolution is the
  * product of its windows: rows are output positions, K is input channels
  * times taps, N is output channels. A transposed one is the product before it
  * is added up: rows are input positions, N is output channels times taps.
@@ -75,7 +76,10 @@ static struct product product_of(const struct neuron_inst *inst,
 		p.rows = out->dims[out->rank - 2];
 		p.columns = out->dims[out->rank - 1];
 		p.k = x->dims[out->rank - 1];
-		p.groups = isa_elements(out) / (p.rows * p.columns);
+		p.groups = 1;
+		/* Where the weights repeat they stay, and the batch is more rows. */
+		for (unsigned int i = 0; i + 2 < out->rank; i++)
+			*(w->strides[i] ? &p.groups : &p.rows) *= out->dims[i];
 		break;
 	case NEURON_OP_CONV:
 		p.groups = NEURON_CPARAMS(CONV, inst)->groups;

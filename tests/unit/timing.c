@@ -76,6 +76,29 @@ static void pe(void)
 		 fixed + 32 * (513 + TIMING_PE_PASS_OVERHEAD));
 }
 
+/* A batch of products of 64 rows. */
+static uint64_t batch_cost(int32_t weight_stride)
+{
+	uint16_t a, b, out;
+
+	begin();
+	a = pb_sbuf(&p, NEURON_BF16, 0, 3, 8, 64, 128);
+	b = pb_sbuf(&p, NEURON_BF16, 4 << 20, 3, 8, 128, 64);
+	p.tensor[b].strides[0] = weight_stride;
+	out = pb_psum(&p, NEURON_F32, 0, 3, 8, 64, 64);
+	pb_inst(&p, NEURON_OP_MATMUL, NEURON_ENGINE_PE, out, a, b);
+	return cost();
+}
+
+static void batches(void)
+{
+	const uint64_t fixed = TIMING_ISSUE + TIMING_PE_FILL;
+
+	CHECK_EQ(batch_cost(128 * 64),
+		 fixed + 8 * (TIMING_PE_LOAD + TIMING_PE_PASS_OVERHEAD));
+	CHECK_EQ(batch_cost(0), fixed + 8 * 64 + TIMING_PE_PASS_OVERHEAD);
+}
+
 static uint64_t conv_cost(uint32_t groups, uint32_t channels, uint32_t filters,
 			  uint32_t size, uint32_t kernel)
 {
@@ -344,6 +367,7 @@ static void deadlock(void)
 int main(void)
 {
 	ktap_run("matrix products", pe);
+	ktap_run("batches of products", batches);
 	ktap_run("convolutions", convolutions);
 	ktap_run("vector work", vectors);
 	ktap_run("transfers", dma);

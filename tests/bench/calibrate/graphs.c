@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include "tests/unit/onnx_builder.h"
+#include "graphs.h"
+
+#define OPSET	17
+
+static struct builder b;
+static unsigned int made;
+
+static const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Names live for as long as the process: few are needed. */
+static const char *text(const char *format, ...)
+{
+	va_list args;
+	char *line;
+
+	va_start(args, format);
+	if (vasprintf(&line, format, args) < 0)
+		abort();
+	va_end(args);
+	return line;
+}
+
+/* A constant of numbers within @range of zero, no two neighbours alike. */
+static const char *weights(float range, int rank, const int64_t *dims)
+{
+	const char *name = text("w%u", made++);
+	static uint32_t x = 1;
+	int64_t n = 1;
+	float *data;
+	int i;
+
+	for (i = 0; i < rank; i++)
+		n *= dims[i];
+	data = malloc((size_t)n * sizeof(*data));
+	if (!data)
+		abort();
+	for (int64_t k = 0; k < n; k++) {
+		x = x * 1664525 + 1013904223;
+		data[k] = ((float)(x >> 8) / 0x1p24f - 0.5f) * 2 * range;
+	}
+	add_const(&b, name, FLOAT, rank, dims, data, (size_t)n * sizeof(*data));
+	free(data);
+	return name;
+}
+
+static const char *scalar(float value)
+{
+	const char *name = text("w%u", made++);
+
+	add_const(&b, name, FLOAT, 0, NULL, &value, sizeof(value));
+	return name;
+}
+
+static const char *node(const char *op, const char *inputs)
+{
+	const char *out = text("v%u", made++);
+
+	add_node(&b, op, inputs, out);
+	return out;
+}
+
+static Onnx__NodeProto *last(void)
+{
+	return b.graph->node[b.graph->n_node - 1];
+}
+
+static void *finish(size_t *size)
+{
+	void *bytes = builder_bytes(&b, size);
+
+	/* The weights are most of it, twice. */
+	for (size_t i = 0; i < b.graph->n_initializer; i++) {
+		free(b.graph->initializer[i]->raw_data.data);
+		b.graph->initializer[i]->raw_data.data = NULL;
+	}
+	return bytes;
+}
+
+static const char *conv(const char *in, int from, int to, int kernel, int stride)
+{
+	const int pad = kernel / 2;
+	const char *w = weights(0.05f, DIMS(to, from, kernel, kernel));
+	const char *bias = weights(0.5f, DIMS(to));
+	const char *out = node("Conv", text("%s %s %s", in, w, bias));
+
+	attr_ints(last(), "kernel_shape", DIMS(kernel, kernel));
+	attr_ints(last(), "strides", DIMS(stride, stride));
+	attr_ints(last(), "pads", DIMS(pad, pad, pad, pad));
+	return out;
+}
+
+static const char *relu(const char *in)
+{
+	return node("Relu", in);
+}
+
+static const char *bottleneck(const char *in, int from, int width, int stride)
+{
+	const char *skip = in, *x;
+
+	x = relu(conv(in, from, width, 1, 1));
+	x = relu(conv(x, width, width, 3, stride));
+	x = conv(x, width, 4 * width, 1, 1);
+	if (from != 4 * width || stride != 1)
+		skip = conv(in, from, 4 * width, 1, stride);
+	return relu(node("Add", text("%s %s", x, skip)));
+}
+
+void *graph_resnet50(int batch, size_t *size)
+{
+	static const int blocks[] = { 3, 4, 6, 3 };
+	const char *x = "image";
+	int from = 64;
+
+	b = builder(OPSET);
+	add_input(&b, x, FLOAT, DIMS(batch, 3, 224, 224));
+	x = relu(conv(x, 3, 64, 7, 2));
+	x = node("MaxPool", x);
+	attr_ints(last(), "kernel_shape", DIMS(3, 3));
+	attr_ints(last(), "strides", DIMS(2, 2));
+	attr_ints(last(), "pads", DIMS(1, 1, 1, 1));
+	for (int stage = 0; stage < 4; stage++) {
+		int width = 64 << stage;
+
+		for (int i = 0; i < blocks[stage]; i++) {
+			x = bottleneck(x, from, width, stage && !i ? 2 : 1);
+			from = 4 * width;
+		}
+	}
+	x = node("Flatten", node("GlobalAveragePool", x));
+	x = node("Gemm", text("%s %s %s", x, weights(0.05f, DIMS(2048, 1000)),
+			      weights(0.5f, DIMS(1000))));
+	add_node(&b, "Identity", x, "scores");
+	add_output(&b, "scores");
+	return finish(size);
+}
+
+#define WIDTH	768
+#define HEADS	12
+#define HEAD	(WIDTH / HEADS)
+#define MIDDLE	3072
+
+static const char *dense(const char *in, int from, int to)
+{
+	const char *x = node("MatMul", text("%s %s", in, weights(0.05f, DIMS(from, to))));
+
+	return node("Add", text("%s %s", x, weights(0.05f, DIMS(to))));
+}
+
+static const char *norm(const char *in)
+{
+	const char *x = node("LayerNormalization",
+			     text("%s %s %s", in, weights(1, DIMS(WIDTH)),
+				  weights(0.1f, DIMS(WIDTH))));
+
+	attr_int(last(), "axis", -1);
+	return x;
+}
+
+/* [batch, length, WIDTH] to [batch, HEADS, length, HEAD], or with @last swapped. */
+static const char *heads(const char *in, const char *shape, bool swapped)
+{
+	const char *x = node("Reshape", text("%s %s", in, shape));
+
+	x = node("Transpose", x);
+	if (swapped)
+		attr_ints(last(), "perm", DIMS(0, 2, 3, 1));
+	else
+		attr_ints(last(), "perm", DIMS(0, 2, 1, 3));
+	return x;
+}
+
+static const char *attention(const char *in, const char *apart, const char *together)
+{
+	const char *q = heads(dense(in, WIDTH, WIDTH), apart, false);
+	const char *k = heads(dense(in, WIDTH, WIDTH), apart, true);
+	const char *v = heads(dense(in, WIDTH, WIDTH), apart, false);
+	const char *x = node("MatMul", text("%s %s", q, k));
+
+	x = node("Div", text("%s %s", x, scalar(8)));
+	x = node("Add", text("%s mask", x));
+	x = node("Softmax", x);
+	attr_int(last(), "axis", -1);
+	x = node("Transpose", node("MatMul", text("%s %s", x, v)));
+	attr_ints(last(), "perm", DIMS(0, 2, 1, 3));
+	x = dense(node("Reshape", text("%s %s", x, together)), WIDTH, WIDTH);
+	return norm(node("Add", text("%s %s", x, in)));
+}
+
+static const char *gelu(const char *in)
+{
+	const char *x = node("Erf", node("Div", text("%s %s", in, scalar(1.4142135f))));
+
+	x = node("Add", text("%s %s", x, scalar(1)));
+	x = node("Mul", text("%s %s", in, x));
+	return node("Mul", text("%s %s", x, scalar(0.5f)));
+}
+
+void *graph_bert_base(int batch, int length, size_t *size)
+{
+	const char *x = "embedded", *in;
+
+	b = builder(OPSET);
+	add_input(&b, x, FLOAT, DIMS(batch, length, WIDTH));
+	add_input(&b, "mask", FLOAT, DIMS(batch, 1, 1, length));
+	add_ints(&b, "apart", 4, (int64_t[]) { batch, length, HEADS, HEAD });
+	add_ints(&b, "together", 3, (int64_t[]) { batch, length, WIDTH });
+	add_ints(&b, "zero", 1, (int64_t[]) { 0 });
+	x = norm(x);
+	for (int layer = 0; layer < 12; layer++) {
+		in = attention(x, "apart", "together");
+		x = dense(gelu(dense(in, WIDTH, MIDDLE)), MIDDLE, WIDTH);
+		x = norm(node("Add", text("%s %s", x, in)));
+	}
+	x = node("Gather", text("%s zero", x));
+	attr_int(last(), "axis", 1);
+	x = node("Flatten", x);
+	x = node("Tanh", dense(x, WIDTH, WIDTH));
+	add_node(&b, "Identity", dense(x, WIDTH, 2), "classes");
+	add_output(&b, "classes");
+	return finish(size);
+}
