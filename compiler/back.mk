@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Unit tests of the compiler's back end.
 
-NC_BACK_TESTS := compiler_back compiler_back_plan compiler_back_fuse
+NC_BACK_TESTS := compiler_back compiler_back_plan compiler_back_fuse compiler_cores
 NC_BACK_SHARED := $(patsubst %,$(BUILD)/obj/tests/unit/%.o,\
 	compiler_back_model compiler_back_run)
 

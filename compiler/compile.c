@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+#include "cores.h"
 #include "import.h"
 #include "lir.h"
 #include "pass.h"
@@ -44,6 +45,24 @@ static bool done(struct nc_ctx *ctx, const char *pass)
 }
 
 static void list_needed(struct nc_ctx *ctx);
+
+/* From the graph to a program. */
+void nc_back_end(struct nc_ctx *ctx)
+{
+	nc_lower(ctx);
+	if (!done(ctx, "lower"))
+		return;
+	nc_plan(ctx);
+	if (!done(ctx, "plan"))
+		return;
+	nc_schedule(ctx);
+	if (!done(ctx, "schedule"))
+		return;
+	nc_emit(ctx);
+	if (ctx->diag.count)
+		return;
+	nc_check_races(ctx);
+}
 
 static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 		   const char *name)
@@ -86,24 +105,19 @@ static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 	if (!checked(ctx, "cast"))
 		return;
 
-	/* Back end: from the graph to programs. */
-	nc_lower(ctx);
-	if (!done(ctx, "lower"))
-		return;
-	nc_plan(ctx);
-	if (!done(ctx, "plan"))
-		return;
-	nc_schedule(ctx);
-	if (!done(ctx, "schedule"))
-		return;
-	nc_emit(ctx);
+	nc_back_end(ctx);
 	if (ctx->diag.count)
 		return;
-	nc_check_races(ctx);
+	if (ctx->options->cores > 1)
+		nc_cores(ctx);
 	if (ctx->diag.count)
 		return;
 	nc_neff_write(ctx);
-	nc_summarize(ctx);
+	if (ctx->parts)
+		nc_summarize_parts(ctx);
+	else
+		nc_summarize(ctx);
+	ctx->result->summary.cores = ctx->parts ? ctx->parts->count : 1;
 }
 
 /* Inputs that have to be constants, for the caller to try again with. */
@@ -140,6 +154,7 @@ bool nc_compile(const void *onnx, size_t size, const char *name,
 		goto out;
 
 	ctx->arena = memory->arena;
+	ctx->memory_limit = limit;
 	ctx->options = options ? options : &defaults;
 	ctx->result = result;
 	ctx->model = &memory->model;
@@ -161,6 +176,7 @@ bool nc_compile(const void *onnx, size_t size, const char *name,
 	result->graph = ctx->graph;
 	result->errors = ctx->diag.text;
 	result->num_errors = ctx->diag.count;
+	nc_arena_free(ctx->part_arena);
 out:
 	free(ctx);
 	if (!result->neff && !result->errors) {

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <xxhash.h>
 #include <neuron/neff.h>
+#include <neuron/regs.h>
 
-#include "backend.h"
+#include "cores.h"
 
 #define COMPILER_NAME	"neuron-compile 0.1"
-#define NUM_SECTIONS	5
 
 /* The longest name that fits, cut between characters and terminated. */
 static void put_name(char *to, size_t size, const char *name)
@@ -63,17 +63,17 @@ static void put_tensors(const struct nc_graph *graph,
 	}
 }
 
-static void put_slots(const struct nc_program *prog,
+static void put_slots(const struct nc_parts *parts,
 		      const struct nc_graph *graph, struct neuron_neff_slot *to)
 {
 	unsigned int i, n = graph->num_inputs + graph->num_outputs;
 
 	to[NC_SLOT_PROGRAM].kind = NEURON_NEFF_SLOT_PROGRAM;
-	to[NC_SLOT_PROGRAM].size = prog->image_size;
+	to[NC_SLOT_PROGRAM].size = parts->image_size;
 	to[NC_SLOT_WEIGHTS].kind = NEURON_NEFF_SLOT_WEIGHTS;
-	to[NC_SLOT_WEIGHTS].size = prog->weights_size;
+	to[NC_SLOT_WEIGHTS].size = parts->weights_size;
 	to[NC_SLOT_SCRATCH].kind = NEURON_NEFF_SLOT_SCRATCH;
-	to[NC_SLOT_SCRATCH].size = prog->scratch_size;
+	to[NC_SLOT_SCRATCH].size = parts->scratch_size;
 	for (i = 0; i < n; i++) {
 		bool in = i < graph->num_inputs;
 
@@ -86,7 +86,7 @@ static void put_slots(const struct nc_program *prog,
 	}
 }
 
-static void put_weights(const struct nc_program *prog, uint8_t *to)
+void nc_put_weights(const struct nc_program *prog, uint8_t *to)
 {
 	uint32_t i;
 
@@ -117,27 +117,67 @@ static void put_hash(const void *data, size_t size, uint8_t to[16])
 	memcpy(to, canonical.digest, sizeof(canonical.digest));
 }
 
+/* A model on one core is one part, all of it. */
+static const struct nc_parts *all_parts(struct nc_ctx *ctx)
+{
+	struct nc_program *prog = ctx->program;
+	struct nc_parts *parts;
+
+	if (ctx->parts)
+		return ctx->parts;
+	parts = nc_alloc(ctx->arena, 1, sizeof(*parts));
+	parts->count = 1;
+	parts->part = nc_alloc(ctx->arena, 1, sizeof(*parts->part));
+	parts->part->image = prog->image;
+	parts->part->image_size = prog->image_size;
+	parts->part->sbuf_used = prog->sbuf_used;
+	parts->part->psum_used = prog->psum_used;
+	parts->weights_size = prog->weights_size;
+	parts->scratch_size = prog->scratch_size;
+	parts->image_size = prog->image_size;
+	return parts;
+}
+
+/* The sections, the programs last; their number is returned. */
+static unsigned int list_sections(const struct nc_graph *graph,
+				  const struct nc_parts *parts,
+				  struct neuron_neff_section *sections)
+{
+	unsigned int io = graph->num_inputs + graph->num_outputs, i, n = 0;
+
+	sections[n++] = (struct neuron_neff_section) {
+		.type = NEURON_NEFF_TENSORS, .size = io * sizeof(struct neuron_neff_tensor),
+	};
+	sections[n++] = (struct neuron_neff_section) {
+		.type = NEURON_NEFF_SLOTS,
+		.size = (NC_SLOT_FIRST_IO + io) * sizeof(struct neuron_neff_slot),
+	};
+	sections[n++] = (struct neuron_neff_section) {
+		.type = NEURON_NEFF_WEIGHTS, .size = parts->weights_size,
+	};
+	sections[n++] = (struct neuron_neff_section) {
+		.type = NEURON_NEFF_LAYERS,
+		.size = graph->num_layers * sizeof(struct neuron_neff_layer),
+	};
+	for (i = 0; i < parts->count; i++)
+		sections[n++] = (struct neuron_neff_section) {
+			.type = NEURON_NEFF_PROGRAM, .index = i,
+			.size = parts->part[i].image_size,
+		};
+	return n;
+}
+
 void nc_neff_write(struct nc_ctx *ctx)
 {
-	const struct nc_program *prog = ctx->program;
+	struct neuron_neff_section sections[4 + NEURON_MAX_CORES];
+	const struct nc_parts *parts = all_parts(ctx);
 	const struct nc_graph *graph = ctx->graph;
-	unsigned int io = graph->num_inputs + graph->num_outputs;
-	struct neuron_neff_section sections[NUM_SECTIONS] = {
-		{ NEURON_NEFF_TENSORS, 0, 0,
-		  io * sizeof(struct neuron_neff_tensor) },
-		{ NEURON_NEFF_SLOTS, 0, 0,
-		  (NC_SLOT_FIRST_IO + io) * sizeof(struct neuron_neff_slot) },
-		{ NEURON_NEFF_PROGRAM, 0, 0, prog->image_size },
-		{ NEURON_NEFF_WEIGHTS, 0, 0, prog->weights_size },
-		{ NEURON_NEFF_LAYERS, 0, 0,
-		  graph->num_layers * sizeof(struct neuron_neff_layer) },
-	};
+	unsigned int i, n = list_sections(graph, parts, sections);
 	struct neuron_neff_header *header;
-	uint64_t size = sizeof(*header) + sizeof(sections), body;
-	unsigned int i;
+	uint64_t size = sizeof(*header) + n * sizeof(*sections), body;
 	uint8_t *file;
 
-	for (i = 0; i < NUM_SECTIONS; i++) {
+	for (i = 0; i < n; i++) {
 		size = (size + NEURON_NEFF_ALIGN - 1) &
 		       -(uint64_t)NEURON_NEFF_ALIGN;
 		sections[i].offset = size;
@@ -153,25 +193,35 @@ void nc_neff_write(struct nc_ctx *ctx)
 	ctx->result->neff = file;
 	ctx->result->neff_size = size;
 
-	memcpy(file + sizeof(*header), sections, sizeof(sections));
-	put_tensors(graph, (void *)(file + sections[0].offset));
-	put_slots(prog, graph, (void *)(file + sections[1].offset));
-	memcpy(file + sections[2].offset, prog->image, prog->image_size);
-	put_weights(prog, file + sections[3].offset);
-	put_layers(graph, (void *)(file + sections[4].offset));
-
 	header = (void *)file;
+	memcpy(file + sizeof(*header), sections, n * sizeof(*sections));
+	put_tensors(graph, (void *)(file + sections[0].offset));
+	put_slots(parts, graph, (void *)(file + sections[1].offset));
+	put_layers(graph, (void *)(file + sections[3].offset));
+	for (i = 0; i < parts->count; i++) {
+		const struct nc_part *part = &parts->part[i];
+
+		if (part->constants)
+			memcpy(file + sections[2].offset + part->weights,
+			       part->constants, part->constants_size);
+		memcpy(file + sections[4 + i].offset, part->image, part->image_size);
+		if (header->sbuf_size < part->sbuf_used)
+			header->sbuf_size = part->sbuf_used;
+		if (header->psum_size < part->psum_used)
+			header->psum_size = part->psum_used;
+	}
+	if (!ctx->parts)
+		nc_put_weights(ctx->program, file + sections[2].offset);
+
 	memcpy(header->magic, NEURON_NEFF_MAGIC, sizeof(header->magic));
 	header->version = NEURON_NEFF_VERSION;
 	header->header_size = sizeof(*header);
 	header->file_size = size;
-	header->num_sections = NUM_SECTIONS;
-	header->num_cores = 1;
+	header->num_sections = n;
+	header->num_cores = parts->count;
 	header->num_inputs = graph->num_inputs;
 	header->num_outputs = graph->num_outputs;
 	header->isa_version = NEURON_ISA_VERSION;
-	header->sbuf_size = prog->sbuf_used;
-	header->psum_size = prog->psum_used;
 	put_name(header->name, sizeof(header->name), graph->name);
 	put_name(header->compiler, sizeof(header->compiler), COMPILER_NAME);
 	put_hash(file + body, size - body, header->uuid);

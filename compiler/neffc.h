@@ -43,7 +43,8 @@ struct nc_const_arg {
  * @num_shapes: entries of @shapes
  * @consts: inputs whose contents are fixed: shapes, axes, sampling rates
  * @num_consts: entries of @consts
- * @cores: cores that the model runs on; 0 and 1: one
+ * @cores: cores that the model shall run on, if that makes an execution faster; 0 and
+ *	   1: one
  * @sbuf_size: scratchpad bytes a core; 0: the chip's default
  * @psum_size: accumulator bytes a core; 0: the chip's default
  * @no_scratchpad: send every intermediate through device DRAM
@@ -96,7 +97,11 @@ struct nc_layer_summary {
  * @weight_bytes: bytes of the weights as stored
  * @scratch_bytes: device DRAM for what does not stay in the scratchpad
  * @num_insts: instructions
- * @report: the timing model's word on one execution
+ * @report: the timing model's word on one execution; with several cores, on the
+ *	    slowest one's program, as are the other figures
+ * @cores: cores that the model runs on
+ * @core_cycles: by core: cycles of its program when the weights that stay on the
+ *		 chip are there; NULL for one core
  */
 struct nc_summary {
 	struct nc_layer_summary *layers;
@@ -107,6 +112,8 @@ struct nc_summary {
 	uint64_t scratch_bytes;
 	uint32_t num_insts;
 	struct neuron_report report;
+	unsigned int cores;
+	const uint64_t *core_cycles;
 };
 
 /**
@@ -120,6 +127,7 @@ struct nc_summary {
  *	    (nc_options.consts), because shapes or conditions depend on them
  * @num_needed: entries of @needed
  * @summary: filled in after success
+ * @note: one line that the user should read, NULL without one
  * @graph: the model as the front end left it; NULL when it could not be read
  * @memory: what the summary and the graph live in
  */
@@ -132,6 +140,7 @@ struct nc_result {
 	const char **needed;
 	unsigned int num_needed;
 	struct nc_summary summary;
+	const char *note;
 	struct nc_graph *graph;
 	void *memory;
 };

@@ -10,6 +10,7 @@
 #include "graph.h"
 #include "neffc.h"
 
+struct nc_parts;
 struct onnx_model;
 
 /**
@@ -23,6 +24,9 @@ struct onnx_model;
  * @fold_budget: bytes that folded constants may still take
  * @dumped: the user's --dump has found its pass
  * @program: the back end's own state
+ * @parts: what each core does, of a model on several; else NULL
+ * @part_arena: memory for the one that is being compiled, or NULL
+ * @memory_limit: of an arena
  */
 struct nc_ctx {
 	struct nc_arena *arena;
@@ -34,6 +38,9 @@ struct nc_ctx {
 	size_t fold_budget;
 	bool dumped;
 	void *program;
+	const struct nc_parts *parts;
+	struct nc_arena *part_arena;
+	size_t memory_limit;
 };
 
 /* Front end: each leaves a graph that nc_verify() accepts. */
@@ -50,6 +57,16 @@ void nc_fuse(struct nc_ctx *ctx);
 void nc_quantize(struct nc_ctx *ctx);
 void nc_merge_products(struct nc_ctx *ctx);
 void nc_cast(struct nc_ctx *ctx);
+
+/* compile.c: all of the back end up to a program that was checked. */
+void nc_back_end(struct nc_ctx *ctx);
+/*
+ * cores.c: share the model between options->cores cores where that makes an
+ * execution faster; result->note says why not.
+ */
+void nc_cores(struct nc_ctx *ctx);
+/* The figures of the slowest core's part. */
+void nc_summarize_parts(struct nc_ctx *ctx);
 
 /* Back end: the state is ctx->program, see lir.h. */
 void nc_lower(struct nc_ctx *ctx);

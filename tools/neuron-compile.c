@@ -21,7 +21,8 @@ static const char help[] =
 "                           (a shape, axes): integers such as 1,-1, or a .pb or\n"
 "                           .npy file; it is no input of the result; may be repeated\n"
 "  -a, --auto-cast TYPE     type of matrix operands: none, bf16 (default), fp16\n"
-"  -n, --cores N            cores that the model runs on (default 1)\n"
+"  -n, --cores N            cores that the model may use for an execution\n"
+"                           (default 1)\n"
 "      --no-scratchpad      send every intermediate through device DRAM\n"
 "  -s, --summary            print what each layer costs\n"
 "  -j, --json               print the summary as JSON\n"
@@ -245,6 +246,8 @@ int main(int argc, char **argv)
 	if (nc_compile(onnx, size, name, &settings.options, &result)) {
 		seconds = now() - seconds;
 		progress(NULL);
+		if (result.note)
+			say_lines(result.note);
 		if (file_write(output, result.neff, result.neff_size)) {
 			print_result(&settings, &result, output, seconds);
 			status = EXIT_OK;

@@ -324,6 +324,7 @@ static void print_run(const struct settings *settings, struct session *session,
 {
 	cJSON *json = NULL, *cores = NULL;
 	struct neuron_report report;
+	uint64_t cycles = 0;
 	unsigned int i;
 
 	run_times_sort(times);
@@ -341,6 +342,8 @@ static void print_run(const struct settings *settings, struct session *session,
 	for (i = 0; i < session->cores; i++) {
 		if (!session_report(session, i, &report))
 			continue;
+		if (report.cycles > cycles)	/* they work side by side */
+			cycles = report.cycles;
 		if (settings->json) {
 			cJSON_AddItemToArray(cores, json_report(&report));
 			continue;
@@ -348,8 +351,10 @@ static void print_run(const struct settings *settings, struct session *session,
 		printf("core %u, last execution:\n", i);
 		print_report(stdout, &report);
 	}
-	if (settings->json)
+	if (settings->json) {
+		cJSON_AddNumberToObject(json, "cycles", (double)cycles);
 		json_print(stdout, json);
+	}
 }
 
 static bool execute(const struct settings *settings, struct session *session,
@@ -477,6 +482,8 @@ static bool run_onnx(const struct settings *settings, const struct model *model)
 		goto out;
 	}
 	times.compile = now() - times.compile;
+	if (result.note)
+		say_lines(result.note);
 	progress("loading %s", settings->model);
 	session = session_open(settings->model, result.neff, result.neff_size);
 	nc_result_free(&result);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <stdio.h>
 
+#include "compiler/cores.h"
 #include "compiler_back_model.h"
 #include "compiler_back_run.h"
 
@@ -108,6 +109,11 @@ bool model_compile(struct model *m)
 	for (i = 0; i < sizeof(passes) / sizeof(passes[0]); i++) {
 		if (i >= FIRST_FUSING && i <= LAST_FUSING && !m->fuse)
 			continue;
+		if (i == LAST_FUSING + 1 && m->cores > 1) {
+			m->ctx.parts = nc_compile_parts(&m->ctx, m->cores);
+			if (!m->ctx.parts)
+				return false;
+		}
 		passes[i](&m->ctx);
 		if (i <= LAST_FUSING)
 			nc_verify(&m->ctx, "test");

@@ -24,6 +24,7 @@ struct model {
 	const char *layer;
 	uint64_t seed;
 	bool fuse;
+	unsigned int cores;	/* 2 or more: in parts, whether they are worth it or not */
 	jmp_buf oom;
 };
 

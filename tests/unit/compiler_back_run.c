@@ -196,16 +196,16 @@ const char *run_neff(const void *neff, const void *const *inputs,
 		     void *const *outputs, uint64_t seed, bool reference)
 {
 	const struct neuron_neff_header *header = neff;
-	const struct neuron_neff_section *slots_at, *program_at, *weights_at;
+	const struct neuron_neff_section *sections = (const void *)(header + 1);
+	const struct neuron_neff_section *slots_at, *weights_at;
 	const struct neuron_neff_slot *slots;
 	uint32_t i, n;
 	void **memory;
 	uint64_t *sizes;
 	void *scratch = NULL;
-	const char *why;
+	const char *why = NULL;
 
 	slots_at = find_section(header, NEURON_NEFF_SLOTS);
-	program_at = find_section(header, NEURON_NEFF_PROGRAM);
 	weights_at = find_section(header, NEURON_NEFF_WEIGHTS);
 	slots = (const void *)((const char *)neff + slots_at->offset);
 	n = slots_at->size / sizeof(*slots);
@@ -236,8 +236,10 @@ const char *run_neff(const void *neff, const void *const *inputs,
 			break;
 		}
 	}
-	why = run_program((const char *)neff + program_at->offset, memory,
-			  sizes, seed, reference);
+	for (i = 0; i < header->num_sections && !why; i++)
+		if (sections[i].type == NEURON_NEFF_PROGRAM)
+			why = run_program((const char *)neff + sections[i].offset,
+					  memory, sizes, seed, reference);
 	free(scratch);
 	free(memory);
 	free(sizes);

@@ -26,7 +26,7 @@ const char *run_program(const void *program, void *const *slots,
 			const uint64_t *sizes, uint64_t seed, bool reference);
 
 /**
- * run_neff() - execute the only program of a model file
+ * run_neff() - execute the programs of a model file, one after the other
  * @neff: the file, from nc_compile()
  * @inputs: data of each input, dense
  * @outputs: receives each output

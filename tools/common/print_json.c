@@ -93,15 +93,20 @@ static cJSON *json_layer(const struct nc_layer_summary *layer)
 cJSON *json_summary(const struct nc_summary *summary)
 {
 	cJSON *json = object(), *layers = cJSON_CreateArray();
+	cJSON *cores = cJSON_CreateArray();
 	unsigned int i;
 
-	if (!layers)
+	if (!layers || !cores)
 		die_oom();
 	number(json, "operators", summary->num_nodes);
 	number(json, "parameters", summary->num_params);
 	number(json, "weight_bytes", summary->weight_bytes);
 	number(json, "scratch_bytes", summary->scratch_bytes);
 	number(json, "instructions", summary->num_insts);
+	number(json, "cores", summary->cores);
+	for (i = 0; i < summary->cores && summary->core_cycles; i++)
+		cJSON_AddItemToArray(cores, cJSON_CreateNumber((double)summary->core_cycles[i]));
+	cJSON_AddItemToObject(json, "core_cycles", cores);
 	for (i = 0; i < summary->num_layers; i++)
 		cJSON_AddItemToArray(layers, json_layer(&summary->layers[i]));
 	cJSON_AddItemToObject(json, "layers", layers);

@@ -151,6 +151,11 @@ void print_summary(FILE *file, const struct nc_summary *summary)
 	fprintf(file, "scratch      %s of device DRAM\n",
 		bytes_text(summary->scratch_bytes, a));
 	fprintf(file, "instructions %u\n", summary->num_insts);
+	for (i = 0; i < summary->cores && summary->core_cycles; i++)
+		fprintf(file, "core %-7u %" PRIu64 " cycles with weights in place\n", i,
+			summary->core_cycles[i]);
+	if (summary->cores > 1)
+		fputs("the slowest core's part of ", file);
 	fputs("one execution, as modelled:\n", file);
 	print_report(file, &summary->report);
 }
