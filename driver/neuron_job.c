@@ -375,9 +375,16 @@ static int neuron_job_prepare_bos(struct neuron_job *job)
 
 	drm_dev_exit(idx);
 
-	for (i = 0; i < job->num_bos && !ret; i++)
-		ret = drm_sched_job_add_implicit_dependencies(&job->base, job->bos[i].obj,
-							      job->bos[i].write);
+	for (i = 0; i < job->num_bos && !ret; i++) {
+		struct drm_gem_object *obj = job->bos[i].obj;
+
+		if (job->unordered)
+			ret = drm_sched_job_add_resv_dependencies(&job->base, obj->resv,
+								  DMA_RESV_USAGE_KERNEL);
+		else
+			ret = drm_sched_job_add_implicit_dependencies(&job->base, obj,
+								      job->bos[i].write);
+	}
 
 	return ret;
 }

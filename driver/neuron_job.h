@@ -75,6 +75,7 @@ struct neuron_op {
  * @link: in &neuron_queue.jobs, then in a list of completed jobs
  * @released: in the list of jobs whose last reference is gone
  * @timeout_ms: time it may execute
+ * @unordered: it does not wait for other users of its buffers
  * @result: filled in on completion
  * @ops: submission entries
  * @num_ops: how many
@@ -94,6 +95,7 @@ struct neuron_job {
 	struct list_head link;
 	struct llist_node released;
 	u32 timeout_ms;
+	bool unordered;
 	struct neuron_result result;
 	struct neuron_op *ops;
 	unsigned int num_ops;

@@ -155,8 +155,8 @@ int neuron_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *fil
 	int ret;
 
 	timeout = neuron_job_timeout(args->timeout_ms);
-	if (args->flags & ~DRM_NEURON_SUBMIT_PROFILE || args->pad || !timeout ||
-	    !args->slots.count || args->slots.count > ndev->max_slots)
+	if (args->flags & ~(DRM_NEURON_SUBMIT_PROFILE | DRM_NEURON_SUBMIT_UNORDERED) ||
+	    args->pad || !timeout || !args->slots.count || args->slots.count > ndev->max_slots)
 		return -EINVAL;
 
 	ret = neuron_context_may_use(ctx, args->core);
@@ -173,6 +173,7 @@ int neuron_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *fil
 		goto free_slots;
 	}
 	job->timeout_ms = timeout;
+	job->unordered = args->flags & DRM_NEURON_SUBMIT_UNORDERED;
 
 	ret = neuron_submit_add_slots(job, file, args, slots);
 	if (ret)

@@ -558,7 +558,9 @@ static int drm_submit(struct neuron_device *base, const struct neuron_submission
 	int ret;
 
 	if (s->flags & NEURON_SUBMIT_PROFILE)
-		submit.flags = DRM_NEURON_SUBMIT_PROFILE;
+		submit.flags |= DRM_NEURON_SUBMIT_PROFILE;
+	if (s->flags & NEURON_SUBMIT_UNORDERED)
+		submit.flags |= DRM_NEURON_SUBMIT_UNORDERED;
 	for (i = 0; i < s->num_bindings; i++) {
 		const struct neuron_binding *b = &s->bindings[i];
 		struct drm_buffer *buffer = (struct drm_buffer *)b->buffer;

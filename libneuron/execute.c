@@ -337,6 +337,10 @@ static NRT_STATUS submit_jobs(struct instance *instance, struct run *run)
 	uint32_t i;
 	int ret = 0;
 
+	/* Its parts write to parts of the same buffers, and must not wait for each other. */
+	if (model->num_cores > 1)
+		s.flags |= NEURON_SUBMIT_UNORDERED;
+
 	for (i = 0; i < model->num_cores; i++)
 		memset(run_report(model, run, i), 0, sizeof(struct neuron_report));
 	if (model->num_cores > 1)

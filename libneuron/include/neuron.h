@@ -308,6 +308,7 @@ struct neuron_binding {
 
 /* &neuron_submission.flags */
 #define NEURON_SUBMIT_PROFILE	(1u << 0)
+#define NEURON_SUBMIT_UNORDERED	(1u << 1)
 
 /**
  * struct neuron_submission - a program to execute
@@ -327,7 +328,10 @@ struct neuron_binding {
  *	      core in between, skips the program's resident loads. To be chosen anew
  *	      when the buffers that these loads read have changed
  * @flags: NEURON_SUBMIT_PROFILE: behind the report, in the same slot, the chip
- *	   writes a struct neuron_inst_record for each instruction of the program
+ *	   writes a struct neuron_inst_record for each instruction of the program.
+ *	   NEURON_SUBMIT_UNORDERED: the job does not wait for others that use its
+ *	   buffers, as jobs of the driver otherwise do; those of its core it follows
+ *	   in any case
  */
 struct neuron_submission {
 	uint32_t core;

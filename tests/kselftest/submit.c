@@ -327,7 +327,7 @@ TEST_F(submit, bad_arguments)
 	args.flags = DRM_NEURON_SUBMIT_PROFILE;	/* there is no report */
 	EXPECT_EQ(-EINVAL, dev_ioctl(self->fd, DRM_IOCTL_NEURON_SUBMIT, &args));
 	args = good;
-	args.flags = DRM_NEURON_SUBMIT_PROFILE << 1;
+	args.flags = DRM_NEURON_SUBMIT_UNORDERED << 1;
 	EXPECT_EQ(-EINVAL, dev_ioctl(self->fd, DRM_IOCTL_NEURON_SUBMIT, &args));
 	args = good;
 	args.pad = 1;

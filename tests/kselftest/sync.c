@@ -238,6 +238,43 @@ TEST_F(sync, implicit)
 	EXPECT_EQ(DRM_NEURON_JOB_TIMEOUT, job_wait(self->fd, hung, 0));
 }
 
+/* Unless it says that it need not wait; others then wait for both. */
+TEST_F(sync, unordered)
+{
+	struct bo src = bo_new(self->fd, DRM_NEURON_BO_HOST, SIZE);
+	struct bo dst = bo_new(self->fd, DRM_NEURON_BO_HOST, SIZE);
+	struct program copy = program_new(self->fd);
+	struct submission writer;
+	int64_t hung, after;
+
+	if (!can_inject())
+		SKIP(return, "the device has no fault injection");
+	program_copy(&copy, 1, 0, 2, 0, SIZE);
+	fill_pattern(src.map, SIZE, 9);
+
+	submission_slot(&self->s, dst.handle, DRM_NEURON_SLOT_WRITE);
+	self->s.args.timeout_ms = 800;
+	ASSERT_EQ(0, inject("hang-core 0 1 0"));
+	hung = submit(self->fd, &self->s);
+	ASSERT_LT(0, hung);
+
+	submission_init(&writer, &copy, 1);
+	submission_slot(&writer, src.handle, DRM_NEURON_SLOT_READ);
+	submission_slot(&writer, dst.handle, DRM_NEURON_SLOT_WRITE);
+	writer.args.flags = DRM_NEURON_SUBMIT_UNORDERED;
+	after = submit(self->fd, &writer);
+	ASSERT_LT(0, after);
+	EXPECT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->fd, after, 400 * MS_NS));
+	EXPECT_TRUE(check_pattern(dst.map, SIZE, 9));
+
+	writer.args.flags = 0;
+	after = submit(self->fd, &writer);
+	ASSERT_LT(0, after);
+	EXPECT_EQ(-ETIME, job_wait(self->fd, after, 100 * MS_NS));
+	EXPECT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->fd, after, 5 * SECOND_NS));
+	EXPECT_EQ(DRM_NEURON_JOB_TIMEOUT, job_wait(self->fd, hung, 0));
+}
+
 static void nothing(int sig)
 {
 	(void)sig;

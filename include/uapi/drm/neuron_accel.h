@@ -254,12 +254,16 @@ struct drm_neuron_array {
 
 /* &drm_neuron_submit.flags */
 #define DRM_NEURON_SUBMIT_PROFILE	(1 << 0)
+#define DRM_NEURON_SUBMIT_UNORDERED	(1 << 1)
 
 /**
  * struct drm_neuron_submit - execute a program on a core
  * @core: number of the core
  * @flags: DRM_NEURON_SUBMIT_PROFILE: behind the report, in the same slot, the
- *	   chip writes a struct neuron_inst_record for each instruction
+ *	   chip writes a struct neuron_inst_record for each instruction.
+ *	   DRM_NEURON_SUBMIT_UNORDERED: don't wait for others that use its buffers,
+ *	   but for @in_syncs alone: jobs on several cores that write to different
+ *	   parts of a buffer run at once
  * @slots: struct drm_neuron_slot: the job's slot table
  * @in_syncs: struct drm_neuron_sync: the job starts after these
  * @out_syncs: struct drm_neuron_sync: get the job's fence
@@ -278,8 +282,9 @@ struct drm_neuron_array {
  * @pad: zero
  *
  * Also ordered, implicitly, after writers of its buffers and, where it writes,
- * after their readers. EBUSY when another file has acquired the core, EIO when
- * the core is dead, EDQUOT when the file has 32768 jobs that have not ended.
+ * after their readers, unless it is unordered. EBUSY when another file has
+ * acquired the core, EIO when the core is dead, EDQUOT when the file has 32768
+ * jobs that have not ended.
  */
 struct drm_neuron_submit {
 	__u32 core;
