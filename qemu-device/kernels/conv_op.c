@@ -22,34 +22,48 @@ static bool picture(dnnl_memory_desc_t *desc, uint32_t images, uint32_t channels
 					     deep ? dnnl_ndhwc : dnnl_nhwc);
 }
 
-/* Weights: [groups,] filters, channels, kernel; dense in the chip's order. */
-static bool weights(const struct conv_plan *plan, dnnl_memory_desc_t *desc, bool deep,
-		    dnnl_data_type_t type, bool plain)
+/* Weights: [groups,] filters, channels, kernel. */
+static int weight_dims(const struct conv_plan *plan, bool deep, dnnl_dims_t dims)
+{
+	int n = 0;
+
+	if (plan->groups > 1)
+		dims[n++] = plan->groups;
+	dims[n++] = plan->filters / plan->groups;
+	dims[n++] = plan->channels / plan->groups;
+	for (unsigned int i = !deep; i < 3; i++)
+		dims[n++] = plan->kernel[i];
+	return n;
+}
+
+/* Where the library finds them before they are packed. */
+static bool plain_weights(struct conv_plan *plan, const struct neuron_tensor *w, bool deep,
+			  dnnl_data_type_t type)
 {
 	int64_t filters = plan->filters / plan->groups, channels = plan->channels / plan->groups;
-	int64_t kernel = plan->kernel[0] * plan->kernel[1] * plan->kernel[2];
-	bool grouped = plan->groups > 1;
+	struct neuron_tensor dense = *w;
+	const int32_t *from;
 	dnnl_dims_t dims, strides;
 	int64_t stride = 1;
 	int n = 0;
 
-	if (grouped) {
-		dims[n] = plan->groups;
-		strides[n++] = filters * channels * kernel;
+	for (unsigned int d = w->rank; d-- > 0;) {
+		dense.strides[d] = stride;
+		stride *= w->dims[d];
 	}
-	dims[n] = filters;
-	strides[n++] = plan->transpose ? kernel : channels * kernel;
-	dims[n] = channels;
-	strides[n++] = plan->transpose ? filters * kernel : kernel;
-	for (unsigned int i = 2 + deep; i-- > 0;) {
-		dims[n + i] = plan->kernel[i + !deep];
-		strides[n + i] = stride;
-		stride *= dims[n + i];
-	}
-	n += 2 + deep;
-	if (plain)
-		return !dnnl_memory_desc_init_by_strides(desc, n, dims, type, strides);
-	return !dnnl_memory_desc_init_by_tag(desc, n, dims, type, dnnl_format_tag_any);
+	from = plan->copied ? dense.strides : w->strides;
+	if (plan->groups > 1)
+		strides[n++] = (plan->transpose ? channels : filters) * from[0];
+	strides[n++] = from[plan->transpose ? 1 : 0];
+	strides[n++] = from[plan->transpose ? 0 : 1];
+	for (unsigned int i = !deep; i < 3; i++)
+		strides[n++] = i + w->rank >= 5 ? from[i + w->rank - 3] : 1;
+	weight_dims(plan, deep, dims);
+	/* A dimension of one has no stride that matters; the library wants one all the same. */
+	for (int i = 0; i < n; i++)
+		if (dims[i] == 1)
+			strides[i] = stride;
+	return !dnnl_memory_desc_init_by_strides(&plan->plain_desc, n, dims, type, strides);
 }
 
 static bool make_op(struct conv_plan *plan, struct conv_kind *kind, const struct nk_call *call)
@@ -61,6 +75,8 @@ static bool make_op(struct conv_plan *plan, struct conv_kind *kind, const struct
 	unsigned int from = !deep;
 	int64_t in_dims[3], out_dims[3];
 	dnnl_dims_t stride, dilation, pad_lo, pad_hi, bias_dims = { plan->filters };
+	dnnl_dims_t w_dims;
+	int w_rank = weight_dims(plan, deep, w_dims);
 	dnnl_memory_desc_t in, weight, bias, out;
 	bool has_bias = plan->direct && call->op[3].desc;
 	dnnl_primitive_attr_t attr;
@@ -84,8 +100,9 @@ static bool make_op(struct conv_plan *plan, struct conv_kind *kind, const struct
 		out_type = lib_type(call->op[0].desc->dtype);
 	if (!picture(&in, kind->images, plan->channels, in_dims, deep, lib_type(plan->in_type)) ||
 	    !picture(&out, kind->images, plan->filters, out_dims, deep, out_type) ||
-	    !weights(plan, &weight, deep, lib_type(plan->weight_type), false) ||
-	    !weights(plan, &plan->plain_desc, deep, lib_type(plan->weight_type), true) ||
+	    dnnl_memory_desc_init_by_tag(&weight, w_rank, w_dims, lib_type(plan->weight_type),
+					 dnnl_format_tag_any) ||
+	    !plain_weights(plan, call->op[2].desc, deep, lib_type(plan->weight_type)) ||
 	    dnnl_memory_desc_init_by_tag(&bias, 1, bias_dims, dnnl_f32, dnnl_a))
 		return false;
 	/* All kinds share one copy of the weights. */

@@ -42,10 +42,15 @@ struct conv_plan {
 	struct conv_kind kind[CONV_MAX_KINDS];
 	size_t temp_bytes;	/* of a thread, for the library */
 
-	/* Weights: as they were given, dense; and in the library's order. */
+	/*
+	 * Weights in the library's order. Integers are compared with what they were
+	 * made from; floats are kept as long as the caller says that they are constant.
+	 */
+	bool copied;		/* to a dense array first */
 	bool have_weights;
 	size_t raw_bytes;
 	void *raw;
+	size_t packed_bytes;
 	void *packed;
 	dnnl_memory_desc_t plain_desc, packed_desc;
 	dnnl_primitive_t reorder;
@@ -94,7 +99,12 @@ void conv_destroy_ops(struct conv_plan *plan);
 /* conv_weights.c */
 bool conv_make_weights(struct conv_plan *plan, const struct nk_call *call);
 void conv_destroy_weights(struct conv_plan *plan);
-/* Have the packed weights of what the operand holds now. */
-enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call *call);
+/* The packed weights of what the operand holds now; they may lie in NK_SCRATCH_WEIGHT. */
+enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call *call,
+				   void **packed);
+
+/* conv_pack.c: pack in parallel; NK_UNSUPPORTED where the library has to do it. */
+enum nk_status conv_pack(const struct nk_call *call, const dnnl_memory_desc_t *plain,
+			 const void *src, const dnnl_memory_desc_t *packed, void *dst);
 
 #endif /* NEURON_NK_CONV_PLAN_H */

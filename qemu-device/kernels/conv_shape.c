@@ -78,9 +78,14 @@ static void choose_types(struct conv_plan *plan, const struct nk_call *call,
 		plan->weight_type = NEURON_I8;
 	} else if (plan->integer) {
 		plan->as_f32 = true;
-	} else if (in->dtype == NEURON_BF16 && weight->dtype == NEURON_BF16 && lib->bf16) {
+	} else if (in->dtype == NEURON_BF16 && weight->dtype == NEURON_BF16 && lib->bf16 &&
+		   !(plan->transpose && plan->channels / plan->groups % 2)) {
+		/* Its transposed convolutions of odd channels are wrong for a kernel of one. */
 		plan->in_type = plan->weight_type = NEURON_BF16;
 	}
+	plan->copied = plan->weight_type != weight->dtype || plan->as_f32 || plan->integer;
+	for (unsigned int d = 0; d < weight->rank; d++)
+		plan->copied |= weight->dims[d] > 1 && weight->strides[d] < 1;
 	plan->pack_in = in->dtype != plan->in_type || plan->as_f32 || !conv_is_channels_last(in);
 }
 

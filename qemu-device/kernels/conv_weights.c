@@ -2,9 +2,10 @@
 /*
  * CONV and CONV_TRANSPOSE: weights in the library's own order.
  *
- * They are kept together with what they were made from, and made again only when
- * that has changed: comparing is several times faster than reordering, and the
- * caller may know that nothing has (nk_view.constant).
+ * Floats are packed anew, unless the caller says that they are what they were
+ * (nk_view.constant): then they are kept, which costs no more than the scratchpad
+ * has, since only there they can stay. The library's order of integers takes far
+ * longer to make than to compare what it was made from.
  */
 #include "conv_plan.h"
 
@@ -13,14 +14,17 @@
 
 bool conv_make_weights(struct conv_plan *plan, const struct nk_call *call)
 {
-	size_t packed = dnnl_memory_desc_get_size(&plan->packed_desc);
-
+	plan->packed_bytes = dnnl_memory_desc_get_size(&plan->packed_desc);
 	plan->raw_bytes = nk_elements(call->op[2].desc) * nk_size(call->op[2].desc->dtype);
-	plan->raw = malloc(plan->raw_bytes);
-	plan->packed = aligned_alloc(64, (packed + 63) & ~(size_t)63);
 	plan->reorder = lib_reorder(&plan->plain_desc, &plan->packed_desc);
-	plan->head.bytes += plan->raw_bytes + packed;
-	return plan->raw && plan->packed && plan->reorder;
+	if (!plan->reorder)
+		return false;
+	if (!plan->integer)
+		return true;
+	plan->raw = malloc(plan->raw_bytes);
+	plan->packed = aligned_alloc(64, (plan->packed_bytes + 63) & ~(size_t)63);
+	plan->head.bytes += plan->raw_bytes + plan->packed_bytes;
+	return plan->raw && plan->packed;
 }
 
 void conv_destroy_weights(struct conv_plan *plan)
@@ -62,8 +66,18 @@ static bool exact_in_f32(const struct conv_plan *plan, const struct nk_call *cal
 	return true;
 }
 
-/* From the dense weights as given to the library's order. */
-static enum nk_status pack_weights(struct conv_plan *plan, const struct nk_call *call)
+static enum nk_status reorder(const struct conv_plan *plan, void *plain, void *packed)
+{
+	int threads = lib_enter();
+	enum nk_status status = lib_reorder_run(plan->reorder, &plan->plain_desc, plain,
+						&plan->packed_desc, packed);
+
+	lib_leave(threads);
+	return status;
+}
+
+/* Integers: from the dense weights as given to the library's order. */
+static enum nk_status pack_integers(struct conv_plan *plan, const struct nk_call *call)
 {
 	const struct neuron_tensor *w = call->op[2].desc;
 	size_t n = nk_elements(w);
@@ -72,7 +86,6 @@ static enum nk_status pack_weights(struct conv_plan *plan, const struct nk_call 
 	void *plain = plan->raw;
 	enum nk_status status = NK_OK;
 	int64_t stride = 1;
-	int threads;
 
 	for (unsigned int d = w->rank; d-- > 0;) {
 		desc.strides[d] = stride;
@@ -92,14 +105,11 @@ static enum nk_status pack_weights(struct conv_plan *plan, const struct nk_call 
 	if (status)
 		return status;
 	plan->exact = plan->as_f32 && exact_in_f32(plan, call, plain);
-	threads = lib_enter();
-	status = lib_reorder_run(plan->reorder, &plan->plain_desc, plain, &plan->packed_desc,
-				 plan->packed);
-	lib_leave(threads);
-	return status;
+	return reorder(plan, plain, plan->packed);
 }
 
-enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call *call)
+/* They are compared: that is many times faster than to reorder them. */
+static enum nk_status update_integers(struct conv_plan *plan, const struct nk_call *call)
 {
 	const struct neuron_tensor *w = call->op[2].desc;
 	void *data = call->op[2].data;
@@ -117,7 +127,47 @@ enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call 
 		return status;
 	memcpy(plan->raw, data, plan->raw_bytes);
 	plan->have_weights = false;
-	status = pack_weights(plan, call);
+	status = pack_integers(plan, call);
 	plan->have_weights = !status;
+	return status;
+}
+
+enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call *call,
+				   void **packed)
+{
+	const struct nk_view *w = &call->op[2];
+	void *plain = w->data;
+	enum nk_status status = NK_OK;
+
+	*packed = plan->packed;
+	if (plan->integer)
+		return update_integers(plan, call);
+	if (w->constant && plan->have_weights)
+		return NK_OK;
+
+	plan->have_weights = false;
+	if (w->constant && !plan->packed) {
+		plan->packed = aligned_alloc(64, (plan->packed_bytes + 63) & ~(size_t)63);
+		if (plan->packed)
+			nk_plan_grow(nk_ctx_plans(call->ctx), &plan->head, plan->packed_bytes);
+	}
+	*packed = plan->packed;
+	if (!w->constant || !plan->packed)
+		*packed = nk_scratch(call->ctx, NK_SCRATCH_WEIGHT, plan->packed_bytes);
+	if (!*packed)
+		return NK_NO_MEMORY;
+	if (plan->copied) {
+		plain = nk_scratch(call->ctx, NK_SCRATCH_OUT, nk_elements(w->desc) *
+				   nk_size(plan->weight_type));
+		if (!plain)
+			return NK_NO_MEMORY;
+		status = plan->weight_type == NEURON_F32 ? nk_pack_f32(call, w, plain) :
+			 nk_pack(call, w, plain, plan->weight_type);
+	}
+	if (!status)
+		status = conv_pack(call, &plan->plain_desc, plain, &plan->packed_desc, *packed);
+	if (status == NK_UNSUPPORTED)
+		status = reorder(plan, plain, *packed);
+	plan->have_weights = !status && *packed == plan->packed;
 	return status;
 }

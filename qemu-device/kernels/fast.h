@@ -71,5 +71,7 @@ void nk_signature_init(struct nk_signature *sig, const struct nk_call *call);
 struct nk_plan *nk_plan_find(struct nk_plans *plans, const struct nk_signature *sig);
 /* Keep a plan; @plan->bytes and @plan->destroy are set. It may push out others. */
 void nk_plan_add(struct nk_plans *plans, struct nk_plan *plan, const struct nk_signature *sig);
+/* The plan, which is in use, holds more now. It may push out others. */
+void nk_plan_grow(struct nk_plans *plans, struct nk_plan *plan, size_t bytes);
 
 #endif /* NEURON_NK_FAST_H */

@@ -13,6 +13,7 @@ struct run {
 	struct conv_plan *plan;
 	struct nk_epilogue ep;
 	char *in;
+	void *weights;
 	char *temp;
 	size_t temp_step;
 };
@@ -188,7 +189,7 @@ static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct n
 
 	data[LIB_SRC] = run->in + (image * plan->in_dims[plan->split] + first) * in_row *
 			nk_size(plan->in_type);
-	data[LIB_WEIGHTS] = plan->packed;
+	data[LIB_WEIGHTS] = run->weights;
 	data[LIB_BIAS] = (void *)run->ep.bias_f32;
 	data[LIB_DST] = plan->direct ? dst : sums;
 	data[LIB_TEMP] = temp;
@@ -254,7 +255,7 @@ enum nk_status nk_fast_conv(const struct nk_call *call)
 
 	run.plan = plan;
 	if (!plan->few.kind) {
-		status = conv_update_weights(plan, call);
+		status = conv_update_weights(plan, call, &run.weights);
 		if (status)
 			return status;
 		if (plan->as_f32 && !plan->exact)

@@ -129,3 +129,11 @@ void nk_plan_add(struct nk_plans *plans, struct nk_plan *plan, const struct nk_s
 	plans->count++;
 	plans->bytes += plan->bytes;
 }
+
+void nk_plan_grow(struct nk_plans *plans, struct nk_plan *plan, size_t bytes)
+{
+	plan->bytes += bytes;
+	plans->bytes += bytes;
+	while (plans->oldest != plan && plans->bytes > MAX_BYTES)
+		drop(plans, plans->oldest);
+}

@@ -17,6 +17,8 @@
 /* Elements that a tile reads: some tens of microseconds. */
 #define TILE_ELEMENTS	65536
 
+struct row_state;
+
 struct pool {
 	const struct nk_call *call;
 	const struct neuron_params_POOL *p;
@@ -29,6 +31,8 @@ struct pool {
 	ptrdiff_t in_stride[3], out_stride[3];
 	uint64_t blocks;	/* of channels, or of the last dimension */
 	uint64_t rows, tile_rows;
+	void (*sweep)(struct row_state *s, size_t first, const char *x, ptrdiff_t step,
+		      size_t positions, size_t channels);
 };
 
 struct state {
@@ -178,6 +182,74 @@ static void add_position(const struct pool *pool, struct state *s, const int64_t
 		     nk_stride(pool->in, 1) : pool->in_stride[2] * pool->stride[2]);
 }
 
+/*
+ * Channels last: a row of outputs together, as positions times channels. Each
+ * position of the window is one sweep over the row.
+ */
+#define ROW_ELEMENTS	1024
+
+struct row_state {
+	union {
+		float f[ROW_ELEMENTS];
+		int32_t i[ROW_ELEMENTS];
+	} best;
+	union {
+		double f[ROW_ELEMENTS];
+		int64_t i[ROW_ELEMENTS];
+	} sum;
+};
+
+typedef void sweep_fn(struct row_state *s, size_t first, const char *x, ptrdiff_t step,
+		      size_t positions, size_t channels);
+
+#define DEFINE_SWEEP(name, type, load, accumulate)					\
+NK_CLONES static void sweep_##name(struct row_state *s, size_t first, const char *x,	\
+				   ptrdiff_t step, size_t positions, size_t channels)	\
+{											\
+	for (size_t p = 0; p < positions; p++, x += step) {				\
+		size_t at = (first + p) * channels;					\
+		const type *in = (const type *)x;					\
+											\
+		NK_INDEPENDENT								\
+		for (size_t i = 0; i < channels; i++)					\
+			accumulate(at + i, load(in[i]));				\
+	}										\
+}
+
+#define SAME(x)		(x)
+#define FROM_BF16(x)	nk_float((uint32_t)(x) << 16)
+#define MAX_F32(at, v)	(s->best.f[at] = s->best.f[at] >= (v) || s->best.f[at] != s->best.f[at] ? \
+					 s->best.f[at] : (v))
+#define MAX_I32(at, v)	(s->best.i[at] = s->best.i[at] > (v) ? s->best.i[at] : (v))
+#define ADD_F32(at, v)	(s->sum.f[at] += (v))
+#define ADD_I32(at, v)	(s->sum.i[at] += (v))
+
+DEFINE_SWEEP(max_f32, float, SAME, MAX_F32)
+DEFINE_SWEEP(max_bf16, uint16_t, FROM_BF16, MAX_F32)
+DEFINE_SWEEP(max_i8, int8_t, SAME, MAX_I32)
+DEFINE_SWEEP(max_u8, uint8_t, SAME, MAX_I32)
+DEFINE_SWEEP(add_f32, float, SAME, ADD_F32)
+DEFINE_SWEEP(add_bf16, uint16_t, FROM_BF16, ADD_F32)
+DEFINE_SWEEP(add_i8, int8_t, SAME, ADD_I32)
+DEFINE_SWEEP(add_u8, uint8_t, SAME, ADD_I32)
+
+static sweep_fn *find_sweep(const struct pool *pool)
+{
+	static sweep_fn *const max[NEURON_NUM_DTYPES] = {
+		[NEURON_F32] = sweep_max_f32, [NEURON_BF16] = sweep_max_bf16,
+		[NEURON_I8] = sweep_max_i8, [NEURON_U8] = sweep_max_u8,
+	}, *const add[NEURON_NUM_DTYPES] = {
+		[NEURON_F32] = sweep_add_f32, [NEURON_BF16] = sweep_add_bf16,
+		[NEURON_I8] = sweep_add_i8, [NEURON_U8] = sweep_add_u8,
+	};
+
+	if (!pool->along_channels || pool->out->dims[1] > ROW_ELEMENTS ||
+	    nk_stride(pool->in, 1) != (ptrdiff_t)nk_size(pool->in->dtype))
+		return NULL;
+	return pool->p->func == NEURON_POOL_MAX ? max[pool->in->dtype] :
+	       pool->p->func == NEURON_POOL_AVG ? add[pool->in->dtype] : NULL;
+}
+
 static int32_t rounded_mean(int64_t sum, uint32_t count)
 {
 	return count ? (int32_t)rint((double)sum / count) : 0;
@@ -257,14 +329,135 @@ static void one_row(const struct pool *pool, uint64_t row, struct nk_stats *stat
 	}
 }
 
+/* Steps of the window along dimension @d that fall into [low, high), from @first on. */
+static int64_t window_steps(const struct pool *pool, unsigned int d, int64_t out, int64_t low,
+			    int64_t high, int64_t *first)
+{
+	int64_t start = out * pool->stride[d] - pool->pad_lo[d];
+	int64_t from = div_up(low - start, pool->dilation[d]);
+	int64_t to = div_up(high - start, pool->dilation[d]);
+
+	if (from < 0)
+		from = 0;
+	if (to > pool->kernel[d])
+		to = pool->kernel[d];
+	*first = from;
+	return to > from ? to - from : 0;
+}
+
+/* What a window counts along dimension @d: elements inside the input, or padding, too. */
+static int64_t counted_steps(const struct pool *pool, unsigned int d, int64_t out)
+{
+	bool counts = pool->call->inst->flags & NEURON_INST_PAD_COUNTS;
+	int64_t first;
+
+	return window_steps(pool, d, out, counts ? -pool->pad_lo[d] : 0,
+			    pool->in_dims[d] + (counts ? pool->pad_hi[d] : 0), &first);
+}
+
+static void store_channels(const struct pool *pool, struct row_state *s, const int64_t *out,
+			   size_t positions, char *to, struct nk_stats *stats)
+{
+	size_t channels = pool->out->dims[1], n = positions * channels;
+	ptrdiff_t step = nk_stride(pool->out, 1);
+	bool dense = pool->out_stride[2] == step * (ptrdiff_t)channels;
+
+	for (size_t p = 0; p < positions && pool->p->func == NEURON_POOL_AVG; p++) {
+		int64_t count = counted_steps(pool, 0, out[0]) * counted_steps(pool, 1, out[1]) *
+				counted_steps(pool, 2, out[2] + p);
+
+		for (size_t i = p * channels; i < (p + 1) * channels; i++) {
+			if (pool->integer)
+				s->best.i[i] = rounded_mean(s->sum.i[i], count);
+			else
+				s->best.f[i] = s->sum.f[i] / (uint32_t)count;
+		}
+	}
+	for (size_t i = 0; i < n; i += dense ? n : channels, to += pool->out_stride[2]) {
+		if (pool->integer)
+			nk_store_i32(pool->out->dtype, to, step, dense ? n : channels,
+				     s->best.i + i, stats);
+		else
+			nk_store_f32(pool->out->dtype, to, step, dense ? n : channels,
+				     s->best.f + i, stats);
+	}
+}
+
+/* Some positions of one row of the last dimension, for all channels. */
+static void some_positions(const struct pool *pool, uint64_t image, const int64_t *out,
+			   size_t positions, struct nk_stats *stats)
+{
+	size_t channels = pool->out->dims[1];
+	const char *plane = (const char *)pool->call->op[1].data +
+			    (ptrdiff_t)image * nk_stride(pool->in, 0);
+	char *to = (char *)pool->call->op[0].data + (ptrdiff_t)image * nk_stride(pool->out, 0);
+	int64_t first[2], steps[2];
+	struct row_state s;
+
+	for (size_t i = 0; i < positions * channels; i++) {
+		if (pool->integer)
+			s.best.i[i] = INT32_MIN;
+		else
+			s.best.f[i] = -INFINITY;
+		s.sum.i[i] = 0;		/* 0.0, too */
+	}
+	for (unsigned int d = 0; d < 2; d++)
+		steps[d] = window_steps(pool, d, out[d], 0, pool->in_dims[d], &first[d]);
+	for (int64_t k0 = first[0]; k0 < first[0] + steps[0]; k0++)
+	for (int64_t k1 = first[1]; k1 < first[1] + steps[1]; k1++) {
+		const char *row = plane +
+			(out[0] * pool->stride[0] - pool->pad_lo[0] + k0 * pool->dilation[0]) *
+			pool->in_stride[0] +
+			(out[1] * pool->stride[1] - pool->pad_lo[1] + k1 * pool->dilation[1]) *
+			pool->in_stride[1];
+
+		/* Windows have no bound but the fields' 16 bits. */
+		if (nk_cancelled(pool->call))
+			return;
+		for (int64_t k2 = 0; k2 < pool->kernel[2]; k2++) {
+			size_t from, n = clip_block(pool, out[2], positions, k2, 0,
+						    pool->in_dims[2], &from);
+			int64_t at = (out[2] + (int64_t)from) * pool->stride[2] -
+				     pool->pad_lo[2] + k2 * pool->dilation[2];
+
+			if (n)
+				pool->sweep(&s, from, row + at * pool->in_stride[2],
+					    pool->in_stride[2] * pool->stride[2], n, channels);
+		}
+	}
+	for (unsigned int d = 0; d < 3; d++)
+		to += out[d] * pool->out_stride[d];
+	store_channels(pool, &s, out, positions, to, stats);
+}
+
+static void channels_row(const struct pool *pool, uint64_t row, struct nk_stats *stats)
+{
+	int64_t most = ROW_ELEMENTS / pool->out->dims[1], out[3];
+	uint64_t image;
+
+	out[1] = row % pool->out_dims[1];
+	row /= pool->out_dims[1];
+	out[0] = row % pool->out_dims[0];
+	image = row / pool->out_dims[0];
+	for (out[2] = 0; out[2] < pool->out_dims[2]; out[2] += most) {
+		int64_t rest = pool->out_dims[2] - out[2];
+
+		some_positions(pool, image, out, rest < most ? rest : most, stats);
+	}
+}
+
 static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct nk_stats *stats)
 {
 	const struct pool *pool = arg;
 	uint64_t row = tile * pool->tile_rows, end = row + pool->tile_rows;
 
 	(void)thread;
-	for (; row < end && row < pool->rows; row++)
-		one_row(pool, row, stats);
+	for (; row < end && row < pool->rows; row++) {
+		if (pool->sweep)
+			channels_row(pool, row, stats);
+		else
+			one_row(pool, row, stats);
+	}
 	return nk_cancelled(pool->call) ? NK_CANCELLED : NK_OK;
 }
 
@@ -300,6 +493,7 @@ enum nk_status nk_pool(const struct nk_call *call)
 		pool.pad_lo[i] = used ? p->pad_lo[d] : 0;
 		pool.pad_hi[i] = used ? p->pad_hi[d] : 0;
 	}
+	pool.sweep = find_sweep(&pool);
 	pool.blocks = ((pool.along_channels ? (uint64_t)out->dims[1] : (uint64_t)pool.out_dims[2]) +
 		       BLOCK - 1) / BLOCK;
 	pool.rows = (uint64_t)out->dims[0] * pool.out_dims[0] * pool.out_dims[1] *

@@ -72,6 +72,7 @@ enum test_layout {
 	TEST_CHANNELS_LAST,	/* dimension 1 innermost */
 	TEST_TRANSPOSED,	/* the last two dimensions exchanged */
 	TEST_PADDED,		/* row-major with gaps */
+	TEST_REVERSED,		/* dimension 0 innermost */
 	TEST_LAYOUTS
 };
 
@@ -95,7 +96,7 @@ static inline uint64_t test_elements(const struct neuron_tensor *t)
 static inline void test_order(unsigned int *order, unsigned int rank, enum test_layout layout)
 {
 	for (unsigned int i = 0; i < rank; i++)
-		order[i] = rank - 1 - i;
+		order[i] = layout == TEST_REVERSED ? i : rank - 1 - i;
 	if (layout == TEST_CHANNELS_LAST && rank > 2) {
 		order[0] = 1;
 		for (unsigned int i = 1; i + 1 < rank; i++)
