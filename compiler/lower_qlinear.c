@@ -2,7 +2,9 @@
 /*
  * Matrix work on eight-bit integers. In QLinearConv and QLinearMatMul the chip
  * scales the int32 sums by x_scale * w_scale / y_scale and rounds to y; in
- * ConvInteger and MatMulInteger the sums are the result.
+ * ConvInteger and MatMulInteger the sums are the result. Where the model has a
+ * Conv of real numbers between DequantizeLinear and QuantizeLinear, the chip is
+ * told the scales and rounds as that would.
  */
 #include "lower.h"
 
@@ -26,10 +28,11 @@ static bool quantised(struct nc_ctx *ctx, struct nc_node *node, unsigned int i,
 /*
  * From sums to steps of y: x_scale * w_scale / y_scale, for each channel or
  * all. In fp32 from left to right, as ONNX Runtime has it: results are rounded,
- * so that every bit can make a difference of a step.
+ * so that every bit can make a difference of a step. @real: the chip does that,
+ * from the weights' scales. @x_step: receives x_scale.
  */
 static bool sum_scale(struct nc_ctx *ctx, struct nc_node *node, double y,
-		      struct nc_view *view)
+		      bool real, struct nc_view *view, float *x_step)
 {
 	const struct nc_value *x_scale = nc_in(node, 1), *w_scale = nc_in(node, 4);
 	int64_t i, n;
@@ -43,8 +46,10 @@ static bool sum_scale(struct nc_ctx *ctx, struct nc_node *node, double y,
 	}
 	n = nc_numel(w_scale);
 	scale = nc_alloc(ctx->arena, n, sizeof(*scale));
+	*x_step = x;
 	for (i = 0; i < n; i++)
-		scale[i] = (float)x * (float)nc_const_double(w_scale, i) /
+		scale[i] = real ? (float)nc_const_double(w_scale, i) :
+			   (float)x * (float)nc_const_double(w_scale, i) /
 			   (float)y;
 	*view = nc_const_bytes(ctx, NEURON_F32, 1, &n, scale);
 	return true;
@@ -64,8 +69,10 @@ void nc_lower_qlinear(struct nc_ctx *ctx, struct nc_node *node)
 	const struct nc_view *bias = NULL;
 	struct nc_view x, w, scale, out, sum;
 	struct nc_inst *inst;
+	bool real = nc_attr_int(node, "real", 0);
 	double step, zero = 0;
 	int order[NC_MAX_RANK];
+	float x_step;
 
 	if (!quantised(ctx, node, 0, nc_in(node, 2), &x) ||
 	    !quantised(ctx, node, 3, nc_in(node, 5), &w) ||
@@ -78,7 +85,7 @@ void nc_lower_qlinear(struct nc_ctx *ctx, struct nc_node *node)
 			 "the output's scale and zero point must be constant numbers");
 		return;
 	}
-	if (!sum_scale(ctx, node, step, &scale))
+	if (!sum_scale(ctx, node, step, real, &scale, &x_step))
 		return;
 	if (nc_in(node, 8))
 		bias = nc_operand_as(ctx, node, node->inputs[8], NEURON_I32);
@@ -86,6 +93,10 @@ void nc_lower_qlinear(struct nc_ctx *ctx, struct nc_node *node)
 	out = nc_result(ctx, node, 0, conv ? order : NULL);
 	sum = out;
 	sum.zero_point = zero;
+	if (real) {
+		x.scale = x_step;
+		sum.scale = step;
+	}
 	if (!conv)
 		nc_matmul_shapes(&sum, &x, &w);
 	inst = nc_add(ctx, node, conv ? NEURON_OP_CONV : NEURON_OP_MATMUL, &sum,
@@ -93,7 +104,7 @@ void nc_lower_qlinear(struct nc_ctx *ctx, struct nc_node *node)
 	nc_add_operand(ctx, inst, 3, bias);
 	nc_add_operand(ctx, inst, 4, &scale);
 	NC_EPILOGUE(&params, node);
-	if (node->act == NEURON_ACT_CLIP) {
+	if (node->act == NEURON_ACT_CLIP && !real) {
 		/* The function works on steps of y, too. */
 		params.alpha /= step;
 		params.beta /= step;

@@ -245,6 +245,9 @@ static bool rewrite_product(struct rewriter *rw, struct nc_node *quantize)
 	node->act_alpha = product->act_alpha;
 	node->act_beta = product->act_beta;
 	node->compute = NC_I8;
+	/* It was a convolution of real numbers: ties are rounded as theirs. */
+	if (conv)
+		nc_set_attr_int(ctx, node, "real", 1);
 	nc_node_list_add(ctx, &rw->list, node);
 	nc_alias(quantize->outputs[0], replay(rw, &behind, out));
 	return true;

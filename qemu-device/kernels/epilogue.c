@@ -64,9 +64,17 @@ void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
 		gather(arrays + room, &op[3], channels, true);
 		repeat(arrays + room, channels, times);
 	}
+	if (integer && nk_has_real_scales(inst, op)) {
+		ep->real = op;
+		ep->inst = inst;
+		ep->alpha /= op[0].desc->scale;
+		ep->beta /= op[0].desc->scale;
+	}
 	if (op[4].desc) {
 		ep->scale = arrays;
 		gather(arrays, &op[4], channels, true);
+		for (size_t i = 0; ep->real && i < channels; i++)
+			arrays[i] = op[1].desc->scale * arrays[i] / op[0].desc->scale;
 		repeat(arrays, channels, times);
 	}
 	ep->exact = integer && ep->dtype == NEURON_I32 && !ep->scale && !ep->bias_f32 &&
@@ -157,6 +165,51 @@ NK_CLONES static uint32_t requantize_##name(type *restrict dst,			\
 DEFINE_REQUANTIZE(i8, int8_t, INT8_MIN, INT8_MAX)
 DEFINE_REQUANTIZE(u8, uint8_t, 0, UINT8_MAX)
 
+/* Store anew an element that lies too close to the middle between two steps. */
+static void settle(const struct nk_epilogue *ep, void *at)
+{
+	float settled[NK_LANES] NK_ALIGNED = { 0 };
+	struct nk_stats unused = { 0 };
+
+	if (nk_settle_tie(ep, at, settled))
+		nk_store_rounded(ep->dtype, at, 1, 1, settled, ep->zero_point, &unused);
+}
+
+static void settle_ties(const struct nk_epilogue *ep, const float *steps, void *dst,
+			ptrdiff_t step, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fabsf(steps[i] - rintf(steps[i])) > 0.5f - NK_NEAR_TIE)
+			settle(ep, (char *)dst + (ptrdiff_t)i * step);
+}
+
+/* For sums that requantize() has stored: 1 where they are near a tie, else 0. */
+NK_CLONES static void find_ties(uint8_t *restrict near, const int32_t *restrict sums,
+				const int32_t *restrict bias,
+				const float *restrict scale, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t sum = (uint32_t)sums[i] + (bias ? (uint32_t)bias[i] : 0);
+		float f = (float)(int32_t)sum * scale[i];
+
+		near[i] = fabsf(f - rintf(f)) > 0.5f - NK_NEAR_TIE;
+	}
+}
+
+static void settle_sums(const struct nk_epilogue *ep, const int32_t *sums, size_t channel,
+			void *dst, size_t n)
+{
+	uint8_t near[NK_CHUNK] NK_ALIGNED;
+	const uint8_t *at = near;
+
+	find_ties(near, sums, ep->bias_i32 ? ep->bias_i32 + channel : NULL,
+		  ep->scale + channel, n);
+	while ((at = memchr(at, 1, n - (size_t)(at - near)))) {
+		settle(ep, (char *)dst + (at - near));
+		at++;
+	}
+}
+
 static bool can_requantize(const struct nk_epilogue *ep, bool integer, bool advance,
 			   ptrdiff_t step)
 {
@@ -199,6 +252,8 @@ void nk_epilogue_row(const struct nk_epilogue *ep, const void *sums, bool intege
 
 	if (can_requantize(ep, integer, advance, step)) {
 		requantize(ep, sums, channel, dst, n, stats);
+		if (ep->real)
+			settle_sums(ep, sums, channel, dst, n);
 		return;
 	}
 
@@ -220,12 +275,16 @@ void nk_epilogue_row(const struct nk_epilogue *ep, const void *sums, bool intege
 		scale_row(v.f, ep->scale, channel, advance, n);
 	if (ep->bias_f32)
 		bias_row(v.f, ep->bias_f32, channel, advance, n);
+	if (ep->real)
+		memcpy(previous.f, v.f, n * sizeof(v.f[0]));
 	if (ep->act != NEURON_ACT_IDENTITY) {
 		for (size_t i = n; i % NK_LANES; i++)
 			v.f[i] = 0;
 		nk_act_f32(ep->act, ep->alpha, ep->beta, v.f, v.f, n);
 	}
 	nk_store_rounded(ep->dtype, dst, step, n, v.f, ep->zero_point, stats);
+	if (ep->real)
+		settle_ties(ep, previous.f, dst, step, n);
 }
 
 void nk_epilogue_rows(const struct nk_epilogue *ep, const void *sums, bool integer,

@@ -354,6 +354,8 @@ void nk_powf_to(float *dst, const float *a, float b, size_t n);
  * @dtype: of the output, with @zero_point
  * @accumulate: add to the output's previous contents
  * @exact: sums are integers, and so is what is stored
+ * @real: the operands of a convolution whose tensors have scales, or NULL
+ * @inst: that convolution
  *
  * The arrays are repeated nk_epilogue_times() times.
  */
@@ -369,6 +371,8 @@ struct nk_epilogue {
 	int32_t zero_point;
 	bool accumulate;
 	bool exact;
+	const struct nk_view *real;
+	const struct neuron_inst *inst;
 };
 
 /* Rows of few channels are finished together. */
@@ -449,6 +453,22 @@ bool nk_epilogue_direct(const struct nk_epilogue *ep, const struct neuron_tensor
  */
 void nk_epilogue_finish(const struct nk_epilogue *ep, void *dst, size_t n,
 			struct nk_stats *stats);
+
+/* near_tie.c: sums this close to the middle between two steps are settled there. */
+#define NK_NEAR_TIE	0x1p-15f
+
+/* Whether a convolution of bytes means one of real numbers. */
+bool nk_has_real_scales(const struct neuron_inst *inst, const struct nk_view *op);
+
+/**
+ * nk_settle_tie() - compute an element as the convolution of real numbers has it
+ * @ep: with real operands
+ * @dst: the element's place in the output
+ * @steps: receives the result, in steps of the output and before rounding
+ *
+ * Return: false when @dst is not where the output's strides lead.
+ */
+bool nk_settle_tie(const struct nk_epilogue *ep, const void *dst, float *steps);
 
 /* matmul.c: elements between the matrices of batch entry @entry and the first. */
 ptrdiff_t nk_batch_offset(const struct neuron_tensor *t, const struct neuron_tensor *out,
