@@ -99,3 +99,150 @@ void nc_decompose_quantize(struct nc_builder *b)
 		      nc_build_scalar(b, NC_F32, hi));
 	nc_build_cast(b, out, x, out->dtype);
 }
+
+static bool all_const(const struct nc_node *node, unsigned int first, unsigned int last)
+{
+	unsigned int i;
+
+	for (i = first; i <= last; i++)
+		if (nc_in(node, i) && !nc_is_const(node->inputs[i]))
+			return false;
+	return true;
+}
+
+/* Sums of what a zero point is taken from, along an axis, in int32. */
+static struct nc_value *sums(struct nc_builder *b, struct nc_value *x, int axis,
+			     struct nc_value *zero)
+{
+	x = nc_build_cast(b, NULL, x, NC_I32);
+	if (zero)
+		x = nc_build2(b, NC_OP_Sub, NULL, x,
+			      nc_build_cast(b, NULL, zero, NC_I32));
+	return nc_build_reduce(b, NC_OP_ReduceSum, NULL, x, 1u << axis);
+}
+
+/* One zero point for all, or one for each row: as a column. */
+static struct nc_value *as_column(struct nc_builder *b, struct nc_value *zero)
+{
+	int64_t dims[2] = { nc_numel(zero), 1 };
+
+	if (zero->rank > 1)
+		return zero;
+	return nc_build_reshape(b, NULL, zero, dims[0] == 1 ? 0 : 2, dims);
+}
+
+/* Whether a zero point is known, and one for the whole tensor. */
+static bool is_one(const struct nc_value *zero)
+{
+	double x;
+
+	return !zero || (nc_is_const(zero) && nc_const_splat(zero, &x));
+}
+
+/*
+ * Zero points that are only known while the model runs, as after
+ * DynamicQuantizeLinear: (x - p) * (y - q) is x * (y - q) less p times the
+ * columns' sums of y - q. A q that is not known is treated alike, first; so are
+ * zero points by row or column.
+ */
+void nc_decompose_matmul_integer(struct nc_builder *b)
+{
+	struct nc_node *node = b->like, *product;
+	struct nc_value *x = node->inputs[0], *y = node->inputs[1];
+	struct nc_value *p = nc_in(node, 2), *q = nc_in(node, 3), *sum;
+	struct nc_value *out = node->outputs[0];
+
+	if ((is_one(p) && is_one(q)) || x->rank < 2 || y->rank < 2) {
+		nc_keep(b);
+		return;
+	}
+	if (!is_one(q)) {
+		/* Less q times the rows' sums of x - p. */
+		product = nc_node_new(b->ctx, node, NC_OP_MatMulInteger, NULL, p ? 3 : 2,
+				      x, y, p);
+		sum = sums(b, x, x->rank - 1, p ? as_column(b, p) : NULL);
+		q = nc_build_cast(b, NULL, q, NC_I32);
+		sum = nc_build2(b, NC_OP_Mul, NULL, sum, q);
+		nc_build2(b, NC_OP_Sub, out, nc_build(b, product), sum);
+		return;
+	}
+	product = nc_node_new(b->ctx, node, NC_OP_MatMulInteger, NULL, q ? 4 : 2, x, y,
+			      NULL, q);
+	sum = sums(b, y, y->rank - 2, q);
+	p = nc_build_cast(b, NULL, as_column(b, p), NC_I32);
+	sum = nc_build2(b, NC_OP_Mul, NULL, sum, p);
+	nc_build2(b, NC_OP_Sub, out, nc_build(b, product), sum);
+}
+
+/* Differences of bytes are exact in every float that the matrix engine takes. */
+static struct nc_value *difference(struct nc_builder *b, struct nc_value *x,
+				   struct nc_value *zero)
+{
+	int64_t dims[NC_MAX_RANK] = { 0 };
+	int i;
+
+	x = nc_build_cast(b, NULL, x, NC_F32);
+	if (!zero)
+		return x;
+	for (i = 0; i < x->rank; i++)
+		dims[i] = 1;
+	dims[0] = nc_numel(zero);
+	zero = nc_build_cast(b, NULL, zero, NC_F32);
+	zero = nc_build_reshape(b, NULL, zero, x->rank, dims);
+	return nc_build2(b, NC_OP_Sub, NULL, x, zero);
+}
+
+/* The same for ConvInteger, whose padding is the zero point: in floats. */
+void nc_decompose_conv_integer(struct nc_builder *b)
+{
+	struct nc_node *node = b->like, *conv;
+	struct nc_value *y;
+
+	if (all_const(node, 2, 3)) {
+		nc_keep(b);
+		return;
+	}
+	conv = nc_node_new(b->ctx, node, NC_OP_Conv, NULL, 2,
+			   difference(b, node->inputs[0], nc_in(node, 2)),
+			   difference(b, node->inputs[1], nc_in(node, 3)));
+	conv->attrs = node->attrs;
+	conv->num_attrs = node->num_attrs;
+	y = nc_build1(b, NC_OP_Round, NULL, nc_build(b, conv));
+	nc_build_cast(b, node->outputs[0], y, NC_I32);
+}
+
+static struct nc_value *dequantized(struct nc_builder *b, unsigned int x, int64_t axis)
+{
+	struct nc_node *node = b->like, *y;
+
+	y = nc_node_new(b->ctx, node, NC_OP_DequantizeLinear, NULL, 3, node->inputs[x],
+			node->inputs[x + 1], node->inputs[x + 2]);
+	nc_set_attr_int(b->ctx, y, "axis", axis);
+	return nc_build(b, y);
+}
+
+/* QLinearConv and QLinearMatMul whose scales are not known: in floats. */
+void nc_decompose_qlinear(struct nc_builder *b)
+{
+	bool is_conv = b->like->op == NC_OP_QLinearConv;
+	struct nc_node *node = b->like, *y;
+	struct nc_value *x, *w, *bias = NULL, *scale;
+
+	if (all_const(node, 1, 2) && all_const(node, 4, 7)) {
+		nc_keep(b);
+		return;
+	}
+	x = dequantized(b, 0, is_conv ? 0 : node->inputs[0]->rank - 2);
+	w = dequantized(b, 3, is_conv ? 0 : node->inputs[3]->rank - 1);
+	if (is_conv && nc_in(node, 8)) {
+		scale = nc_build2(b, NC_OP_Mul, NULL, node->inputs[1], node->inputs[4]);
+		bias = nc_build_cast(b, NULL, node->inputs[8], NC_F32);
+		bias = nc_build2(b, NC_OP_Mul, NULL, bias, scale);
+	}
+	y = nc_node_new(b->ctx, node, is_conv ? NC_OP_Conv : NC_OP_MatMul, NULL,
+			bias ? 3 : 2, x, w, bias);
+	y->attrs = node->attrs;
+	y->num_attrs = node->num_attrs;
+	nc_build3(b, NC_OP_QuantizeLinear, node->outputs[0], nc_build(b, y),
+		  node->inputs[6], node->inputs[7]);
+}

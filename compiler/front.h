@@ -133,6 +133,27 @@ bool nc_broadcast(struct nc_ctx *ctx, const struct nc_node *node,
 		  const struct nc_value *a, const struct nc_value *b, int *rank,
 		  int64_t dims[NC_MAX_RANK]);
 
+/* Operators whose inputs may be sequences. */
+bool nc_takes_sequences(enum nc_op op);
+
+/* infer.c: gives the nodes of a graph their shapes; what stays goes to ctx->list. */
+void nc_infer_nodes(struct nc_ctx *ctx, struct nc_graph *graph);
+
+/**
+ * nc_graph_copy() - copy a graph in an attribute before it is inferred
+ * @ctx: the compilation
+ * @graph: the graph; graphs in its nodes are copied, too
+ *
+ * Return: a graph with values and nodes of its own.
+ */
+struct nc_graph *nc_graph_copy(struct nc_ctx *ctx, struct nc_graph *graph);
+
+/*
+ * Inference has found another value for the node's output, from nodes that it
+ * has put into ctx->list. Both may be NULL.
+ */
+void nc_become(struct nc_node *node, unsigned int output, struct nc_value *value);
+
 /**
  * nc_fold_alloc() - memory for a constant output
  * @ctx: the compilation

@@ -211,6 +211,16 @@ void nc_set_attr_string(struct nc_ctx *ctx, struct nc_node *node,
 	attr->s = value;
 }
 
+void nc_set_attr_graph(struct nc_ctx *ctx, struct nc_node *node,
+		       const char *name, struct nc_graph *graph)
+{
+	struct nc_attr *attr = attr_set(ctx, node, name);
+
+	attr->kind = NC_ATTR_GRAPH;
+	attr->count = 1;
+	attr->graph = graph;
+}
+
 void nc_set_attr_ints(struct nc_ctx *ctx, struct nc_node *node,
 		      const char *name, const int64_t *ints, size_t count)
 {

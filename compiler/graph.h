@@ -82,6 +82,8 @@ void nc_set_attr_float(struct nc_ctx *ctx, struct nc_node *node,
 		       const char *name, float value);
 void nc_set_attr_string(struct nc_ctx *ctx, struct nc_node *node,
 			const char *name, const char *value);
+void nc_set_attr_graph(struct nc_ctx *ctx, struct nc_node *node,
+		       const char *name, struct nc_graph *graph);
 void nc_set_attr_ints(struct nc_ctx *ctx, struct nc_node *node,
 		      const char *name, const int64_t *ints, size_t count);
 

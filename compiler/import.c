@@ -15,7 +15,10 @@
  * set them, upgrade refuses it.
  */
 #define MIN_OPSET	1
-#define MAX_OPSET	21
+#define MAX_OPSET	22
+
+/* Functions that call functions. */
+#define MAX_CALLS	32
 
 struct nc_value *nc_import_tensor(struct nc_ctx *ctx, const struct nc_node *node,
 				  const char *name,
@@ -114,8 +117,8 @@ static bool is_default_domain(const char *domain)
 	return !*domain || !strcmp(domain, "ai.onnx");
 }
 
-static bool is_function(const struct nc_ctx *ctx, const char *domain,
-			const char *name)
+static const Onnx__FunctionProto *find_function(const struct nc_ctx *ctx,
+						const char *domain, const char *name)
 {
 	const Onnx__ModelProto *model = (void *)ctx->model->message.base;
 	size_t i;
@@ -123,19 +126,29 @@ static bool is_function(const struct nc_ctx *ctx, const char *domain,
 	for (i = 0; i < model->n_functions; i++)
 		if (!strcmp(nc_text(model->functions[i]->name), name) &&
 		    !strcmp(nc_text(model->functions[i]->domain), domain))
-			return true;
-	return false;
+			return model->functions[i];
+	return NULL;
+}
+
+/* Operators that ONNX Runtime has beside ONNX's, and puts into what it optimises. */
+static bool is_known_domain(const char *domain)
+{
+	return is_default_domain(domain) || !strcmp(domain, "com.microsoft");
 }
 
 static void check_operator(struct nc_ctx *ctx, struct nc_node *node)
 {
-	if (is_default_domain(node->domain)) {
+	/* A function of the model's goes before an operator of that name. */
+	if (find_function(ctx, node->domain, node->op_type)) {
+		node->op = NC_OP_FunctionCall;
+		return;
+	}
+	if (is_default_domain(node->domain))
+		node->domain = "";
+	if (is_known_domain(node->domain)) {
 		node->op = nc_op_find(node->op_type);
 		if (node->op == NC_OP_UNKNOWN)
 			nc_error(ctx, node, "this operator is not supported");
-	} else if (is_function(ctx, node->domain, node->op_type)) {
-		nc_error(ctx, node,
-			 "functions of the model's own are not supported; inline them (onnx.inliner)");
 	} else {
 		nc_error(ctx, node,
 			 "operators of domain '%.60s' are not supported; export the model with operators of ONNX alone",
@@ -183,6 +196,9 @@ static struct nc_node *import_node(struct nc_ctx *ctx,
 	return node;
 }
 
+static void import_function(struct nc_ctx *ctx, struct nc_node *node,
+			    struct nc_import *import);
+
 static void import_uses(struct nc_ctx *ctx, const Onnx__NodeProto *proto,
 			struct nc_node *node, struct nc_import *import)
 {
@@ -207,6 +223,8 @@ static void import_uses(struct nc_ctx *ctx, const Onnx__NodeProto *proto,
 		}
 	}
 	nc_import_attrs(ctx, proto, node, import);
+	if (node->op == NC_OP_FunctionCall)
+		import_function(ctx, node, import);
 }
 
 static void import_outputs(struct nc_ctx *ctx, const Onnx__GraphProto *proto,
@@ -249,6 +267,10 @@ struct nc_graph *nc_import_graph(struct nc_ctx *ctx,
 	unsigned int i;
 
 	*import = (struct nc_import) { .outer = outer };
+	if (outer) {
+		import->caller = outer->caller;
+		import->depth = outer->depth;
+	}
 	graph->arena = ctx->arena;
 	graph->name = nc_text(proto->name);
 	if (outer) {
@@ -272,19 +294,72 @@ struct nc_graph *nc_import_graph(struct nc_ctx *ctx,
 	return graph;
 }
 
-static int find_opset(struct nc_ctx *ctx, const Onnx__ModelProto *model)
+static int find_opset(struct nc_ctx *ctx, Onnx__OperatorSetIdProto *const *sets,
+		      size_t n, bool needed)
 {
 	int64_t opset = 0;
 	size_t i;
 
-	for (i = 0; i < model->n_opset_import; i++)
-		if (is_default_domain(nc_text(model->opset_import[i]->domain)))
-			opset = model->opset_import[i]->version;
+	for (i = 0; i < n; i++)
+		if (is_default_domain(nc_text(sets[i]->domain)))
+			opset = sets[i]->version;
+	if (!opset && !needed)
+		return 0;
 	if (opset < MIN_OPSET || opset > MAX_OPSET)
 		nc_error(ctx, NULL,
 			 "operator set %lld is not supported, only %d to %d; convert the model with onnx.version_converter",
 			 (long long)opset, MIN_OPSET, MAX_OPSET);
 	return (int)opset;
+}
+
+/*
+ * A function as the body of the node that calls it: a graph whose scope has
+ * nothing around it, imported for each call, for its attributes are the node's.
+ */
+static void import_function(struct nc_ctx *ctx, struct nc_node *node,
+			    struct nc_import *outer)
+{
+	const Onnx__FunctionProto *proto = find_function(ctx, node->domain,
+							 node->op_type);
+	struct nc_import import = { .caller = node, .depth = outer->depth + 1 };
+	struct nc_graph *graph = nc_alloc(ctx->arena, 1, sizeof(*graph));
+	unsigned int i;
+
+	if (import.depth > MAX_CALLS) {
+		nc_error(ctx, node, "its functions call each other more than %d deep",
+			 MAX_CALLS);
+		return;
+	}
+	graph->arena = ctx->arena;
+	graph->name = node->op_type;
+	graph->opset = find_opset(ctx, proto->opset_import, proto->n_opset_import, false);
+	graph->num_inputs = (unsigned int)proto->n_input;
+	graph->inputs = nc_alloc(ctx->arena, graph->num_inputs, sizeof(*graph->inputs));
+	for (i = 0; i < graph->num_inputs; i++) {
+		graph->inputs[i] = nc_value_new(ctx, nc_text(proto->input[i]));
+		if (!nc_scope_add(ctx, &import.scope, graph->inputs[i]->name,
+				  graph->inputs[i]))
+			nc_error(ctx, node, "its function names input '%.60s' twice",
+				 graph->inputs[i]->name);
+	}
+	graph->num_nodes = (unsigned int)proto->n_node;
+	graph->nodes = nc_alloc(ctx->arena, graph->num_nodes, sizeof(*graph->nodes));
+	for (i = 0; i < graph->num_nodes; i++)
+		graph->nodes[i] = import_node(ctx, proto->node[i], &import);
+	for (i = 0; i < graph->num_nodes; i++)
+		import_uses(ctx, proto->node[i], graph->nodes[i], &import);
+	graph->num_outputs = (unsigned int)proto->n_output;
+	graph->outputs = nc_alloc(ctx->arena, graph->num_outputs, sizeof(*graph->outputs));
+	for (i = 0; i < graph->num_outputs; i++) {
+		graph->outputs[i] = nc_import_use(ctx, &import, nc_text(proto->output[i]));
+		if (graph->outputs[i])
+			continue;
+		nc_error(ctx, node, "nothing in its function defines output '%.60s'",
+			 nc_text(proto->output[i]));
+		graph->outputs[i] = nc_value_new(ctx, "");
+	}
+	nc_sort(ctx, graph);
+	nc_set_attr_graph(ctx, node, "body", graph);
 }
 
 /* Names of the layers, in the order in which nodes came. */
@@ -326,7 +401,7 @@ void nc_import(struct nc_ctx *ctx, const void *onnx, size_t size,
 			 "the model cannot be read: it has no graph; is it an ONNX file?");
 		return;
 	}
-	opset = find_opset(ctx, model);
+	opset = find_opset(ctx, model->opset_import, model->n_opset_import, true);
 	graph = nc_import_graph(ctx, model->graph, NULL, &import);
 	graph->opset = opset;
 	if (!*graph->name)

@@ -15,6 +15,8 @@ struct onnx_model {
  * struct nc_import - a graph being imported
  * @scope: its names
  * @outer: the graph around it, or NULL
+ * @caller: node whose function it belongs to: its attributes can be referred to
+ * @depth: functions around it
  * @uses: values of graphs around it that its nodes use
  * @num_uses: entries of @uses
  * @uses_room: allocated entries of @uses
@@ -22,6 +24,8 @@ struct onnx_model {
 struct nc_import {
 	struct nc_scope scope;
 	struct nc_import *outer;
+	const struct nc_node *caller;
+	unsigned int depth;
 	struct nc_value **uses;
 	unsigned int num_uses;
 	unsigned int uses_room;

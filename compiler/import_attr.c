@@ -52,6 +52,16 @@ static bool import_attr(struct nc_ctx *ctx, const Onnx__AttributeProto *proto,
 {
 	struct nc_import inner;
 
+	if (proto->ref_attr_name && *proto->ref_attr_name) {
+		const struct nc_attr *given = import->caller ?
+			nc_attr(import->caller, proto->ref_attr_name) : NULL;
+
+		/* One that the call does not have, the operator does not. */
+		if (given)
+			*attr = *given;
+		attr->name = nc_text(proto->name);
+		return given;
+	}
 	attr->name = nc_text(proto->name);
 	attr->count = 1;
 	switch (kind_of(proto)) {

@@ -217,48 +217,17 @@ void *nc_fold_alloc(struct nc_ctx *ctx, struct nc_value *value)
 	return data;
 }
 
-static void infer_nodes(struct nc_ctx *ctx, struct nc_graph *graph,
-			struct nc_node_list *list);
-
-/* Runs the branch that the condition selects in place of the node. */
-static void infer_if(struct nc_ctx *ctx, struct nc_node *node,
-		     struct nc_node_list *list)
+void nc_become(struct nc_node *node, unsigned int output, struct nc_value *value)
 {
-	const struct nc_attr *attr;
-	struct nc_value *cond;
-	struct nc_graph *graph;
-	unsigned int i;
+	struct nc_value *out = nc_out(node, output);
 
-	if (!nc_need(ctx, node, 1, 1))
+	if (!out)
 		return;
-	cond = node->inputs[0];
-	if (!nc_is_const(cond)) {
-		nc_need_const(ctx, node, cond, "condition");
-		return;
-	}
-	if (nc_numel(cond) != 1) {
-		nc_error(ctx, node, "its condition is not a single value");
-		return;
-	}
-	attr = nc_attr(node, nc_const_int(cond, 0) ? "then_branch" : "else_branch");
-	if (!attr || attr->kind != NC_ATTR_GRAPH) {
-		nc_error(ctx, node, "it has no branch for its condition");
-		return;
-	}
-	graph = attr->graph;
-	if (graph->num_inputs || graph->num_outputs < node->num_outputs) {
-		nc_error(ctx, node, "its branch has other outputs than the node");
-		return;
-	}
-	infer_nodes(ctx, graph, list);
-	for (i = 0; i < node->num_outputs; i++) {
-		struct nc_value *to = nc_resolve(graph->outputs[i]);
-
-		if (!node->outputs[i] || !to)
-			continue;
-		node->outputs[i]->producer = NULL;
-		nc_alias(node->outputs[i], to);
-	}
+	out->producer = NULL;
+	if (value)
+		nc_alias(out, value);
+	else
+		out->absent = true;
 }
 
 static bool all_const(struct nc_value *const *values, unsigned int n)
@@ -284,26 +253,58 @@ static void settle_empty(struct nc_node *node)
 	}
 }
 
-static void infer_node(struct nc_ctx *ctx, struct nc_node *node,
-		       struct nc_node_list *list)
+/* Whether a node may be looked at: all that it needs is known. */
+static bool settle_inputs(struct nc_ctx *ctx, struct nc_node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->num_inputs; i++) {
+		struct nc_value *value = nc_resolve(node->inputs[i]);
+
+		if (value && value->absent)
+			value = NULL;
+		node->inputs[i] = value;
+		if (!value)
+			continue;
+		if (value->is_sequence) {
+			if (nc_takes_sequences(node->op))
+				continue;
+			nc_error(ctx, node, "its input %u is a sequence, not a tensor", i);
+			return false;
+		}
+		/* Follows from a problem that was named already. */
+		if (value->rank < 0)
+			return false;
+	}
+	while (node->num_inputs && !node->inputs[node->num_inputs - 1])
+		node->num_inputs--;
+	return true;
+}
+
+/* Outputs that have become other values are none of the node's. */
+static void drop_outputs(struct nc_node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->num_outputs; i++)
+		if (node->outputs[i] &&
+		    (node->outputs[i]->alias || node->outputs[i]->absent ||
+		     node->outputs[i]->is_sequence))
+			node->outputs[i] = NULL;
+}
+
+static void infer_node(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_op_info *info = &nc_ops[node->op];
 	unsigned int errors = ctx->diag.count;
 	unsigned int i;
 	bool stays;
 
-	for (i = 0; i < node->num_inputs; i++) {
-		node->inputs[i] = nc_resolve(node->inputs[i]);
-		/* Follows from a problem that was named already. */
-		if (node->inputs[i] && node->inputs[i]->rank < 0)
-			return;
-	}
-	if (node->op == NC_OP_If) {
-		infer_if(ctx, node, list);
-		return;
-	}
+	if (!settle_inputs(ctx, node))
+		goto unknown;
 	if (!info->infer || !info->infer(ctx, node))
 		goto unknown;
+	drop_outputs(node);
 	for (i = 0; i < node->num_outputs; i++) {
 		struct nc_value *value = node->outputs[i];
 
@@ -325,24 +326,39 @@ static void infer_node(struct nc_ctx *ctx, struct nc_node *node,
 		}
 	}
 	if (stays)
-		nc_node_list_add(ctx, list, node);
+		nc_node_list_add(ctx, ctx->list, node);
 	return;
 
 unknown:
-	if (errors == ctx->diag.count && node->op != NC_OP_UNKNOWN)
+	if (errors == ctx->diag.count && node->op != NC_OP_UNKNOWN && !errors)
 		nc_error(ctx, node, "this operator is not supported");
 	for (i = 0; i < node->num_outputs; i++)
 		if (node->outputs[i])
 			node->outputs[i]->rank = -1;
 }
 
-static void infer_nodes(struct nc_ctx *ctx, struct nc_graph *graph,
-			struct nc_node_list *list)
+void nc_infer_nodes(struct nc_ctx *ctx, struct nc_graph *graph)
 {
 	unsigned int i;
 
 	for (i = 0; i < graph->num_nodes; i++)
-		infer_node(ctx, graph->nodes[i], list);
+		infer_node(ctx, graph->nodes[i]);
+}
+
+/* Sequences are lists of the compiler's; nothing can give them out. */
+static void check_outputs(struct nc_ctx *ctx)
+{
+	const struct nc_graph *graph = ctx->graph;
+	unsigned int i;
+
+	for (i = 0; i < graph->num_outputs; i++) {
+		const struct nc_value *value = nc_resolve(graph->outputs[i]);
+
+		if (value->is_sequence || value->absent)
+			nc_error(ctx, NULL,
+				 "output '%.100s' is a sequence or optional; only tensors are supported",
+				 graph->outputs[i]->name);
+	}
 }
 
 void nc_infer(struct nc_ctx *ctx)
@@ -360,7 +376,10 @@ void nc_infer(struct nc_ctx *ctx)
 		size += value->size * 4;
 	}
 	ctx->fold_budget = size;
-	infer_nodes(ctx, graph, &list);
+	ctx->list = &list;
+	nc_infer_nodes(ctx, graph);
+	check_outputs(ctx);
+	ctx->list = NULL;
 	if (ctx->diag.count)
 		return;
 	graph->nodes = list.nodes;

@@ -16,35 +16,15 @@ static bool need_bytes(struct nc_ctx *ctx, const struct nc_node *node,
 	return false;
 }
 
-/* Scales and zero points go into the program: they have to be known. */
-static bool need_params(struct nc_ctx *ctx, const struct nc_node *node,
-			unsigned int first, unsigned int last)
-{
-	unsigned int i;
-	bool ok = true;
-
-	for (i = first; i <= last; i++) {
-		struct nc_value *value = nc_in(node, i);
-
-		if (!value || nc_is_const(value))
-			continue;
-		nc_need_const(ctx, node, value, "scale or zero point");
-		ok = false;
-	}
-	return ok;
-}
-
 bool nc_infer_conv_integer(struct nc_ctx *ctx, struct nc_node *node)
 {
 	return nc_need(ctx, node, 2, 4) && need_bytes(ctx, node, 0, 1) &&
-	       need_params(ctx, node, 2, 3) &&
 	       nc_conv_shape(ctx, node, node->inputs[1], NULL, NC_I32);
 }
 
 bool nc_infer_matmul_integer(struct nc_ctx *ctx, struct nc_node *node)
 {
 	return nc_need(ctx, node, 2, 4) && need_bytes(ctx, node, 0, 1) &&
-	       need_params(ctx, node, 2, 3) &&
 	       nc_matmul_shape(ctx, node, node->inputs[0], node->inputs[1],
 			       NC_I32);
 }
@@ -54,8 +34,7 @@ bool nc_infer_qlinear_conv(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_value *bias = nc_in(node, 8);
 
-	if (!nc_need(ctx, node, 8, 9) || !need_bytes(ctx, node, 0, 3) ||
-	    !need_params(ctx, node, 1, 2) || !need_params(ctx, node, 4, 7))
+	if (!nc_need(ctx, node, 8, 9) || !need_bytes(ctx, node, 0, 3))
 		return false;
 	if (bias && bias->dtype != NC_I32) {
 		nc_error(ctx, node, "its bias is %s, not int32",
@@ -70,7 +49,6 @@ bool nc_infer_qlinear_conv(struct nc_ctx *ctx, struct nc_node *node)
 bool nc_infer_qlinear_matmul(struct nc_ctx *ctx, struct nc_node *node)
 {
 	return nc_need(ctx, node, 8, 8) && need_bytes(ctx, node, 0, 3) &&
-	       need_params(ctx, node, 1, 2) && need_params(ctx, node, 4, 7) &&
 	       nc_matmul_shape(ctx, node, node->inputs[0], node->inputs[3],
 			       node->inputs[7]->dtype);
 }

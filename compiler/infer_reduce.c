@@ -184,8 +184,8 @@ bool nc_infer_group_norm(struct nc_ctx *ctx, struct nc_node *node)
 		return false;
 	}
 	for (i = 1; i < 3; i++)
-		if (!per_channel(ctx, node, i, ctx->graph->opset < 21 ? groups :
-								     x->dims[1]))
+		if (!per_channel(ctx, node, i, nc_attr_int(node, "by_group", 0) ? groups :
+									       x->dims[1]))
 			return false;
 	return nc_set_like(ctx, node, 0, x);
 }

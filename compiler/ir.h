@@ -72,6 +72,12 @@ struct nc_arena;
  *	   nc_graph_update() redirects the uses
  * @folded: constants: the node that computed it when compiling, or NULL
  * @narrow: what stands for a float64 value inside the graph; see narrow.c
+ * @sequence: for a sequence: its values; see infer_sequence.c
+ * @sequence_length: entries of @sequence
+ * @is_sequence: is a sequence of tensors and no tensor; none outlives inference
+ * @absent: stands for an optional input that is not there
+ * @copy: what stands for it in the copy of a graph; see clone.c
+ * @copy_id: which copy @copy is in
  * @lir: the back end's own
  */
 struct nc_value {
@@ -89,6 +95,12 @@ struct nc_value {
 	struct nc_value *alias;
 	const struct nc_node *folded;
 	struct nc_value *narrow;
+	struct nc_value **sequence;
+	unsigned int sequence_length;
+	bool is_sequence;
+	bool absent;
+	struct nc_value *copy;
+	unsigned int copy_id;
 	void *lir;
 };
 
@@ -167,7 +179,7 @@ struct nc_node {
  * struct nc_graph - a model
  * @arena: owns everything in here
  * @name: of the model
- * @opset: version of the default operator set
+ * @opset: version of the default operator set; 0: that of the graph around it
  * @nodes: in topological order
  * @num_nodes: entries of @nodes
  * @values: all values

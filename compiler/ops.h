@@ -10,7 +10,8 @@
  * "none" in a column: constants are not folded by that operator, it stays as it
  * is, or it never reaches the back end (front-end passes always resolve it). To
  * add an operator add its row here and the functions that it names; the rest of
- * the compiler does not change. ScatterRows is the compiler's own.
+ * the compiler does not change. ScatterRows and FunctionCall are the
+ * compiler's own.
  */
 #ifndef COMPILER_OPS_H
 #define COMPILER_OPS_H
@@ -91,12 +92,12 @@
 	X(DequantizeLinear,       dequantize,       dequantize,   dequantize,       dequantize) \
 	/* the matrix engine */                                                \
 	X(Conv,                   conv,             none,         none,             conv) \
-	X(ConvInteger,            conv_integer,     none,         none,             integer) \
-	X(QLinearConv,            qlinear_conv,     none,         none,             qlinear) \
+	X(ConvInteger,            conv_integer,     none,         conv_integer,     integer) \
+	X(QLinearConv,            qlinear_conv,     none,         qlinear,          qlinear) \
 	X(ConvTranspose,          conv_transpose,   none,         none,             conv_transpose) \
 	X(MatMul,                 matmul,           matmul,       matmul,           matmul) \
-	X(MatMulInteger,          matmul_integer,   none,         none,             integer) \
-	X(QLinearMatMul,          qlinear_matmul,   none,         none,             qlinear) \
+	X(MatMulInteger,          matmul_integer,   none,         matmul_integer,   integer) \
+	X(QLinearMatMul,          qlinear_matmul,   none,         qlinear,          qlinear) \
 	X(Gemm,                   gemm,             none,         gemm,             gemm) \
 	X(Einsum,                 einsum,           none,         einsum,           none) \
 	X(DFT,                    dft,              none,         dft,              none) \
@@ -113,28 +114,28 @@
 	X(GlobalLpPool,           global_pool,      none,         global_lp_pool,   none) \
 	X(MaxUnpool,              max_unpool,       none,         max_unpool,       none) \
 	X(CumSum,                 cum_sum,          none,         cum_sum,          none) \
-	X(ReduceSum,              reduce,           reduce,       none,             reduce) \
-	X(ReduceMean,             reduce,           reduce,       none,             reduce) \
-	X(ReduceMax,              reduce,           reduce,       none,             reduce) \
-	X(ReduceMin,              reduce,           reduce,       none,             reduce) \
-	X(ReduceProd,             reduce,           reduce,       none,             reduce) \
-	X(ReduceSumSquare,        reduce,           reduce,       none,             reduce) \
-	X(ReduceL1,               reduce,           reduce,       none,             reduce) \
-	X(ReduceL2,               reduce,           reduce,       none,             reduce) \
-	X(ReduceLogSum,           reduce,           reduce,       none,             reduce) \
-	X(ReduceLogSumExp,        reduce,           reduce,       none,             reduce) \
-	X(ArgMax,                 arg_reduce,       arg_reduce,   none,             reduce) \
-	X(ArgMin,                 arg_reduce,       arg_reduce,   none,             reduce) \
-	X(Softmax,                softmax,          none,         none,             softmax) \
-	X(LogSoftmax,             softmax,          none,         none,             softmax) \
+	X(ReduceSum,              reduce,           reduce,       reduce,           reduce) \
+	X(ReduceMean,             reduce,           reduce,       reduce,           reduce) \
+	X(ReduceMax,              reduce,           reduce,       reduce,           reduce) \
+	X(ReduceMin,              reduce,           reduce,       reduce,           reduce) \
+	X(ReduceProd,             reduce,           reduce,       reduce,           reduce) \
+	X(ReduceSumSquare,        reduce,           reduce,       reduce,           reduce) \
+	X(ReduceL1,               reduce,           reduce,       reduce,           reduce) \
+	X(ReduceL2,               reduce,           reduce,       reduce,           reduce) \
+	X(ReduceLogSum,           reduce,           reduce,       reduce,           reduce) \
+	X(ReduceLogSumExp,        reduce,           reduce,       reduce,           reduce) \
+	X(ArgMax,                 arg_reduce,       arg_reduce,   arg_reduce,       reduce) \
+	X(ArgMin,                 arg_reduce,       arg_reduce,   arg_reduce,       reduce) \
+	X(Softmax,                softmax,          none,         softmax,          softmax) \
+	X(LogSoftmax,             softmax,          none,         softmax,          softmax) \
 	X(BatchNormalization,     batch_norm,       none,         batch_norm,       batch_norm) \
-	X(LayerNormalization,     layer_norm,       none,         none,             layer_norm) \
+	X(LayerNormalization,     layer_norm,       none,         layer_norm,       layer_norm) \
 	X(GroupNormalization,     group_norm,       none,         group_norm,       none) \
 	X(LpNormalization,        unary_float,      none,         lp_normalization, none) \
-	X(InstanceNormalization,  instance_norm,    none,         none,             instance_norm) \
+	X(InstanceNormalization,  instance_norm,    none,         instance_norm,    instance_norm) \
 	X(MeanVarianceNormalization,unary_float,      none,         none,             layer_norm) \
 	/* moving data */                                                      \
-	X(Identity,               unary,            reshape,      none,             reshape) \
+	X(Identity,               identity,         reshape,      none,             reshape) \
 	X(Dropout,                dropout,          none,         none,             none) \
 	X(Reshape,                reshape,          reshape,      none,             reshape) \
 	X(Flatten,                flatten,          reshape,      reshape,          reshape) \
@@ -165,6 +166,32 @@
 	X(Resize,                 resize,           none,         resize,           none) \
 	X(Upsample,               resize,           none,         resize,           none) \
 	X(Trilu,                  trilu,            trilu,        trilu,            none) \
+	/* of ONNX Runtime: others take their place while shapes are inferred */ \
+	X(FastGelu,               bias_gelu,        none,         none,             none) \
+	X(BiasGelu,               bias_gelu,        none,         none,             none) \
+	X(QuickGelu,              quick_gelu,       none,         none,             none) \
+	X(FusedMatMul,            fused_matmul,     none,         none,             none) \
+	X(TransposeMatMul,        fused_matmul,     none,         none,             none) \
+	X(FusedConv,              fused_conv,       none,         none,             none) \
+	X(FusedGemm,              fused_conv,       none,         none,             none) \
+	X(RMSNormalization,       rms_norm,         none,         none,             none) \
+	X(SimplifiedLayerNormalization,rms_norm,         none,         none,             none) \
+	X(SkipLayerNormalization, skip_layer_norm,  none,         none,             none) \
+	X(SkipSimplifiedLayerNormalization,skip_layer_norm,  none,         none,             none) \
+	X(EmbedLayerNormalization,embed_layer_norm, none,         none,             none) \
+	X(QLinearAdd,             qlinear_binary,   none,         none,             none) \
+	X(QLinearMul,             qlinear_binary,   none,         none,             none) \
+	X(QLinearSigmoid,         qlinear_unary,    none,         none,             none) \
+	X(QLinearLeakyRelu,       qlinear_unary,    none,         none,             none) \
+	X(QLinearSoftmax,         qlinear_unary,    none,         none,             none) \
+	X(QLinearAveragePool,     qlinear_unary,    none,         none,             none) \
+	X(QLinearGlobalAveragePool,qlinear_unary,    none,         none,             none) \
+	X(QLinearConcat,          qlinear_concat,   none,         none,             none) \
+	X(DynamicQuantizeMatMul,  dynamic_quantize_matmul, none,         none,             none) \
+	X(MatMulIntegerToFloat,   matmul_integer_to_float, none,         none,             none) \
+	X(QGemm,                  qgemm,            none,         none,             none) \
+	X(Attention,              attention,        none,         none,             none) \
+	X(MultiHeadAttention,     multi_head_attention, none,         none,             none) \
 	/* known at compile time */                                            \
 	X(Constant,               constant,         none,         none,             none) \
 	X(ConstantOfShape,        constant_of_shape, none,         none,             none) \
@@ -178,6 +205,21 @@
 	X(HammingWindow,          cosine_window,    none,         none,             none) \
 	X(BlackmanWindow,         cosine_window,    none,         none,             none) \
 	X(MelWeightMatrix,        mel_weight_matrix, none,         none,             none) \
-	X(If,                     none,             none,         none,             none)
+	X(If,                     if,               none,         none,             none) \
+	X(Loop,                   loop,             none,         none,             none) \
+	X(Scan,                   scan,             none,         none,             none) \
+	X(FunctionCall,           function_call,    none,         none,             none) \
+	X(SequenceConstruct,      sequence_construct, none,         none,             none) \
+	X(SequenceEmpty,          sequence_empty,   none,         none,             none) \
+	X(SequenceInsert,         sequence_insert,  none,         none,             none) \
+	X(SequenceErase,          sequence_erase,   none,         none,             none) \
+	X(SequenceAt,             sequence_at,      none,         none,             none) \
+	X(SequenceLength,         sequence_length,  none,         none,             none) \
+	X(SequenceMap,            sequence_map,     none,         none,             none) \
+	X(SplitToSequence,        split_to_sequence, none,         none,             none) \
+	X(ConcatFromSequence,     concat_from_sequence, none,         none,             none) \
+	X(Optional,               optional,         none,         none,             none) \
+	X(OptionalHasElement,     optional_has_element, none,         none,             none) \
+	X(OptionalGetElement,     optional,         none,         none,             none)
 
 #endif /* COMPILER_OPS_H */

@@ -21,6 +21,8 @@ struct onnx_model;
  * @graph: the model, from import on
  * @result: what the back end fills in: .neff and summary
  * @model: the parsed protobuf; weights point into it
+ * @list: during inference: where nodes go that stay
+ * @num_copies: copies of graphs made so far
  * @fold_budget: bytes that folded constants may still take
  * @dumped: the user's --dump has found its pass
  * @program: the back end's own state
@@ -35,6 +37,8 @@ struct nc_ctx {
 	struct nc_graph *graph;
 	struct nc_result *result;
 	struct onnx_model *model;
+	struct nc_node_list *list;
+	unsigned int num_copies;
 	size_t fold_budget;
 	bool dumped;
 	void *program;

@@ -318,8 +318,17 @@ static struct nc_value *resize_axis(struct nc_builder *b, enum mode mode,
 		if (d != axis)
 			cube[d < axis ? 0 : 2] *= x->dims[d];
 	}
-	x = nc_build_reshape(b, NULL, x, 3, cube);
-	product = nc_node_new(b->ctx, node, NC_OP_MatMul, NULL, 2, matrix, x);
+	if (cube[2] == 1) {
+		/* The last dimension: rows of one product. */
+		static const int64_t swap[] = { 1, 0 };
+
+		x = nc_build_reshape(b, NULL, x, 2, cube);
+		matrix = nc_build_transpose(b, NULL, matrix, swap);
+		product = nc_node_new(b->ctx, node, NC_OP_MatMul, NULL, 2, x, matrix);
+	} else {
+		x = nc_build_reshape(b, NULL, x, 3, cube);
+		product = nc_node_new(b->ctx, node, NC_OP_MatMul, NULL, 2, matrix, x);
+	}
 	/* Coordinates are no weights: they are not rounded to 16 bits. */
 	product->compute = NC_F32;
 	x = nc_build(b, product);

@@ -67,10 +67,10 @@ static void flatten_softmax(struct nc_ctx *ctx, struct nc_node *node,
 	nc_node_list_add(ctx, list, reshape);
 }
 
-static void upgrade_graph(struct nc_ctx *ctx, struct nc_graph *graph);
+static void upgrade_graph(struct nc_ctx *ctx, struct nc_graph *graph, int opset);
 
 /* Attributes of sets before 7 that changed what an operator does. */
-static void refuse_oldest(struct nc_ctx *ctx, const struct nc_node *node)
+static void refuse_oldest(struct nc_ctx *ctx, const struct nc_node *node, int opset)
 {
 	static const char *const names[] = { "broadcast", "spatial" };
 	unsigned int i;
@@ -79,7 +79,7 @@ static void refuse_oldest(struct nc_ctx *ctx, const struct nc_node *node)
 		if (nc_attr(node, names[i]))
 			nc_error(ctx, node,
 				 "attribute '%s' of operator set %d is not supported; convert the model with onnx.version_converter",
-				 names[i], ctx->graph->opset);
+				 names[i], opset);
 }
 
 /* Upsample and the first Resize: inputs x and scales. */
@@ -103,15 +103,30 @@ static void upgrade_upsample(struct nc_ctx *ctx, struct nc_node *node)
 	nc_set_attr_string(ctx, node, "nearest_mode", "simple");
 }
 
-static void upgrade_node(struct nc_ctx *ctx, struct nc_node *node,
+static void upgrade_node(struct nc_ctx *ctx, struct nc_node *node, int opset,
 			 struct nc_node_list *list)
 {
-	int opset = ctx->graph->opset;
 	unsigned int i;
 
+	for (i = 0; i < node->num_attrs; i++)
+		if (node->attrs[i].kind == NC_ATTR_GRAPH)
+			upgrade_graph(ctx, node->attrs[i].graph, opset);
+	/* Other domains count for themselves. */
+	if (*node->domain) {
+		nc_node_list_add(ctx, list, node);
+		return;
+	}
 	if (opset < 7)
-		refuse_oldest(ctx, node);
+		refuse_oldest(ctx, node, opset);
 	switch (node->op) {
+	case NC_OP_GroupNormalization:
+		if (opset < 21)
+			nc_set_attr_int(ctx, node, "by_group", 1);
+		break;
+	case NC_OP_Scan:
+		if (opset < 9)
+			nc_set_attr_int(ctx, node, "batched", 1);
+		break;
 	case NC_OP_Reshape:
 		if (opset < 5)
 			ints_to_input(ctx, node, "shape", 1);
@@ -182,24 +197,24 @@ static void upgrade_node(struct nc_ctx *ctx, struct nc_node *node,
 	default:
 		break;
 	}
-	for (i = 0; i < node->num_attrs; i++)
-		if (node->attrs[i].kind == NC_ATTR_GRAPH)
-			upgrade_graph(ctx, node->attrs[i].graph);
 	nc_node_list_add(ctx, list, node);
 }
 
-static void upgrade_graph(struct nc_ctx *ctx, struct nc_graph *graph)
+/* Functions have operator sets of their own. */
+static void upgrade_graph(struct nc_ctx *ctx, struct nc_graph *graph, int opset)
 {
 	struct nc_node_list list = { 0 };
 	unsigned int i;
 
+	if (graph->opset)
+		opset = graph->opset;
 	for (i = 0; i < graph->num_nodes; i++)
-		upgrade_node(ctx, graph->nodes[i], &list);
+		upgrade_node(ctx, graph->nodes[i], opset, &list);
 	graph->nodes = list.nodes;
 	graph->num_nodes = list.count;
 }
 
 void nc_upgrade(struct nc_ctx *ctx)
 {
-	upgrade_graph(ctx, ctx->graph);
+	upgrade_graph(ctx, ctx->graph, ctx->graph->opset);
 }
