@@ -96,6 +96,10 @@ static bool make_op(struct conv_plan *plan, struct conv_kind *kind, const struct
 		pad_lo[i - from] = i == plan->split ? kind->pad_lo : plan->pad_lo[i];
 		pad_hi[i - from] = i == plan->split ? kind->pad_hi : plan->pad_hi[i];
 	}
+	if (kind->extra) {
+		in_dims[2] += kind->extra;
+		pad_hi[2 - from] = 0;
+	}
 	if (plan->direct)
 		out_type = lib_type(call->op[0].desc->dtype);
 	if (!picture(&in, kind->images, plan->channels, in_dims, deep, lib_type(plan->in_type)) ||
@@ -128,6 +132,15 @@ static bool make_op(struct conv_plan *plan, struct conv_kind *kind, const struct
 		return false;
 	if (!plan->kinds)
 		plan->packed_desc = kind->op.desc[LIB_WEIGHTS];
+	if (kind->extra) {
+		int64_t length;
+		size_t copy = conv_lines(plan, kind, &length) * plan->channels *
+			      nk_size(plan->in_type);
+
+		copy *= length + kind->extra;
+		if (copy > plan->copy_bytes)
+			plan->copy_bytes = copy;
+	}
 	if (kind->op.temp_bytes > plan->temp_bytes)
 		plan->temp_bytes = kind->op.temp_bytes;
 	return true;

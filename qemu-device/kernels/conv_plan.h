@@ -17,6 +17,7 @@ struct conv_kind {
 	uint32_t images;
 	int64_t in_rows, out_rows;
 	int64_t pad_lo, pad_hi;
+	int64_t extra;		/* elements that its lines are padded by in a copy */
 	struct lib_op op;
 };
 
@@ -41,6 +42,7 @@ struct conv_plan {
 	unsigned int kinds;
 	struct conv_kind kind[CONV_MAX_KINDS];
 	size_t temp_bytes;	/* of a thread, for the library */
+	size_t copy_bytes;	/* of a thread, for inputs with extra */
 
 	/*
 	 * Weights in the library's order. Integers are compared with what they were
@@ -89,6 +91,8 @@ void conv_whole_images(struct conv_plan *plan);
  */
 int64_t conv_find_kind(const struct conv_plan *plan, uint32_t images, int64_t row,
 		       struct conv_kind *kind);
+/* Lines (elements of the last dimension) in a tile's input, and how long they are. */
+size_t conv_lines(const struct conv_plan *plan, const struct conv_kind *kind, int64_t *length);
 /* The plan's kind that is like @want, or NULL. */
 struct conv_kind *conv_lookup(struct conv_plan *plan, const struct conv_kind *want);
 

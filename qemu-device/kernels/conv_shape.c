@@ -11,6 +11,13 @@
 #define TILE_MACS	((uint64_t)1 << 20)
 #define MAX_PIECES	64
 
+/*
+ * Padding behind the last dimension from which on the library's direct convolution
+ * (2.6: brgconv) may read past the input for the first output that touches it, as
+ * tests/unit/kernels_fast.c shows: such lines are copied, with their padding.
+ */
+#define MUCH_PADDING	4
+
 /* Channels last, without gaps, in the library's order of dimensions. */
 void conv_channels_last(struct neuron_tensor *desc, const struct neuron_tensor *like,
 			  unsigned int dtype)
@@ -204,6 +211,8 @@ int64_t conv_find_kind(const struct conv_plan *plan, uint32_t images, int64_t ro
 	kind->pad_hi = padding_after(plan, d, kind->in_rows, rows, kind->pad_lo);
 	if (!plan->transpose && kind->pad_hi < 0)
 		kind->pad_hi = 0;
+	if (!plan->transpose && (d == 2 ? kind->pad_hi : plan->pad_hi[2]) >= MUCH_PADDING)
+		kind->extra = d == 2 ? kind->pad_hi : plan->pad_hi[2];
 	return first;
 }
 
@@ -218,6 +227,16 @@ struct conv_kind *conv_lookup(struct conv_plan *plan, const struct conv_kind *wa
 			return k;
 	}
 	return NULL;
+}
+
+size_t conv_lines(const struct conv_plan *plan, const struct conv_kind *kind, int64_t *length)
+{
+	size_t lines = kind->images;
+
+	*length = plan->split == 2 ? kind->in_rows : plan->in_dims[2];
+	for (unsigned int d = plan->split; d < 2; d++)
+		lines *= d == plan->split ? kind->in_rows : plan->in_dims[d];
+	return lines;
 }
 
 bool conv_find_shape(struct conv_plan *plan, const struct nk_call *call,

@@ -16,6 +16,7 @@ struct run {
 	void *weights;
 	char *temp;
 	size_t temp_step;
+	size_t sums_bytes;	/* of a thread, between the library's memory and the copy */
 };
 
 static void destroy(struct nk_plan *head)
@@ -159,6 +160,26 @@ static void store_sums(const struct run *run, const void *sums, uint64_t image, 
 	}
 }
 
+/* A tile's input with the padding behind its lines. */
+static char *pad_lines(const struct run *run, const struct conv_kind *kind, const char *in, char *to)
+{
+	const struct conv_plan *plan = run->plan;
+	size_t size = plan->channels * nk_size(plan->in_type), lines;
+	int64_t length;
+	char *start = to;
+
+	lines = conv_lines(plan, kind, &length);
+	for (size_t i = 0; i < lines; i++, in += length * size) {
+		memcpy(to, in, length * size);
+		to += length * size;
+		/* An input equal to the zero point adds nothing. */
+		memset(to, nk_is_byte(plan->in_type) ? run->call->op[1].desc->zero_point : 0,
+		       kind->extra * size);
+		to += kind->extra * size;
+	}
+	return start;
+}
+
 static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct nk_stats *stats)
 {
 	const struct run *run = arg;
@@ -189,6 +210,8 @@ static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct n
 
 	data[LIB_SRC] = run->in + (image * plan->in_dims[plan->split] + first) * in_row *
 			nk_size(plan->in_type);
+	if (kind->extra)
+		data[LIB_SRC] = pad_lines(run, kind, data[LIB_SRC], sums + run->sums_bytes);
 	data[LIB_WEIGHTS] = run->weights;
 	data[LIB_BIAS] = (void *)run->ep.bias_f32;
 	data[LIB_DST] = plan->direct ? dst : sums;
@@ -272,7 +295,9 @@ enum nk_status nk_fast_conv(const struct nk_call *call)
 		for (unsigned int d = plan->split + 1; d < 3; d++)
 			sums *= plan->out_dims[d];
 	}
-	run.temp_step = (((plan->temp_bytes + 63) & ~(size_t)63) + sums + 63) & ~(size_t)63;
+	run.sums_bytes = (sums + 63) & ~(size_t)63;
+	run.temp_step = ((plan->temp_bytes + 63) & ~(size_t)63) + run.sums_bytes +
+			((plan->copy_bytes + 63) & ~(size_t)63);
 	run.temp = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) * run.temp_step);
 	arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS, nk_epilogue_bytes(out->dims[1]));
 	if (!run.temp || !arrays)

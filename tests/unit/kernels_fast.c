@@ -393,6 +393,44 @@ static void known_library_faults(void)
 	}
 }
 
+/*
+ * NaN around the input: what lies there must not matter. One tile, whose padding
+ * behind is everything from none to nearly the whole kernel.
+ */
+static void nothing_beyond_the_input(void)
+{
+	enum { AROUND = 32768, CHANNELS = 64, KERNEL = 11 };
+
+	for (uint32_t length = 1; length < 20; length++) {
+		for (uint32_t padding = 0; padding < KERNEL && length + KERNEL - 1 > padding; padding++) {
+			uint32_t out[3] = { 1, CHANNELS, length };
+			uint32_t in[3] = { 1, CHANNELS, length + KERNEL - 1 - padding };
+			uint32_t w[3] = { CHANNELS, CHANNELS, KERNEL };
+			struct instance x;
+			char *around;
+
+			memset(&x, 0, sizeof(x));
+			x.inst = test_inst(NEURON_OP_CONV);
+			NEURON_PARAMS(CONV, &x.inst)->groups = 1;
+			NEURON_PARAMS(CONV, &x.inst)->stride[0] = 1;
+			NEURON_PARAMS(CONV, &x.inst)->dilation[0] = 1;
+			add(&x, 0, NEURON_F32, 3, out, TEST_CHANNELS_LAST);
+			add(&x, 1, NEURON_F32, 3, in, TEST_CHANNELS_LAST);
+			add(&x, 2, NEURON_F32, 3, w, TEST_DENSE);
+			around = malloc(x.t[1].bytes + 2 * AROUND);
+			memset(around, 0xff, x.t[1].bytes + 2 * AROUND);
+			memcpy(around + AROUND, x.t[1].data, x.t[1].bytes);
+			free(x.t[1].memory);
+			x.t[1].memory = around;
+			x.t[1].data = around + AROUND;
+			x.tolerance = 2e-7 * CHANNELS * KERNEL + 2e-6;
+			snprintf(x.text, sizeof(x.text), "%u outputs, %u padding", length, padding);
+			check(&x);
+			drop(&x);
+		}
+	}
+}
+
 int main(void)
 {
 	reference = nk_ctx_create(1, true);
@@ -405,6 +443,7 @@ int main(void)
 	ktap_run("transposed convolutions agree with the reference", transposed_convolutions);
 
 	ktap_run("cases that the library gets wrong", known_library_faults);
+	ktap_run("what lies behind an input does not matter", nothing_beyond_the_input);
 
 	nk_ctx_destroy(reference);
 	nk_ctx_destroy(fast);
