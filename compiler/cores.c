@@ -49,10 +49,15 @@ static struct nc_range share(const struct nc_value *output, unsigned int core,
 	return range;
 }
 
-/* Cycles of a warm execution; 0: it can't be known. */
-static uint64_t cycles_of(struct nc_ctx *ctx, const struct nc_program *prog)
+/*
+ * Cycles of a warm execution while so many cores do the like; 0: they can't be
+ * known.
+ */
+static uint64_t cycles_of(struct nc_ctx *ctx, const struct nc_program *prog,
+			  unsigned int cores)
 {
-	static const struct neuron_timing_config chip = {
+	const struct neuron_timing_config chip = {
+		.cores = cores,
 		.clock_khz = NEURON_CHIP_CLOCK_KHZ,
 		.dram_mibps = NEURON_CHIP_DRAM_MIBPS,
 		.link_mibps = NEURON_CHIP_LINK_MIBPS,
@@ -171,7 +176,7 @@ static void compile_part(struct nc_ctx *ctx, struct nc_arena *keep,
 	if (ctx->diag.count)
 		return;
 	prog = ctx->program;
-	part->cycles = cycles_of(ctx, prog);
+	part->cycles = cycles_of(ctx, prog, parts->count);
 	summarize_part(ctx, keep, part);
 	place_weights(ctx, keep, parts, part);
 	parts->scratch_size = ALIGN_UP(parts->scratch_size);
@@ -282,7 +287,7 @@ static const char *explain(struct nc_ctx *ctx, unsigned int used, uint64_t one,
 void nc_cores(struct nc_ctx *ctx)
 {
 	struct nc_program *alone = ctx->program;
-	uint64_t best = cycles_of(ctx, alone), one = best, tried = 0;
+	uint64_t best = cycles_of(ctx, alone, 1), one = best, tried = 0;
 	unsigned int asked = ctx->options->cores, n, used = 1;
 	const char *why = NULL;
 

@@ -42,7 +42,8 @@ $(BUILD)/tests/qtest/device: tests/qtest/device $(BUILD)/tests/qtest/neuron-qtes
 HOST_TESTS += $(BUILD)/tests/qtest/device
 
 # Measurements. Figures are ratios within one run; nothing here passes or fails.
-BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,device gemm-direct kernels memcpy model)
+BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,device gemm-direct kernels memcpy model \
+		  replicas)
 
 CFLAGS-tests/bench/device := -Ilibneuron/include
 
@@ -52,6 +53,14 @@ $(BUILD)/tests/bench/device: $(addprefix $(BUILD)/obj/tests/bench/,device.o gemm
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib -lneuron \
 		-Wl,-rpath,'$$ORIGIN/../../lib'
+
+CFLAGS-tests/bench/replicas := -Ilibneuron/include
+
+$(BUILD)/tests/bench/replicas: $(BUILD)/obj/tests/bench/replicas.o $(BUILD)/lib/libneuron.a \
+		$(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBNEURON_LIBS)
 
 $(BUILD)/tests/bench/gemm-direct: $(addprefix $(BUILD)/obj/tests/bench/,gemm-direct.o gemm.o)
 	$(call say,LD,$@)

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Throughput of four copies of a model on four cores against one copy on one: as
+ * modelled, contention for device DRAM included, and on this machine's clock, whose
+ * processors the cores share.
+ *
+ * Usage: replicas MODEL.neff... A line of JSON for each.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <neuron.h>
+#include <nrt/nrt_experimental.h>
+#include "libneuron/neff.h"
+#include "qemu-device/chip/chip.h"
+#include "qemu-device/timing/timing.h"
+
+#define COPIES		4
+#define SECONDS		0.5	/* for each measurement */
+#define WARM		3	/* executions before */
+
+/* A model on a core of its own, and its tensors. */
+struct copy {
+	nrt_model_t *model;
+	nrt_tensor_set_t *in;
+	nrt_tensor_set_t *out;
+	pthread_barrier_t *start;
+	double until;		/* of @now() */
+	uint64_t executions;
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void check(NRT_STATUS status, const char *what)
+{
+	if (status == NRT_SUCCESS || status == NRT_EXEC_COMPLETED_WITH_NUM_ERR)
+		return;
+	fprintf(stderr, "replicas: %s: %s\n", what, neuron_error());
+	exit(1);
+}
+
+static void *read_file(const char *path, size_t *size)
+{
+	FILE *f = fopen(path, "rb");
+	void *data = NULL;
+	long end = -1;
+
+	if (f && !fseek(f, 0, SEEK_END))
+		end = ftell(f);
+	if (end > 0)
+		data = malloc((size_t)end);
+	if (data) {
+		rewind(f);
+		*size = fread(data, 1, (size_t)end, f);
+	}
+	if (!data || *size != (size_t)end) {
+		perror(path);
+		exit(1);
+	}
+	fclose(f);
+	return data;
+}
+
+/* Inputs are zeros: neither what is modelled nor what is computed depends on them. */
+static void load(struct copy *copy, int core, const void *file, size_t size)
+{
+	nrt_tensor_info_array_t *info;
+
+	check(nrt_load(file, size, core, 1, &copy->model), "loading");
+	check(nrt_allocate_tensor_set(&copy->in), "a set");
+	check(nrt_allocate_tensor_set(&copy->out), "a set");
+	check(nrt_get_model_tensor_info(copy->model, &info), "asking for tensors");
+	for (uint64_t i = 0; i < info->tensor_count; i++) {
+		const nrt_tensor_info_t *t = &info->tensor_array[i];
+		nrt_tensor_t *tensor;
+
+		check(nrt_tensor_allocate(NRT_TENSOR_PLACEMENT_DEVICE, core,
+					  t->size ? t->size : 1, t->name, &tensor),
+		      "a tensor");
+		check(nrt_add_tensor_to_tensor_set(t->usage == NRT_TENSOR_USAGE_INPUT ?
+						   copy->in : copy->out, t->name, tensor),
+		      "adding a tensor");
+	}
+	nrt_free_model_tensor_info(info);
+}
+
+/* Cycles of a warm execution while so many cores do the same. */
+static double modelled(const void *file, size_t size, unsigned int cores)
+{
+	const struct neuron_timing_config chip = {
+		.clock_khz = NEURON_CHIP_CLOCK_KHZ,
+		.dram_mibps = NEURON_CHIP_DRAM_MIBPS,
+		.link_mibps = NEURON_CHIP_LINK_MIBPS,
+		.cores = cores,
+	};
+	char error[NEFF_ERROR_SIZE];
+	struct neuron_report report;
+	bool dram[NEURON_MAX_SLOTS];
+	struct neff neff;
+
+	for (unsigned int i = 0; i < NEURON_MAX_SLOTS; i++)
+		dram[i] = true;
+	if (neff_parse(file, size, true, &neff, error) ||
+	    neuron_timing_schedule(&chip, neff.programs[0].data, dram, neff.num_slots, true,
+				   NULL, &report)) {
+		fprintf(stderr, "replicas: a program can't be timed\n");
+		exit(1);
+	}
+	return (double)report.cycles;
+}
+
+static void execute(struct copy *copy)
+{
+	check(nrt_execute(copy->model, copy->in, copy->out), "executing");
+}
+
+static void *work(void *arg)
+{
+	struct copy *copy = arg;
+
+	copy->executions = 0;
+	pthread_barrier_wait(copy->start);
+	while (now() < copy->until) {
+		execute(copy);
+		copy->executions++;
+	}
+	return NULL;
+}
+
+/* Executions per second of so many copies. */
+static double measure(struct copy *copies, unsigned int count)
+{
+	pthread_t threads[COPIES];
+	pthread_barrier_t start;
+	double begin, sum = 0;
+
+	pthread_barrier_init(&start, NULL, count);
+	begin = now();
+	for (unsigned int i = 0; i < count; i++) {
+		copies[i].start = &start;
+		copies[i].until = begin + SECONDS;
+		if (pthread_create(&threads[i], NULL, work, &copies[i]))
+			exit(1);
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		pthread_join(threads[i], NULL);
+		sum += (double)copies[i].executions;
+	}
+	begin = now() - begin;
+	pthread_barrier_destroy(&start);
+	return sum / begin;
+}
+
+int main(int argc, char **argv)
+{
+	check(nrt_init(NRT_FRAMEWORK_TYPE_NO_FW, "", ""), "nrt_init");
+	for (int i = 1; i < argc; i++) {
+		struct copy copies[COPIES] = { 0 };
+		double one, four, alone;
+		size_t size;
+		void *file = read_file(argv[i], &size);
+
+		alone = modelled(file, size, 1);
+		for (int k = 0; k < COPIES; k++) {
+			load(&copies[k], k, file, size);
+			for (int n = 0; n < WARM; n++)
+				execute(&copies[k]);
+		}
+		one = measure(copies, 1);
+		four = measure(copies, COPIES);
+		printf("{\"name\": \"%s\", \"one\": %.1f, \"four\": %.1f, \"cycles\": %.0f, \"modelled\": %.3f}\n",
+		       argv[i], one, four, alone,
+		       COPIES * alone / modelled(file, size, COPIES));
+		fflush(stdout);
+		for (int k = 0; k < COPIES; k++)
+			nrt_unload(copies[k].model);
+		free(file);
+	}
+	nrt_close();
+	return 0;
+}
