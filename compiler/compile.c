@@ -104,6 +104,8 @@ static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 	nc_cast(ctx);
 	if (!checked(ctx, "cast"))
 		return;
+	if (ctx->options->expose_layers)
+		nc_expose(ctx);
 
 	nc_back_end(ctx);
 	if (ctx->diag.count)

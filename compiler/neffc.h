@@ -48,6 +48,8 @@ struct nc_const_arg {
  * @sbuf_size: scratchpad bytes a core; 0: the chip's default
  * @psum_size: accumulator bytes a core; 0: the chip's default
  * @no_scratchpad: send every intermediate through device DRAM
+ * @expose_layers: make what layers put out further outputs, "layer N" by the
+ *		   layer's number: to compare, not to use
  * @dump: name of a pass after which the program is written to @dump_to;
  *	  "all" for every pass; NULL for none
  * @dump_to: stream for @dump
@@ -62,6 +64,7 @@ struct nc_options {
 	uint32_t sbuf_size;
 	uint32_t psum_size;
 	bool no_scratchpad;
+	bool expose_layers;
 	const char *dump;
 	FILE *dump_to;
 };

@@ -61,6 +61,7 @@ void nc_fuse(struct nc_ctx *ctx);
 void nc_quantize(struct nc_ctx *ctx);
 void nc_merge_products(struct nc_ctx *ctx);
 void nc_cast(struct nc_ctx *ctx);
+void nc_expose(struct nc_ctx *ctx);
 
 /* compile.c: all of the back end up to a program that was checked. */
 void nc_back_end(struct nc_ctx *ctx);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 # The command-line tools that work with models.
 
-TOOLS_COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/common/*.c))
+# The reader of .neff files is the library's own, which it does not export.
+TOOLS_COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/common/*.c)) \
+		$(BUILD)/obj/libneuron/neff.o
 MODEL_TOOLS := $(addprefix $(BUILD)/,neuron-compile neuron-run neuron-test)
 
 $(foreach f,$(wildcard tools/common/*.c),$(eval \

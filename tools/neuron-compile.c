@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Compiles an ONNX model to a .neff file. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tools/common/file.h>
 #include <tools/common/model.h>
+#include <tools/common/options.h>
 #include <tools/common/print.h>
 #include <tools/common/say.h>
 #include <tools/common/session.h>
@@ -120,19 +120,16 @@ static bool parse_options(struct settings *settings, int argc, char **argv)
 		{ "output", required_argument, NULL, 'o' },
 		{ "input", required_argument, NULL, 'i' },
 		{ "const", required_argument, NULL, 'c' },
-		{ "auto-cast", required_argument, NULL, 'a' },
-		{ "cores", required_argument, NULL, 'n' },
-		{ "no-scratchpad", no_argument, NULL, 'S' },
+		COMPILE_OPTIONS,
 		{ "summary", no_argument, NULL, 's' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "dump", required_argument, NULL, 'd' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
-	long number;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "o:i:c:a:n:sjd:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, COMPILE_LETTERS "o:i:c:sjd:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'o':
 			settings->output = optarg;
@@ -143,20 +140,6 @@ static bool parse_options(struct settings *settings, int argc, char **argv)
 		case 'c':
 			if (!parse_const(settings, optarg))
 				return false;
-			break;
-		case 'a':
-			if (!parse_auto_cast(optarg, &settings->options.auto_cast))
-				usage_error("--auto-cast '%s' is none of none, bf16, fp16",
-					    optarg);
-			break;
-		case 'n':
-			if (!parse_number(optarg, 1, 64, &number))
-				usage_error("--cores '%s' is no number from 1 to 64",
-					    optarg);
-			settings->options.cores = (unsigned int)number;
-			break;
-		case 'S':
-			settings->options.no_scratchpad = true;
 			break;
 		case 's':
 			settings->summary = true;
@@ -172,14 +155,11 @@ static bool parse_options(struct settings *settings, int argc, char **argv)
 			fputs(help, stdout);
 			exit(EXIT_OK);
 		default:
-			usage_error("the command line is not understood");
+			if (!compile_option(c, optarg, &settings->options))
+				usage_error("the command line is not understood");
 		}
 	}
-	if (optind == argc)
-		usage_error("no model is given");
-	if (optind + 1 < argc)
-		usage_error("more than one model is given: '%s'", argv[optind + 1]);
-	settings->model = argv[optind];
+	settings->model = only_model(argc, argv);
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include <neuron/isa.h>
 #include <tools/common/file.h>
 #include <tools/common/model.h>
+#include <tools/common/options.h>
 #include <tools/common/print.h>
 #include <tools/common/say.h>
 

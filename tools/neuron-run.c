@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: MIT
 /* Runs a model on the chip. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <compiler/graph.h>
 #include <tools/common/file.h>
 #include <tools/common/model.h>
+#include <tools/common/options.h>
 #include <tools/common/print.h>
+#include <tools/common/reference.h>
 #include <tools/common/say.h>
 #include <tools/common/session.h>
 
 static const char help[] =
 "Usage: neuron-run MODEL --output-dir DIR [OPTION]...\n"
+"       neuron-run MODEL --profile | --compare-reference [OPTION]...\n"
 "Run a model on the chip. MODEL is a .neff file, or an .onnx file, which is\n"
 "compiled first.\n"
 "\n"
@@ -25,6 +27,11 @@ static const char help[] =
 "  -n, --cores N            when compiling: cores that the model runs on\n"
 "      --no-scratchpad      when compiling: every intermediate through DRAM\n"
 "  -r, --repeat N           execute N times\n"
+"  -p, --profile            print what each layer cost: cycles, engine, MACs, bytes,\n"
+"                           elements clamped, NaNs and infinities that it wrote\n"
+"  -c, --compare-reference  compute each layer with the reference kernels, too, and\n"
+"                           print how far they are apart; and, for an .onnx model with\n"
+"                           16-bit operands, how far each layer is from fp32\n"
 "  -j, --json               print times and counters as JSON\n"
 "  -q, --quiet              print nothing but errors\n"
 "  -h, --help               print this\n"
@@ -47,6 +54,8 @@ struct settings {
 	unsigned int num_inputs;
 	struct nc_options options;
 	unsigned int repeat;
+	bool profile;
+	bool compare;
 	bool json;
 	bool quiet;
 };
@@ -74,10 +83,10 @@ static void parse_options(struct settings *settings, int argc, char **argv)
 		{ "input", required_argument, NULL, 'i' },
 		{ "input-dir", required_argument, NULL, 'I' },
 		{ "output-dir", required_argument, NULL, 'o' },
-		{ "auto-cast", required_argument, NULL, 'a' },
-		{ "cores", required_argument, NULL, 'n' },
-		{ "no-scratchpad", no_argument, NULL, 'S' },
+		COMPILE_OPTIONS,
 		{ "repeat", required_argument, NULL, 'r' },
+		{ "profile", no_argument, NULL, 'p' },
+		{ "compare-reference", no_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
@@ -87,7 +96,7 @@ static void parse_options(struct settings *settings, int argc, char **argv)
 	int c;
 
 	settings->repeat = 1;
-	while ((c = getopt_long(argc, argv, "i:I:o:a:n:r:jqh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, COMPILE_LETTERS "i:I:o:r:pcjqh", options, NULL)) != -1) {
 		switch (c) {
 		case 'i':
 			add_input(settings, optarg);
@@ -98,25 +107,17 @@ static void parse_options(struct settings *settings, int argc, char **argv)
 		case 'o':
 			settings->output_dir = optarg;
 			break;
-		case 'a':
-			if (!parse_auto_cast(optarg, &settings->options.auto_cast))
-				usage_error("--auto-cast '%s' is none of none, bf16, fp16",
-					    optarg);
-			break;
-		case 'n':
-			if (!parse_number(optarg, 1, 64, &number))
-				usage_error("--cores '%s' is no number from 1 to 64",
-					    optarg);
-			settings->options.cores = (unsigned int)number;
-			break;
-		case 'S':
-			settings->options.no_scratchpad = true;
-			break;
 		case 'r':
 			if (!parse_number(optarg, 1, 100000000, &number))
 				usage_error("--repeat '%s' is no number from 1 on",
 					    optarg);
 			settings->repeat = (unsigned int)number;
+			break;
+		case 'p':
+			settings->profile = true;
+			break;
+		case 'c':
+			settings->compare = true;
 			break;
 		case 'j':
 			settings->json = true;
@@ -128,16 +129,13 @@ static void parse_options(struct settings *settings, int argc, char **argv)
 			fputs(help, stdout);
 			exit(EXIT_OK);
 		default:
-			usage_error("the command line is not understood");
+			if (!compile_option(c, optarg, &settings->options))
+				usage_error("the command line is not understood");
 		}
 	}
-	if (optind == argc)
-		usage_error("no model is given");
-	if (optind + 1 < argc)
-		usage_error("more than one model is given: '%s'", argv[optind + 1]);
-	if (!settings->output_dir)
+	settings->model = only_model(argc, argv);
+	if (!settings->output_dir && !settings->profile && !settings->compare)
 		usage_error("--output-dir is missing");
-	settings->model = argv[optind];
 }
 
 /* The inputs' names: from the ONNX file, or from the loaded model. */
@@ -319,10 +317,93 @@ static void print_outputs(const struct settings *settings,
 	}
 }
 
-static void print_run(const struct settings *settings, struct session *session,
-		      struct run_times *times)
+/**
+ * struct run - a model on its way through this program
+ * @model: the file
+ * @neff: what is loaded, from @model or compiled from it
+ * @size: bytes of it
+ * @names: of the inputs that there is data for
+ * @tensors: the data, by @names
+ * @session: loaded
+ * @times: how long it took
+ */
+struct run {
+	const struct model *model;
+	const void *neff;
+	size_t size;
+	struct names names;
+	struct tensor *tensors;
+	struct session *session;
+	struct run_times times;
+};
+
+/* What the last execution cost, layer by layer, into @json or for people. */
+static bool print_profile(const struct run *run, cJSON *json)
 {
+	struct layer_profile *profiles;
+	struct neuron_inst_record *records;
+	char error[NEFF_ERROR_SIZE];
+	struct neff neff;
+	unsigned int i;
+	size_t count;
+
+	if (neff_parse(run->neff, run->size, false, &neff, error) != NEFF_OK) {
+		say_error("%s", error);
+		return false;
+	}
+	profiles = calloc((size_t)neff.num_layers + 1, sizeof(*profiles));
+	if (!profiles)
+		die_oom();
+	for (i = 0; i < run->session->cores; i++) {
+		records = session_records(run->session, i, &count);
+		if (!records)
+			break;
+		layers_profile(&neff, i, records, count, profiles);
+		free(records);
+	}
+	if (json)
+		cJSON_AddItemToObject(json, "layers", layers_json_profile(&neff, profiles));
+	else
+		layers_print_profile(stdout, &neff, profiles);
+	free(profiles);
+	return i == run->session->cores;
+}
+
+static bool print_comparison(const struct settings *settings, const struct run *run,
+			     cJSON *json)
+{
+	const unsigned int n = run->session->num_inputs;
+	struct reference reference;
+	struct tensor *inputs = calloc((size_t)n + 1, sizeof(*inputs));
+	unsigned int i;
+	bool ok;
+
+	if (!inputs)
+		die_oom();
+	for (i = 0; i < n; i++)
+		inputs[i] = run->tensors[find_name(&run->names,
+						   run->session->inputs[i].name)];
+	progress("computing with the reference kernels");
+	ok = reference_compare(&reference, run->session, run->neff, run->size, inputs,
+			       run->model->is_onnx ? run->model : NULL,
+			       &settings->options, run->tensors);
+	progress(NULL);
+	if (ok && json)
+		cJSON_AddItemToObject(json, "reference",
+				      reference_json(&reference, run->session));
+	else if (ok)
+		reference_print(stdout, &reference, run->session);
+	reference_free(&reference);
+	free(inputs);
+	return ok;
+}
+
+static bool print_run(const struct settings *settings, struct run *run)
+{
+	struct session *session = run->session;
+	struct run_times *times = &run->times;
 	cJSON *json = NULL, *cores = NULL;
+	bool ok = true;
 	struct neuron_report report;
 	uint64_t cycles = 0;
 	unsigned int i;
@@ -332,12 +413,14 @@ static void print_run(const struct settings *settings, struct session *session,
 		json = cJSON_CreateObject();
 		cJSON_AddStringToObject(json, "model", settings->model);
 		cJSON_AddItemToObject(json, "seconds", json_times(times));
-		cJSON_AddItemToObject(json, "outputs",
-				      json_outputs(settings, session));
+		if (settings->output_dir)
+			cJSON_AddItemToObject(json, "outputs",
+					      json_outputs(settings, session));
 		cores = cJSON_AddArrayToObject(json, "cores");
 	} else {
 		print_times(stdout, times);
-		print_outputs(settings, session);
+		if (settings->output_dir)
+			print_outputs(settings, session);
 	}
 	for (i = 0; i < session->cores; i++) {
 		if (!session_report(session, i, &report))
@@ -351,10 +434,15 @@ static void print_run(const struct settings *settings, struct session *session,
 		printf("core %u, last execution:\n", i);
 		print_report(stdout, &report);
 	}
-	if (settings->json) {
+	if (settings->json)
 		cJSON_AddNumberToObject(json, "cycles", (double)cycles);
+	if (settings->profile)
+		ok = print_profile(run, json);
+	if (ok && settings->compare)
+		ok = print_comparison(settings, run, json);
+	if (settings->json)
 		json_print(stdout, json);
-	}
+	return ok;
 }
 
 static bool execute(const struct settings *settings, struct session *session,
@@ -401,18 +489,15 @@ static bool set_inputs(struct session *session, const struct names *names,
 	return true;
 }
 
-static bool run_loaded(const struct settings *settings, struct session *session,
-		       const struct names *names, const struct tensor *tensors,
-		       struct run_times *times)
+static bool run_loaded(const struct settings *settings, struct run *run)
 {
-	times->load = session->load_seconds;
-	if (!set_inputs(session, names, tensors) ||
-	    !execute(settings, session, times) ||
-	    !write_outputs(settings, session))
-		return false;
-	if (!settings->quiet)
-		print_run(settings, session, times);
-	return true;
+	run->times.load = run->session->load_seconds;
+	if (settings->profile)
+		session_profile(run->session);
+	return set_inputs(run->session, &run->names, run->tensors) &&
+	       execute(settings, run->session, &run->times) &&
+	       (!settings->output_dir || write_outputs(settings, run->session)) &&
+	       (settings->quiet || print_run(settings, run));
 }
 
 static void alloc_inputs(struct names *names, struct tensor **tensors,
@@ -437,61 +522,57 @@ static void free_inputs(struct names *names, struct tensor *tensors)
 
 static bool run_neff(const struct settings *settings, const struct model *model)
 {
-	struct run_times times = { .compile = -1 };
-	struct tensor *tensors = NULL;
-	struct names names = { 0 };
-	struct session *session;
+	struct run run = {
+		.model = model, .neff = model->bytes, .size = model->size,
+		.times.compile = -1,
+	};
 	unsigned int i;
 	bool ok;
 
 	progress("loading %s", settings->model);
-	session = session_open(settings->model, model->bytes, model->size);
-	if (!session)
+	run.session = session_open(settings->model, model->bytes, model->size);
+	if (!run.session)
 		return false;
-	alloc_inputs(&names, &tensors, session->num_inputs);
-	for (i = 0; i < session->num_inputs; i++)
-		names.name[i] = session->inputs[i].name;
-	ok = load_inputs(settings, &names, tensors, true) &&
-	     run_loaded(settings, session, &names, tensors, &times);
-	free_inputs(&names, tensors);
-	session_close(session);
-	free(times.execute);
+	alloc_inputs(&run.names, &run.tensors, run.session->num_inputs);
+	for (i = 0; i < run.session->num_inputs; i++)
+		run.names.name[i] = run.session->inputs[i].name;
+	ok = load_inputs(settings, &run.names, run.tensors, true) &&
+	     run_loaded(settings, &run);
+	free_inputs(&run.names, run.tensors);
+	session_close(run.session);
+	free(run.times.execute);
 	return ok;
 }
 
 static bool run_onnx(const struct settings *settings, const struct model *model)
 {
-	struct run_times times = { 0 };
-	struct session *session = NULL;
-	struct tensor *tensors = NULL;
-	struct names names = { 0 };
-	struct nc_result result;
+	struct run run = { .model = model };
+	struct nc_result result = { 0 };
 	bool ok = false;
 	unsigned int i;
 
-	alloc_inputs(&names, &tensors, model->probe.num_inputs);
-	for (i = 0; i < names.count; i++)
-		names.name[i] = model->probe.inputs[i].name;
-	if (!load_inputs(settings, &names, tensors, false))
+	alloc_inputs(&run.names, &run.tensors, model->probe.num_inputs);
+	for (i = 0; i < run.names.count; i++)
+		run.names.name[i] = model->probe.inputs[i].name;
+	if (!load_inputs(settings, &run.names, run.tensors, false))
 		goto out;
 	progress("compiling %s", settings->model);
-	times.compile = now();
-	if (!model_compile(model, &settings->options, tensors, &result)) {
+	run.times.compile = now();
+	if (!model_compile(model, &settings->options, run.tensors, &result)) {
 		say_lines(result.errors);
-		nc_result_free(&result);
 		goto out;
 	}
-	times.compile = now() - times.compile;
-	if (result.note)
-		say_lines(result.note);
+	run.times.compile = now() - run.times.compile;
 	progress("loading %s", settings->model);
-	session = session_open(settings->model, result.neff, result.neff_size);
-	nc_result_free(&result);
-	ok = session && run_loaded(settings, session, &names, tensors, &times);
-	session_close(session);
+	run.neff = result.neff;
+	run.size = result.neff_size;
+	run.session = session_open(settings->model, run.neff, run.size);
+	ok = run.session && run_loaded(settings, &run);
+	session_close(run.session);
 out:
-	free_inputs(&names, tensors);
-	free(times.execute);
+	nc_result_free(&result);
+	free_inputs(&run.names, run.tensors);
+	free(run.times.execute);
 	return ok;
 }
 

@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <tools/common/compare.h>
 #include <tools/common/file.h>
 #include <tools/common/model.h>
+#include <tools/common/options.h>
 #include <tools/common/say.h>
 #include <tools/common/session.h>
 
@@ -370,23 +370,20 @@ static void parse_options(struct settings *settings, int argc, char **argv)
 	static const struct option options[] = {
 		{ "rtol", required_argument, NULL, 'R' },
 		{ "atol", required_argument, NULL, 'A' },
-		{ "auto-cast", required_argument, NULL, 'a' },
-		{ "cores", required_argument, NULL, 'n' },
-		{ "no-scratchpad", no_argument, NULL, 'D' },
+		COMPILE_OPTIONS,
 		{ "save", required_argument, NULL, 'S' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
 	bool strict = false;
-	long number;
 	int c;
 
 	settings->options.auto_cast = NC_CAST_NONE;
 	settings->tolerance = (struct tolerance) {
 		.rtol = 1e-3, .atol = 1e-4, .scaled = true,
 	};
-	while ((c = getopt_long(argc, argv, "R:A:a:n:S:vh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, COMPILE_LETTERS "R:A:S:vh", options, NULL)) != -1) {
 		switch (c) {
 		case 'R':
 			settings->tolerance.rtol = parse_tolerance("--rtol", optarg);
@@ -396,20 +393,6 @@ static void parse_options(struct settings *settings, int argc, char **argv)
 			settings->tolerance.atol = parse_tolerance("--atol", optarg);
 			settings->tolerance.scaled = false;
 			strict = true;
-			break;
-		case 'a':
-			if (!parse_auto_cast(optarg, &settings->options.auto_cast))
-				usage_error("--auto-cast '%s' is none of none, bf16, fp16",
-					    optarg);
-			break;
-		case 'n':
-			if (!parse_number(optarg, 1, 64, &number))
-				usage_error("--cores '%s' is no number from 1 to 64",
-					    optarg);
-			settings->options.cores = (unsigned int)number;
-			break;
-		case 'D':
-			settings->options.no_scratchpad = true;
 			break;
 		case 'S':
 			settings->save = optarg;
@@ -421,7 +404,8 @@ static void parse_options(struct settings *settings, int argc, char **argv)
 			fputs(help, stdout);
 			exit(EXIT_OK);
 		default:
-			usage_error("the command line is not understood");
+			if (!compile_option(c, optarg, &settings->options))
+				usage_error("the command line is not understood");
 		}
 	}
 	settings->tolerance.approximate =

@@ -340,6 +340,16 @@ uint64_t neuron_timing_inst(const struct neuron_timing_config *config,
 	return cost.fixed + cost.transfer;
 }
 
+uint64_t neuron_timing_work(const void *program, uint32_t index, uint64_t *bytes)
+{
+	const struct neuron_timing_config config = { .clock_khz = 1 };
+	struct timing_cost cost;
+
+	timing_cost(&config, program, &neuron_program_insts(program)[index], NULL, 0, &cost);
+	*bytes = cost.bytes;
+	return cost.macs;
+}
+
 /*
  * The slower of the two memories sets the pace; a copy inside one memory crosses
  * it twice.

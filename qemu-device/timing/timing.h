@@ -80,6 +80,16 @@ int neuron_timing_schedule(const struct neuron_timing_config *config,
 			   struct neuron_report *report);
 
 /**
+ * neuron_timing_work() - what an instruction does, whatever time it takes
+ * @program: a program that neuron_program_check() accepted
+ * @index: of the instruction
+ * @bytes: receives the bytes that it moves between slots and the scratchpad
+ *
+ * Return: multiply-accumulates of the PE array.
+ */
+uint64_t neuron_timing_work(const void *program, uint32_t index, uint64_t *bytes);
+
+/**
  * neuron_timing_copy() - cost of a DMA between two buffers
  * @config: the chip
  * @bytes: length

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <neuron/neff.h>
@@ -119,26 +118,4 @@ bool model_compile(const struct model *model, const struct nc_options *options,
 	free(is_const);
 	free(name);
 	return ok;
-}
-
-bool parse_auto_cast(const char *text, enum nc_auto_cast *auto_cast)
-{
-	if (!strcmp(text, "none"))
-		*auto_cast = NC_CAST_NONE;
-	else if (!strcmp(text, "bf16"))
-		*auto_cast = NC_CAST_BF16;
-	else if (!strcmp(text, "fp16"))
-		*auto_cast = NC_CAST_F16;
-	else
-		return false;
-	return true;
-}
-
-bool parse_number(const char *text, long min, long max, long *number)
-{
-	char *end;
-
-	errno = 0;
-	*number = strtol(text, &end, 10);
-	return !errno && end != text && !*end && *number >= min && *number <= max;
 }

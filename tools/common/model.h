@@ -42,12 +42,6 @@ void model_close(struct model *model);
 bool model_compile(const struct model *model, const struct nc_options *options,
 		   const struct tensor *inputs, struct nc_result *result);
 
-/* "none", "bf16", "fp16". Return: false for anything else. */
-bool parse_auto_cast(const char *text, enum nc_auto_cast *auto_cast);
-
-/* A number within bounds. */
-bool parse_number(const char *text, long min, long max, long *number);
-
 /* File name without folders and suffix, from malloc(). */
 char *model_name(const char *path);
 

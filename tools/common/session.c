@@ -271,3 +271,28 @@ bool session_report(struct session *session, unsigned int core,
 	return !neuron_model_get_report(session->priv->model, core, report,
 					sizeof(*report));
 }
+
+void session_profile(struct session *session)
+{
+	neuron_model_profile(session->priv->model, true);
+}
+
+struct neuron_inst_record *session_records(struct session *session, unsigned int core,
+					   size_t *count)
+{
+	struct neuron_inst_record *records;
+	int err;
+
+	*count = 0;
+	err = neuron_model_get_records(session->priv->model, core, NULL, count);
+	records = calloc(*count + 1, sizeof(*records));
+	if (!records)
+		die_oom();
+	if (!err)
+		err = neuron_model_get_records(session->priv->model, core, records, count);
+	if (!err)
+		return records;
+	say_error("there is no profile: %s", neuron_error());
+	free(records);
+	return NULL;
+}

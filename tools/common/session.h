@@ -71,6 +71,20 @@ bool session_get_output(struct session *session, unsigned int index,
 bool session_report(struct session *session, unsigned int core,
 		    struct neuron_report *report);
 
+/* Have the executions to come profiled. */
+void session_profile(struct session *session);
+
+/**
+ * session_records() - what the last execution's instructions cost
+ * @session: the session; session_profile() came before the execution
+ * @core: of the model's cores
+ * @count: receives their number
+ *
+ * Return: a record for each, from malloc(); NULL after a line.
+ */
+struct neuron_inst_record *session_records(struct session *session, unsigned int core,
+					   size_t *count);
+
 /* Seconds on a clock that only runs forward. */
 double now(void);
 

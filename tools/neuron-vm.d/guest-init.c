@@ -724,13 +724,35 @@ static void drain(int fd, enum frame type)
 		send_frame(type, buf, n);
 }
 
+/*
+ * Write back what the host's files got. After a sleep of the system virtio-9p
+ * answers no more: nothing is to be saved then, and nobody waits for it.
+ */
+static void sync_files(void)
+{
+	static const char lost[] =
+		"neuron-vm: the host's files don't answer in the guest any more; what was written last may be lost\n";
+	pid_t pid = fork();
+
+	if (!pid) {
+		sync();
+		_exit(0);
+	}
+	for (int i = 0; i < SYNC_SECONDS * 100; i++) {
+		if (pid < 0 || waitpid(pid, NULL, WNOHANG))
+			return;
+		usleep(10000);
+	}
+	send_frame(F_STDERR, lost, sizeof(lost) - 1);
+}
+
 static void report_exit(int status)
 {
 	uint8_t data[12];
 	uint64_t taint = 0;
 	FILE *f;
 
-	sync();
+	sync_files();
 	f = fopen("/proc/sys/kernel/tainted", "re");
 	if (f) {
 		if (fscanf(f, "%lu", &taint) != 1)

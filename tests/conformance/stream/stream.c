@@ -14,11 +14,11 @@
  * The limits of fp32 are those of the files: sound files have 16 bits. Those of
  * bf16 are what is left of a model with operands of 8 bits and 600 states in a row.
  */
-#include <getopt.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tools/common/file.h>
+#include <tools/common/options.h>
 #include <tools/common/say.h>
 #include <tools/common/tensor.h>
 #include "tests/ktap.h"
