@@ -44,7 +44,10 @@ $(COMPILER_FRONT_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/lib/libneffc.a \
 		$(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(NEFFC_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS)
+
+# Runs what it compiles.
+$(BUILD)/tests/unit/compiler_front_ops: $(BUILD)/obj/tests/unit/compiler_back_run.o
 
 include compiler/back.mk
 

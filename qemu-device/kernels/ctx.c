@@ -107,7 +107,8 @@ void *nk_scratch(struct nk_ctx *ctx, enum nk_scratch which, size_t bytes)
 {
 	if (bytes > MAX_SCRATCH)
 		return NULL;
-	if (ctx->scratch[which].bytes < bytes) {
+	/* NULL says that there is no memory: nothing is memory, too. */
+	if (!ctx->scratch[which].data || ctx->scratch[which].bytes < bytes) {
 		/* Grow by half again, so that growing shapes do not allocate each time. */
 		size_t room = (bytes + bytes / 2 + 4095) & ~(size_t)4095;
 

@@ -108,7 +108,7 @@ static void unknown_operators(void)
 
 	add_node(&b, "Frobnicate", "y", "z");
 	node = add_node(&b, "FusedConv", "z", "q");
-	node->domain = strdup("com.microsoft");
+	node->domain = strdup("com.example");
 	add_output(&b, "q");
 	result = build(&b);
 	/* Both at once, and nothing about what follows from them. */
@@ -116,7 +116,7 @@ static void unknown_operators(void)
 	CHECK(result.errors && strstr(result.errors,
 				      "Frobnicate node 'n1': this operator is not supported"));
 	CHECK(result.errors && strstr(result.errors,
-				      "FusedConv node 'n2': operators of domain 'com.microsoft'"));
+				      "FusedConv node 'n2': operators of domain 'com.example'"));
 	nc_result_free(&result);
 }
 
@@ -197,12 +197,12 @@ static void names(void)
 
 static void opsets(void)
 {
-	struct builder b = builder(22);
+	struct builder b = builder(23);
 
 	add_input(&b, "x", FLOAT, DIMS(1));
 	add_node(&b, "Relu", "x", "y");
 	add_output(&b, "y");
-	REFUSED(&b, "operator set 22 is not supported");
+	REFUSED(&b, "operator set 23 is not supported");
 	b.model.opset_import[0]->version = -1;
 	REFUSED(&b, "operator set -1 is not supported");
 }
@@ -409,6 +409,22 @@ static void conditions(void)
 	node = add_node(&b, "If", "cond", "y");
 	attr_graph(node, "then_branch", branch("Exp", "x"));
 	attr_graph(node, "else_branch", branch("Log", "x"));
+	add_output(&b, "y");
+	/* Both are computed, and the condition chooses. */
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(count_ops(&result, NC_OP_Exp), 1);
+	CHECK_EQ(count_ops(&result, NC_OP_Log), 1);
+	CHECK_EQ(count_ops(&result, NC_OP_Where), 1);
+	nc_result_free(&result);
+
+	/* That takes branches of one type and shape. */
+	b = builder(13);
+	add_input(&b, "x", FLOAT, DIMS(4));
+	add_input(&b, "cond", BOOL, 0, NULL);
+	node = add_node(&b, "If", "cond", "y");
+	attr_graph(node, "then_branch", branch("Exp", "x"));
+	attr_graph(node, "else_branch", branch("Shape", "x"));
 	add_output(&b, "y");
 	REFUSED(&b, "If node 'n0'", "--const 'cond=VALUE'");
 

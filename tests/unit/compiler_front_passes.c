@@ -308,8 +308,8 @@ static void auto_cast(void)
 	const struct nc_node *node;
 	struct nc_result result;
 
-	add_input(&b, "x", FLOAT, DIMS(5, 3));
-	add_ramp(&b, "w", 1, 1, DIMS(3, 4));
+	add_input(&b, "x", FLOAT, DIMS(5, 64));
+	add_ramp(&b, "w", 1, 1, DIMS(64, 64));
 	add_node(&b, "MatMul", "x w", "m");
 	add_node(&b, "Exp", "m", "y");
 	add_output(&b, "y");
