@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <neuron/isa.h>
 #include "export.h"
 #include "include/nrt/nrt_experimental.h"
@@ -10,6 +12,9 @@
 #include "model.h"
 #include "neff.h"
 #include "runtime.h"
+
+/* Weights are copied in pieces of this many bytes. */
+#define UPLOAD_CHUNK	(4u << 20)
 
 #define ALIGN_UP(x)	(((x) + NEURON_NEFF_ALIGN - 1) / NEURON_NEFF_ALIGN * NEURON_NEFF_ALIGN)
 
@@ -275,8 +280,35 @@ static uint32_t new_resident(void)
 	return number;
 }
 
+/*
+ * Put the weights into the device. Where the caller has no more use for his, their
+ * memory goes back page by page: then there is hardly ever more of it than once.
+ */
+static int upload_weights(struct instance *instance, const struct neff_bytes *weights,
+			  bool consume)
+{
+	const uintptr_t page = sysconf(_SC_PAGESIZE);
+	const char *data = weights->data;
+	uint64_t at, size;
+	int ret;
+
+	ret = neuron_buffer_create(instance->device, NEURON_MEMORY_DRAM, weights->size,
+				   &instance->weights);
+	for (at = 0; at < weights->size && !ret; at += size) {
+		uintptr_t first = ((uintptr_t)data + at + page - 1) & -page, end;
+
+		size = weights->size - at < UPLOAD_CHUNK ? weights->size - at :
+							   UPLOAD_CHUNK;
+		ret = neuron_buffer_write(instance->weights, at, data + at, size);
+		end = ((uintptr_t)data + at + size) & -page;
+		if (consume && end > first)
+			madvise((void *)first, end - first, MADV_DONTNEED);
+	}
+	return ret;
+}
+
 /* Put programs and weights into the device, and make room for intermediates. */
-static int upload(struct instance *instance, const struct neff *neff)
+static int upload(struct instance *instance, const struct neff *neff, bool consume)
 {
 	const struct nrt_model *model = instance->model;
 	const struct program *last = &model->programs[model->num_cores - 1];
@@ -289,14 +321,8 @@ static int upload(struct instance *instance, const struct neff *neff)
 		ret = neuron_buffer_write(instance->programs, model->programs[i].offset,
 					  neff->programs[i].data,
 					  neff->programs[i].size);
-	if (!ret && neff->weights.size) {
-		ret = neuron_buffer_create(instance->device, NEURON_MEMORY_DRAM,
-					   neff->weights.size, &instance->weights);
-		if (!ret)
-			ret = neuron_buffer_write(instance->weights, 0,
-						  neff->weights.data,
-						  neff->weights.size);
-	}
+	if (!ret && neff->weights.size)
+		ret = upload_weights(instance, &neff->weights, consume);
 	for (i = 0; i < model->num_slots && !ret; i++) {
 		if (model->slots[i].kind == NEURON_NEFF_SLOT_SCRATCH &&
 		    model->slots[i].size)
@@ -309,7 +335,7 @@ static int upload(struct instance *instance, const struct neff *neff)
 
 static NRT_STATUS create_instances(struct runtime *runtime, struct nrt_model *model,
 				   const struct neff *neff, unsigned int vnc,
-				   unsigned int count)
+				   unsigned int count, bool consume)
 {
 	NRT_STATUS status;
 	unsigned int i, n;
@@ -336,7 +362,7 @@ static NRT_STATUS create_instances(struct runtime *runtime, struct nrt_model *mo
 		instance->scratch = calloc(model->num_slots, sizeof(*instance->scratch));
 		if (!instance->scratch)
 			return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
-		ret = upload(instance, neff);
+		ret = upload(instance, neff, consume && n == count - 1);
 		if (ret)
 			return runtime_status(ret);
 	}
@@ -361,7 +387,8 @@ static NRT_STATUS count_instances(const struct neff *neff, int32_t vnc_count,
 
 static NRT_STATUS load(struct runtime *runtime, const struct neff *neff,
 		       const struct model_config *config, int32_t vnc,
-		       int32_t vnc_count, int64_t start, struct nrt_model **result)
+		       int32_t vnc_count, bool consume, int64_t start,
+		       struct nrt_model **result)
 {
 	unsigned int instances, count, first;
 	struct nrt_model *model;
@@ -384,7 +411,7 @@ static NRT_STATUS load(struct runtime *runtime, const struct neff *neff,
 		goto uncount;
 	}
 	model->config = *config;
-	status = create_instances(runtime, model, neff, first, instances);
+	status = create_instances(runtime, model, neff, first, instances, consume);
 	if (status)
 		goto destroy;
 	model->times.init = runtime->init_ns;
@@ -418,8 +445,9 @@ static NRT_STATUS align(const void **bytes, size_t size, void **copy)
 	return NRT_SUCCESS;
 }
 
-EXPORT NRT_STATUS nrt_load(const void *neff_bytes, size_t size, int32_t vnc,
-			   int32_t vnc_count, nrt_model_t **model)
+static NRT_STATUS load_bytes(const char *function, const void *neff_bytes, size_t size,
+			     int32_t vnc, int32_t vnc_count, bool consume,
+			     nrt_model_t **model)
 {
 	int64_t start = now_ns();
 	char error[NEFF_ERROR_SIZE];
@@ -435,7 +463,7 @@ EXPORT NRT_STATUS nrt_load(const void *neff_bytes, size_t size, int32_t vnc,
 	if (vnc < -1)
 		return fail(NRT_INVALID, "there is no core %d: give -1 to have one chosen",
 			    vnc);
-	status = runtime_enter(__func__, &runtime);
+	status = runtime_enter(function, &runtime);
 	if (status)
 		return status;
 	status = config_model(&config);
@@ -445,7 +473,9 @@ EXPORT NRT_STATUS nrt_load(const void *neff_bytes, size_t size, int32_t vnc,
 		goto leave;
 	switch (neff_parse(neff_bytes, size, config.validate_hash, &neff, error)) {
 	case NEFF_OK:
-		status = load(runtime, &neff, &config, vnc, vnc_count, start, model);
+		/* Of a copy that was made here the caller has none. */
+		status = load(runtime, &neff, &config, vnc, vnc_count, consume || copy,
+			      start, model);
 		break;
 	case NEFF_DAMAGED:
 		status = fail(NRT_INVALID, "%s", error);
@@ -458,6 +488,18 @@ leave:
 	free(copy);
 	runtime_leave();
 	return status;
+}
+
+EXPORT NRT_STATUS nrt_load(const void *neff_bytes, size_t size, int32_t vnc,
+			   int32_t vnc_count, nrt_model_t **model)
+{
+	return load_bytes(__func__, neff_bytes, size, vnc, vnc_count, false, model);
+}
+
+EXPORT NRT_STATUS neuron_load_once(void *neff_bytes, size_t size, int32_t vnc,
+				   int32_t vnc_count, nrt_model_t **model)
+{
+	return load_bytes(__func__, neff_bytes, size, vnc, vnc_count, true, model);
 }
 
 /*

@@ -520,6 +520,15 @@ static void free_inputs(struct names *names, struct tensor *tensors)
 	free(names->name);
 }
 
+/* The reference works with the weights in the file. */
+static struct session *open_session(const struct settings *settings, void *neff,
+				    size_t size)
+{
+	if (settings->compare)
+		return session_open(settings->model, neff, size);
+	return session_open_once(settings->model, neff, size);
+}
+
 static bool run_neff(const struct settings *settings, const struct model *model)
 {
 	struct run run = {
@@ -530,7 +539,7 @@ static bool run_neff(const struct settings *settings, const struct model *model)
 	bool ok;
 
 	progress("loading %s", settings->model);
-	run.session = session_open(settings->model, model->bytes, model->size);
+	run.session = open_session(settings, model->bytes, model->size);
 	if (!run.session)
 		return false;
 	alloc_inputs(&run.names, &run.tensors, run.session->num_inputs);
@@ -563,10 +572,12 @@ static bool run_onnx(const struct settings *settings, const struct model *model)
 		goto out;
 	}
 	run.times.compile = now() - run.times.compile;
+	if (result.note)
+		say_lines(result.note);
 	progress("loading %s", settings->model);
 	run.neff = result.neff;
 	run.size = result.neff_size;
-	run.session = session_open(settings->model, run.neff, run.size);
+	run.session = open_session(settings, result.neff, result.neff_size);
 	ok = run.session && run_loaded(settings, &run);
 	session_close(run.session);
 out:

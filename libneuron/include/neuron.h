@@ -483,6 +483,21 @@ int neuron_model_get_report(nrt_model_t *model, unsigned int index,
 			    struct neuron_report *report, size_t size);
 
 /**
+ * neuron_load_once() - nrt_load() of bytes that are not needed any more
+ * @neff_bytes: see nrt_load(); memory of the caller's own. The weights in it are lost:
+ *		their pages are given back to the system as they are copied to the
+ *		device, so that they take memory only once. The rest stays
+ * @size: see nrt_load()
+ * @vnc: see nrt_load()
+ * @vnc_count: see nrt_load()
+ * @model: see nrt_load()
+ *
+ * Return: see nrt_load().
+ */
+NRT_STATUS neuron_load_once(void *neff_bytes, size_t size, int32_t vnc,
+			    int32_t vnc_count, nrt_model_t **model);
+
+/**
  * neuron_model_profile() - have executions profiled, or no more
  * @model: from nrt_load()
  * @on: whether executions that begin from now on are; they take longer, as the chip

@@ -854,6 +854,59 @@ static long resident_pages(void)
 	return pages;
 }
 
+/* Weights of which the caller has no need any more take memory once, not twice. */
+static void load_once(void)
+{
+	enum { MIB = 1 << 20, WEIGHTS = 64 * MIB };
+	const long page = sysconf(_SC_PAGESIZE);
+	struct nb *b = malloc(sizeof(*b));
+	float *weights = malloc(WEIGHTS), seen[N];
+	nrt_tensor_t *out = t_tensor(NRT_TENSOR_PLACEMENT_DEVICE, sizeof(seen));
+	nrt_tensor_set_t *ins = t_set(NULL, NULL), *outs = t_set("y", out, NULL);
+	unsigned int y, w, s;
+	uint32_t n = N;
+	nrt_model_t *model;
+	long before;
+	size_t size, i;
+	bool ok = true;
+	char *file;
+
+	for (i = 0; i < WEIGHTS / sizeof(*weights); i++)
+		weights[i] = i;
+	nb_begin(b, "heavy");
+	b->weights = weights;
+	b->weights_size = WEIGHTS;
+	y = nb_io(b, true, "y", NEURON_NEFF_F32, 1, &n);
+	w = nb_slot(b, NEURON_NEFF_SLOT_WEIGHTS, WEIGHTS);
+	s = nb_tensor(b, NEURON_SPACE_SBUF, 0, NEURON_F32, 0, N);
+	nb_sync(nb_load(b, s, nb_tensor(b, NEURON_SPACE_SLOT, w, NEURON_F32,
+					WEIGHTS - sizeof(seen), N)), 0, 0, 0);
+	nb_sync(nb_store(b, nb_tensor(b, NEURON_SPACE_SLOT, y, NEURON_F32, 0, N), s),
+		0, 1, -1);
+	file = nb_end(b, &size);
+	free(b);
+	free(weights);
+
+	before = resident_pages();
+	CHECK_OK(neuron_load_once(file, size, -1, -1, &model));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	if ((resident_pages() - before) * page >= 2 * MIB)
+		CHECK_EQ((resident_pages() - before) * page / MIB, 0);
+#endif
+	CHECK_OK(nrt_execute(model, ins, outs));
+	CHECK_OK(nrt_tensor_read(out, seen, 0, sizeof(seen)));
+	for (i = 0; i < N; i++)
+		ok &= seen[i] == (float)(WEIGHTS / sizeof(*weights) - N + i);
+	CHECK(ok);
+	/* All but the weights is there still. */
+	CHECK_EQ(((struct neuron_neff_header *)file)->file_size, size);
+	CHECK_OK(nrt_unload(model));
+	free(file);
+	nrt_destroy_tensor_set(&ins);
+	nrt_destroy_tensor_set(&outs);
+	nrt_tensor_free(&out);
+}
+
 /* Many executions leave the process as large as some did. */
 static void growth(void)
 {
@@ -914,6 +967,7 @@ int main(void)
 	ktap_run("execute past the time-out", timeouts);
 	ktap_run("execute on a lost core", lost_core);
 	ktap_run("execute and report", reports);
+	ktap_run("load weights that are not needed any more", load_once);
 	ktap_run("execute without growth", growth);
 	nrt_close();
 	return ktap_done();

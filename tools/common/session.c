@@ -129,7 +129,7 @@ static bool make_tensors(nrt_tensor_set_t **set, nrt_tensor_t ***tensors,
 	return false;
 }
 
-struct session *session_open(const char *name, const void *neff, size_t size)
+static struct session *open_session(const char *name, void *neff, size_t size, bool once)
 {
 	struct session *session = calloc(1, sizeof(*session));
 	struct session_priv *priv = calloc(1, sizeof(*priv));
@@ -139,7 +139,10 @@ struct session *session_open(const char *name, const void *neff, size_t size)
 	if (!session || !priv)
 		die_oom();
 	session->priv = priv;
-	status = nrt_load(neff, size, -1, -1, &priv->model);
+	if (once)
+		status = neuron_load_once(neff, size, -1, -1, &priv->model);
+	else
+		status = nrt_load(neff, size, -1, -1, &priv->model);
 	if (status != NRT_SUCCESS) {
 		say_error("%s: %s (%s)", name, neuron_error(),
 			  nrt_get_status_as_str(status));
@@ -158,6 +161,16 @@ struct session *session_open(const char *name, const void *neff, size_t size)
 failed:
 	session_close(session);
 	return NULL;
+}
+
+struct session *session_open(const char *name, const void *neff, size_t size)
+{
+	return open_session(name, (void *)neff, size, false);
+}
+
+struct session *session_open_once(const char *name, void *neff, size_t size)
+{
+	return open_session(name, neff, size, true);
 }
 
 void session_close(struct session *session)

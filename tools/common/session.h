@@ -43,6 +43,8 @@ bool runtime_open(void);
 void runtime_close(void);
 
 struct session *session_open(const char *name, const void *neff, size_t size);
+/* The same when nobody needs the weights in @neff any more: they are lost. */
+struct session *session_open_once(const char *name, void *neff, size_t size);
 void session_close(struct session *session);
 
 /**
