@@ -112,13 +112,14 @@ static double div_up(double a, int64_t b)
 
 /*
  * Cycles of a piece's work: on the PE array weights stay for at least as long as
- * it takes to bring in the next, so pieces of few rows are dear.
+ * it takes to bring in the next, and each pass costs beside its rows, so pieces of
+ * few rows are dear.
  */
 static double work_cycles(const struct nc_inst *piece,
 			  const struct nc_view *views)
 {
 	const struct nc_view *out = &views[0], *x = &views[1], *w = &views[2];
-	double groups = 1, rows, columns, k, taps = 1, once;
+	double groups = 1, rows, columns, k, taps = 1, once, passes;
 	int i;
 
 	switch (piece->opcode) {
@@ -126,7 +127,9 @@ static double work_cycles(const struct nc_inst *piece,
 		rows = out->dims[out->rank - 2];
 		columns = out->dims[out->rank - 1];
 		k = x->dims[x->rank - 1];
-		groups = nc_view_numel(out) / (rows * columns);
+		/* A batch with the same weights is more rows of one product. */
+		for (i = 0; i + 2 < out->rank; i++)
+			*(w->strides[i] ? &groups : &rows) *= out->dims[i];
 		break;
 	case NEURON_OP_CONV:
 	case NEURON_OP_CONV_TRANSPOSE:
@@ -147,6 +150,7 @@ static double work_cycles(const struct nc_inst *piece,
 		return TIMING_ISSUE + TIMING_SIGNAL + TIMING_VECTOR_FILL +
 		       (double)nc_view_numel(out) / TIMING_POOL_FLOPS;
 	}
+	passes = div_up(rows, TIMING_PE_PASS);
 	switch (neuron_dtype_size(x->dtype)) {
 	case 1:
 		rows *= TIMING_PE_HALVES_8;
@@ -161,7 +165,8 @@ static double work_cycles(const struct nc_inst *piece,
 	once = rows / 2 > TIMING_PE_LOAD ? rows / 2 : TIMING_PE_LOAD;
 	return TIMING_ISSUE + TIMING_SIGNAL + TIMING_PE_FILL +
 	       groups * div_up(k, TIMING_PE_ROWS) *
-	       div_up(columns, TIMING_PE_COLUMNS) * once;
+	       div_up(columns, TIMING_PE_COLUMNS) *
+	       (once + passes * TIMING_PE_PASS_OVERHEAD);
 }
 
 /**
