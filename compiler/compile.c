@@ -165,6 +165,7 @@ bool nc_compile(const void *onnx, size_t size, const char *name,
 			 "the model needs more memory than there is, or than a model of its size should");
 	else
 		nc_run(ctx, onnx, size, name);
+	nc_external_close(&memory->model);
 	if (!ctx->diag.count && ctx->options->dump && !ctx->dumped)
 		nc_error(ctx, NULL,
 			 "there is no pass '%.40s' to dump after; \"all\" shows every one",

@@ -26,6 +26,7 @@ struct nc_value *nc_import_tensor(struct nc_ctx *ctx, const struct nc_node *node
 {
 	struct onnx_tensor tensor;
 	struct nc_value *value;
+	const char *error;
 	char why[ONNX_WHY];
 
 	if (!onnx_tensor_check(proto, &tensor, why)) {
@@ -33,6 +34,13 @@ struct nc_value *nc_import_tensor(struct nc_ctx *ctx, const struct nc_node *node
 		return NULL;
 	}
 	value = nc_value_like(ctx, name, tensor.dtype, tensor.rank, tensor.dims);
+	if (tensor.external) {
+		error = nc_external_data(ctx, proto, value);
+		if (!error)
+			return value;
+		nc_error(ctx, node, "tensor '%.100s': %s", name, error);
+		return NULL;
+	}
 	value->data = onnx_tensor_data(proto, &tensor, NULL);
 	if (!value->data)
 		value->data = onnx_tensor_data(proto, &tensor,

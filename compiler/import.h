@@ -7,9 +7,33 @@
 #include "onnx_proto.h"
 #include "pass.h"
 
+/**
+ * struct onnx_model - the parsed model, and the file beside it read last
+ * @message: the model
+ * @is_open: @file is open
+ * @file: descriptor of the file
+ * @file_name: as the model names it; NULL: none
+ * @file_size: bytes of it
+ */
 struct onnx_model {
 	struct onnx_message message;
+	bool is_open;
+	int file;
+	const char *file_name;
+	uint64_t file_size;
 };
+
+/**
+ * nc_external_data() - read a tensor's data from a file beside the model
+ * @ctx: the compilation
+ * @proto: the tensor
+ * @value: its type and shape are known; receives the data
+ *
+ * Return: NULL, or what is wrong, as a static text.
+ */
+const char *nc_external_data(struct nc_ctx *ctx, const Onnx__TensorProto *proto,
+			     struct nc_value *value);
+void nc_external_close(struct onnx_model *model);
 
 /**
  * struct nc_import - a graph being imported

@@ -50,6 +50,8 @@ struct nc_const_arg {
  * @no_scratchpad: send every intermediate through device DRAM
  * @expose_layers: make what layers put out further outputs, "layer N" by the
  *		   layer's number: to compare, not to use
+ * @folder: where files that the model names beside itself are; "" for the
+ *	    current one, NULL when it is not known
  * @dump: name of a pass after which the program is written to @dump_to;
  *	  "all" for every pass; NULL for none
  * @dump_to: stream for @dump
@@ -65,6 +67,7 @@ struct nc_options {
 	uint32_t psum_size;
 	bool no_scratchpad;
 	bool expose_layers;
+	const char *folder;
 	const char *dump;
 	FILE *dump_to;
 };

@@ -46,6 +46,8 @@ void onnx_free(struct onnx_message *message);
  * @dims: dimensions
  * @count: elements
  * @size: bytes of the elements
+ * @external: they are in another file
+ * @nibbles: they are of 4 bits, of which @dtype makes 8
  */
 struct onnx_tensor {
 	enum nc_dtype dtype;
@@ -53,6 +55,8 @@ struct onnx_tensor {
 	int64_t dims[NC_MAX_RANK];
 	int64_t count;
 	size_t size;
+	bool external;
+	bool nibbles;
 };
 
 /**
@@ -61,7 +65,8 @@ struct onnx_tensor {
  * @tensor: receives type and shape
  * @why: receives what is wrong, of room ONNX_WHY
  *
- * Return: true when its data can be had from onnx_tensor_data().
+ * Return: true when its data can be had from onnx_tensor_data() or, where
+ * @tensor says so, from another file.
  */
 #define ONNX_WHY	200
 bool onnx_tensor_check(const Onnx__TensorProto *proto,

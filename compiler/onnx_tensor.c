@@ -4,6 +4,10 @@
 #include <string.h>
 #include "onnx_proto.h"
 
+/* Types of 4 bits, which Debian's onnx.proto does not know: kept in 8. */
+#define ONNX_UINT4	21
+#define ONNX_INT4	22
+
 /* The field that elements of a type are in when they are not raw. */
 enum field { FIELD_NONE, FIELD_FLOAT, FIELD_INT32, FIELD_INT64, FIELD_DOUBLE, FIELD_UINT64 };
 
@@ -56,6 +60,10 @@ bool onnx_tensor_check(const Onnx__TensorProto *proto,
 		return false;
 	}
 	tensor->dtype = nc_dtype_from_onnx(proto->data_type);
+	if (proto->data_type == ONNX_INT4 || proto->data_type == ONNX_UINT4) {
+		tensor->dtype = proto->data_type == ONNX_INT4 ? NC_I8 : NC_U8;
+		tensor->nibbles = true;
+	}
 	if (tensor->dtype == NC_NONE) {
 		snprintf(why, ONNX_WHY, "element type %d is not supported",
 			 proto->data_type);
@@ -63,12 +71,6 @@ bool onnx_tensor_check(const Onnx__TensorProto *proto,
 	}
 	if (proto->segment) {
 		snprintf(why, ONNX_WHY, "tensors in segments are not supported");
-		return false;
-	}
-	if (proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL ||
-	    proto->n_external_data) {
-		snprintf(why, ONNX_WHY,
-			 "its data is in another file; save the model with its data inside (onnx.save without save_as_external_data)");
 		return false;
 	}
 	if (proto->n_dims > NC_MAX_RANK) {
@@ -87,9 +89,20 @@ bool onnx_tensor_check(const Onnx__TensorProto *proto,
 	for (i = 0; i < proto->n_dims; i++)
 		tensor->count *= proto->dims[i];
 	tensor->size = (size_t)tensor->count * nc_dtype_size(tensor->dtype);
+	tensor->external = proto->data_location ==
+			   ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL ||
+			   proto->n_external_data;
+	if (tensor->nibbles && tensor->external) {
+		snprintf(why, ONNX_WHY, "4-bit data in another file is not supported");
+		return false;
+	}
+	if (tensor->external)
+		return true;
 
 	if (proto->has_raw_data && (proto->raw_data.len || !tensor->count)) {
-		if (proto->raw_data.len == tensor->size)
+		size_t size = tensor->nibbles ? (tensor->size + 1) / 2 : tensor->size;
+
+		if (proto->raw_data.len == size)
 			return true;
 		snprintf(why, ONNX_WHY,
 			 "its shape needs %zu bytes of data, it has %zu",
@@ -97,7 +110,10 @@ bool onnx_tensor_check(const Onnx__TensorProto *proto,
 		return false;
 	}
 	count = field_count(proto, field_of(tensor->dtype));
-	if (count == (size_t)tensor->count)
+	if (tensor->nibbles)
+		count *= 2;
+	if (count == (size_t)tensor->count ||
+	    (tensor->nibbles && count == (size_t)tensor->count + 1))
 		return true;
 	snprintf(why, ONNX_WHY, "its shape needs %lld elements, it has %zu",
 		 (long long)tensor->count, count);
@@ -115,6 +131,24 @@ static bool is_boolean(const uint8_t *data, size_t size)
 	return true;
 }
 
+/* Two to a byte, the first in the low half. */
+static const void *unpack_nibbles(const Onnx__TensorProto *proto,
+				  const struct onnx_tensor *tensor, void *buf)
+{
+	bool raw = proto->has_raw_data && proto->raw_data.len;
+	uint8_t *to = buf;
+	int64_t i;
+
+	for (i = 0; buf && i < tensor->count; i++) {
+		uint8_t byte = raw ? proto->raw_data.data[i / 2] :
+				     (uint8_t)proto->int32_data[i / 2];
+
+		byte = i % 2 ? byte >> 4 : byte & 15;
+		to[i] = tensor->dtype == NC_I8 && byte & 8 ? byte | 0xf0 : byte;
+	}
+	return buf;
+}
+
 const void *onnx_tensor_data(const Onnx__TensorProto *proto,
 			     const struct onnx_tensor *tensor, void *buf)
 {
@@ -124,6 +158,8 @@ const void *onnx_tensor_data(const Onnx__TensorProto *proto,
 
 	if (!tensor->count)
 		return &nothing;
+	if (tensor->nibbles)
+		return unpack_nibbles(proto, tensor, buf);
 	if (proto->has_raw_data && proto->raw_data.len) {
 		const uint8_t *raw = proto->raw_data.data;
 

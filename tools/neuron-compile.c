@@ -202,7 +202,7 @@ int main(int argc, char **argv)
 {
 	struct settings settings = { 0 };
 	struct nc_result result;
-	char *output, *name;
+	char *output, *name, *folder;
 	int status = EXIT_FAILED;
 	double seconds;
 	size_t size;
@@ -216,6 +216,8 @@ int main(int argc, char **argv)
 	if (!onnx)
 		return EXIT_FAILED;
 	name = model_name(settings.model);
+	folder = model_folder(settings.model);
+	settings.options.folder = folder;
 	output = settings.output ? strdup(settings.output) :
 				   default_output(settings.model);
 	if (!output)
@@ -246,6 +248,7 @@ int main(int argc, char **argv)
 	free(settings.consts);
 	free(settings.tensors);
 	free(name);
+	free(folder);
 	free(output);
 	free(onnx);
 	return status;

@@ -2,6 +2,8 @@
 /* What the importer refuses, and how it says so. */
 #include <stdio.h>
 #include <time.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "compiler_front.h"
 
 static struct builder relu(void)
@@ -241,7 +243,104 @@ static void tensors(void)
 	tensor->has_data_location = 1;
 	tensor->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
 	APPEND(b.graph->initializer, b.graph->n_initializer, tensor);
-	REFUSED(&b, "tensor 'far'", "its data is in another file");
+	REFUSED(&b, "tensor 'far'", "it does not say which file its data is in");
+}
+
+static void external_entry(Onnx__TensorProto *tensor, const char *key, const char *value)
+{
+	Onnx__StringStringEntryProto *entry = malloc(sizeof(*entry));
+
+	onnx__string_string_entry_proto__init(entry);
+	entry->key = strdup(key);
+	entry->value = strdup(value);
+	APPEND(tensor->external_data, tensor->n_external_data, entry);
+}
+
+/* y = x + w, where w, [2, 3], is in a file. */
+static struct builder with_external(const char *location, const char *offset,
+				    const char *length)
+{
+	struct builder b = builder(13);
+	Onnx__TensorProto *tensor = new_tensor("w", FLOAT, DIMS(2, 3), "", 0);
+
+	tensor->has_raw_data = 0;
+	tensor->has_data_location = 1;
+	tensor->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+	external_entry(tensor, "location", location);
+	if (offset)
+		external_entry(tensor, "offset", offset);
+	if (length)
+		external_entry(tensor, "length", length);
+	APPEND(b.graph->initializer, b.graph->n_initializer, tensor);
+	add_input(&b, "x", FLOAT, DIMS(2, 3));
+	add_node(&b, "Add", "x w", "y");
+	add_output(&b, "y");
+	return b;
+}
+
+static void external_case(const char *folder, const char *location, const char *offset,
+			  const char *length, const char *error)
+{
+	struct nc_options options = { .auto_cast = NC_CAST_NONE, .folder = folder };
+	struct builder b = with_external(location, offset, length);
+	struct nc_result result = build_with(&b, &options);
+
+	if (error)
+		CHECK(!result.neff && result.errors && strstr(result.errors, error));
+	else
+		ACCEPTED(result);
+	if (result.neff) {
+		const struct nc_node *node = find_op(&result, NC_OP_Add);
+
+		CHECK(node && nc_const_double(node->inputs[1], 5) == 5);
+	}
+	nc_result_free(&result);
+}
+
+static void external_data(void)
+{
+	static const float w[] = { 9, 0, 1, 2, 3, 4, 5 };
+	char folder[] = "/tmp/onnx-external-XXXXXX", path[100], out[100];
+	FILE *file;
+
+	CHECK(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/sub", folder);
+	CHECK_EQ(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/sub/w.bin", folder);
+	file = fopen(path, "w");
+	CHECK_EQ(fwrite(w, 4, 7, file), 7);
+	fclose(file);
+	snprintf(out, sizeof(out), "%s/sub/in", folder);
+	CHECK_EQ(symlink("w.bin", out), 0);
+	snprintf(out, sizeof(out), "%s/out", folder);
+	CHECK_EQ(symlink("/etc/passwd", out), 0);
+	snprintf(out, sizeof(out), "%s/up", folder);
+	CHECK_EQ(symlink("..", out), 0);
+
+	external_case(folder, "sub/w.bin", "4", "24", NULL);
+	external_case(folder, "./sub/w.bin", "4", NULL, NULL);
+	external_case(folder, "sub/in", "4", "24", NULL);
+	external_case(NULL, "sub/w.bin", "4", "24", "the model's folder is not known");
+	external_case(folder, "sub/w.bin", "8", "24", "the file with its data is too short");
+	external_case(folder, "sub/w.bin", "18446744073709551615", NULL, "too short");
+	external_case(folder, "sub/w.bin", "4", "20", "does not fit its shape");
+	external_case(folder, "sub/w.bin", "-4", "24", "is no number");
+	external_case(folder, "sub/none", "4", "24", "is not there");
+	external_case(folder, "sub", "0", NULL, "no regular file");
+	external_case(folder, path, "4", "24", "leads out of the model's folder");
+	external_case(folder, "sub/../sub/w.bin", "4", "24", "leads out of the model's folder");
+	external_case(folder, "out", "0", NULL, "cannot be opened");
+	external_case(folder, "up/etc/passwd", "0", NULL, "cannot be opened");
+
+	CHECK_EQ(unlink(path), 0);
+	CHECK_EQ(unlink(out), 0);
+	snprintf(out, sizeof(out), "%s/out", folder);
+	CHECK_EQ(unlink(out), 0);
+	snprintf(out, sizeof(out), "%s/sub/in", folder);
+	CHECK_EQ(unlink(out), 0);
+	snprintf(out, sizeof(out), "%s/sub", folder);
+	CHECK_EQ(rmdir(out), 0);
+	CHECK_EQ(rmdir(folder), 0);
 }
 
 /* Data in the typed fields instead of raw bytes. */
@@ -564,6 +663,7 @@ int main(void)
 	ktap_run("names", names);
 	ktap_run("operator sets", opsets);
 	ktap_run("tensors", tensors);
+	ktap_run("data in files beside the model", external_data);
 	ktap_run("tensors in typed fields", typed_fields);
 	ktap_run("huge shapes", huge_shapes);
 	ktap_run("open dimensions", open_dimensions);

@@ -35,6 +35,16 @@ void model_close(struct model *model)
 	*model = (struct model) { 0 };
 }
 
+char *model_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
+
+	if (!folder)
+		die_oom();
+	return folder;
+}
+
 char *model_name(const char *path)
 {
 	const char *base = strrchr(path, '/');
@@ -67,6 +77,7 @@ bool model_compile(const struct model *model, const struct nc_options *options,
 	struct nc_const_arg *consts;
 	struct nc_shape_arg *shapes;
 	char *name = model_name(model->path);
+	char *folder = model_folder(model->path);
 	bool ok, *is_const;
 
 	shapes = calloc((size_t)n + 1, sizeof(*shapes));
@@ -77,6 +88,7 @@ bool model_compile(const struct model *model, const struct nc_options *options,
 	if (options->num_consts)
 		memcpy(consts, options->consts,
 		       options->num_consts * sizeof(*consts));
+	all.folder = folder;
 	all.shapes = shapes;
 	all.consts = consts;
 	do {
@@ -117,5 +129,6 @@ bool model_compile(const struct model *model, const struct nc_options *options,
 	free(consts);
 	free(is_const);
 	free(name);
+	free(folder);
 	return ok;
 }

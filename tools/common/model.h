@@ -42,6 +42,9 @@ void model_close(struct model *model);
 bool model_compile(const struct model *model, const struct nc_options *options,
 		   const struct tensor *inputs, struct nc_result *result);
 
+/* The folder that a file is in, from malloc(). */
+char *model_folder(const char *path);
+
 /* File name without folders and suffix, from malloc(). */
 char *model_name(const char *path);
 

@@ -26,6 +26,10 @@ const char *tensor_parse_pb(struct tensor *tensor, const void *data, size_t size
 		error = why;
 		goto out;
 	}
+	if (header.external) {
+		error = "its data is in another file";
+		goto out;
+	}
 	tensor->dtype = header.dtype;
 	tensor->rank = header.rank;
 	memcpy(tensor->dims, header.dims, sizeof(tensor->dims));
