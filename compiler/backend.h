@@ -9,6 +9,37 @@
 #include "lir.h"
 #include "pass.h"
 
+/* lower.c */
+
+/**
+ * struct nc_range - a part of a value
+ * @axis: the dimension that is cut; NC_WHOLE, NC_NOTHING
+ * @lo: first element of it
+ * @hi: behind the last
+ */
+struct nc_range {
+	int axis;
+	int64_t lo;
+	int64_t hi;
+};
+
+#define NC_WHOLE	(-1)
+#define NC_NOTHING	(-2)
+
+/**
+ * struct nc_lower_part - a graph that makes a part of the model's outputs
+ * @graph: its inputs are the model's
+ * @ranges: what it makes of each output, none of them nothing; NULL: all
+ */
+struct nc_lower_part {
+	struct nc_graph *graph;
+	const struct nc_range *ranges;
+};
+
+/* The program that makes all parts, one after the other, of the model ctx->graph. */
+void nc_lower_parts(struct nc_ctx *ctx, const struct nc_lower_part *parts,
+		    unsigned int count);
+
 /* plan_pin.c */
 
 /* Scratchpad that all constants take. */

@@ -53,6 +53,9 @@ void nc_back_end(struct nc_ctx *ctx)
 	if (!done(ctx, "lower"))
 		return;
 	nc_plan(ctx);
+	if (ctx->diag.count)
+		return;
+	nc_stretch(ctx);
 	if (!done(ctx, "plan"))
 		return;
 	nc_schedule(ctx);

@@ -35,8 +35,8 @@ static int leading_axis(const struct nc_value *value)
 }
 
 /* What core number @core of @count makes of an output. */
-static struct nc_range share(const struct nc_value *output, unsigned int core,
-			     unsigned int count)
+struct nc_range nc_part_share(const struct nc_value *output, unsigned int core,
+			      unsigned int count)
 {
 	int axis = leading_axis(output);
 	struct nc_range range = { .axis = core ? NC_NOTHING : NC_WHOLE };
@@ -53,8 +53,8 @@ static struct nc_range share(const struct nc_value *output, unsigned int core,
  * Cycles of a warm execution while so many cores do the like; 0: they can't be
  * known.
  */
-static uint64_t cycles_of(struct nc_ctx *ctx, const struct nc_program *prog,
-			  unsigned int cores)
+uint64_t nc_program_cycles(struct nc_ctx *ctx, const struct nc_program *prog,
+			   unsigned int cores)
 {
 	const struct neuron_timing_config chip = {
 		.cores = cores,
@@ -176,7 +176,7 @@ static void compile_part(struct nc_ctx *ctx, struct nc_arena *keep,
 	if (ctx->diag.count)
 		return;
 	prog = ctx->program;
-	part->cycles = cycles_of(ctx, prog, parts->count);
+	part->cycles = nc_program_cycles(ctx, prog, parts->count);
 	summarize_part(ctx, keep, part);
 	place_weights(ctx, keep, parts, part);
 	parts->scratch_size = ALIGN_UP(parts->scratch_size);
@@ -232,7 +232,7 @@ struct nc_parts *nc_compile_parts(struct nc_ctx *ctx, unsigned int count)
 	parts->count = count;
 	for (i = 0; i < count; i++) {
 		for (k = 0; k < model->num_outputs; k++)
-			wanted[k] = share(model->outputs[k], i, count);
+			wanted[k] = nc_part_share(model->outputs[k], i, count);
 		if (!try_part(ctx, parts, &parts->part[i], wanted))
 			return NULL;
 	}
@@ -245,13 +245,13 @@ static bool can_share(const struct nc_graph *model, unsigned int count)
 	unsigned int i;
 
 	for (i = 0; i < model->num_outputs; i++)
-		if (share(model->outputs[i], 0, count).axis >= 0)
+		if (nc_part_share(model->outputs[i], 0, count).axis >= 0)
 			return true;
 	return false;
 }
 
 /* Errors of an attempt are not the model's. Returns the first of them, or NULL. */
-static const char *end_attempt(struct nc_ctx *ctx, struct nc_diag before)
+const char *nc_end_attempt(struct nc_ctx *ctx, struct nc_diag before)
 {
 	const char *why = NULL;
 
@@ -287,7 +287,7 @@ static const char *explain(struct nc_ctx *ctx, unsigned int used, uint64_t one,
 void nc_cores(struct nc_ctx *ctx)
 {
 	struct nc_program *alone = ctx->program;
-	uint64_t best = cycles_of(ctx, alone, 1), one = best, tried = 0;
+	uint64_t best = nc_program_cycles(ctx, alone, 1), one = best, tried = 0;
 	unsigned int asked = ctx->options->cores, n, used = 1;
 	const char *why = NULL;
 
@@ -304,7 +304,7 @@ void nc_cores(struct nc_ctx *ctx)
 		memset(&ctx->diag, 0, sizeof(ctx->diag));
 		parts = nc_compile_parts(ctx, n);
 		ctx->program = alone;
-		error = end_attempt(ctx, before);
+		error = nc_end_attempt(ctx, before);
 		if (!parts) {
 			why = error;
 			continue;

@@ -6,26 +6,12 @@
  *	cores.c		what the parts are, and whether they are worth it
  *	part.c		the graph that makes a part
  *	part_rule.c	what each operator needs for a part of its result
+ *	stretch.c	parts that one core makes, one after the other
  */
 #ifndef COMPILER_CORES_H
 #define COMPILER_CORES_H
 
 #include "backend.h"
-
-/**
- * struct nc_range - a part of a value
- * @axis: the dimension that is cut; NC_WHOLE, NC_NOTHING
- * @lo: first element of it
- * @hi: behind the last
- */
-struct nc_range {
-	int axis;
-	int64_t lo;
-	int64_t hi;
-};
-
-#define NC_WHOLE	(-1)
-#define NC_NOTHING	(-2)
 
 /**
  * nc_part_needs() - what a node needs for a part of its result
@@ -58,6 +44,30 @@ void nc_part_adjust(struct nc_ctx *ctx, const struct nc_node *whole,
  * the size of their parts.
  */
 struct nc_graph *nc_part_graph(struct nc_ctx *ctx, const struct nc_range *wanted);
+
+/**
+ * nc_part_share() - an equal share of an output
+ * @output: of the graph
+ * @part: which share
+ * @count: how many there are
+ *
+ * Along the first dimension that is not 1, so that it is in one piece.
+ *
+ * Return: NC_WHOLE or NC_NOTHING as axis where it is too small for that many: the
+ * first part makes it then.
+ */
+struct nc_range nc_part_share(const struct nc_value *output, unsigned int part,
+			      unsigned int count);
+
+/*
+ * Cycles of an execution that finds its constants on the core, while so many cores do
+ * the like; 0: they can't be known.
+ */
+uint64_t nc_program_cycles(struct nc_ctx *ctx, const struct nc_program *prog,
+			   unsigned int cores);
+
+/* Note an attempt's errors, which are not the model's. Return: the first, or NULL. */
+const char *nc_end_attempt(struct nc_ctx *ctx, struct nc_diag before);
 
 /**
  * struct nc_part - what a core does

@@ -29,6 +29,15 @@ struct nc_view nc_view_dense(struct nc_buf *buf, unsigned int dtype, int rank,
 	return view;
 }
 
+struct nc_view nc_view_as(const struct nc_view *dense, int rank,
+			  const int64_t *dims)
+{
+	struct nc_view view = nc_view_dense(dense->buf, dense->dtype, rank, dims);
+
+	view.offset = dense->offset;
+	return view;
+}
+
 int64_t nc_view_numel(const struct nc_view *view)
 {
 	int64_t n = 1;

@@ -174,6 +174,7 @@ struct nc_chunk {
 /**
  * struct nc_program - the state of the back end
  * @list: the instructions
+ * @whole_insts: how many there were before tiling
  * @bufs: all buffers
  * @num_bufs: entries of @bufs
  * @bufs_room: allocated entries of @bufs
@@ -195,6 +196,7 @@ struct nc_chunk {
  */
 struct nc_program {
 	struct nc_inst_list list;
+	uint32_t whole_insts;
 	struct nc_buf **bufs;
 	uint32_t num_bufs;
 	uint32_t bufs_room;
@@ -230,6 +232,9 @@ void nc_dump_program(struct nc_ctx *ctx, FILE *out);
 /* layout.c: views */
 struct nc_view nc_view_dense(struct nc_buf *buf, unsigned int dtype, int rank,
 			     const int64_t *dims);
+/* A dense view's elements in another shape. */
+struct nc_view nc_view_as(const struct nc_view *dense, int rank,
+			  const int64_t *dims);
 int64_t nc_view_numel(const struct nc_view *view);
 bool nc_view_is_dense(const struct nc_view *view);
 /* Bytes from the buffer's start that elements touch: [*lo, *hi). */

@@ -3,6 +3,7 @@
  * From nodes to instructions: the walk over the graph. What its functions build
  * with is in lower_value.c.
  */
+#include "backend.h"
 #include "lower_state.h"
 
 static nc_lower_fn *const lower_fns[NC_NUM_OPS] = {
@@ -151,6 +152,7 @@ static void note_users(struct nc_graph *graph)
 	}
 }
 
+/* Buffers for the inputs and outputs of the model. */
 static void make_io(struct nc_ctx *ctx)
 {
 	struct nc_program *prog = nc_program_of(ctx);
@@ -165,7 +167,6 @@ static void make_io(struct nc_ctx *ctx)
 		bool in = i < graph->num_inputs;
 		struct nc_value *value = in ? graph->inputs[i] :
 					      graph->outputs[i - graph->num_inputs];
-		struct nc_storage *storage = value->lir;
 		struct nc_buf *buf;
 
 		if (nc_storage_dtype(value->dtype) < 0) {
@@ -180,20 +181,49 @@ static void make_io(struct nc_ctx *ctx)
 				 neuron_dtype_size(nc_storage_dtype(value->dtype)));
 		buf->slot_dtype = slot_dtype(value->dtype);
 		buf->slot = NC_SLOT_FIRST_IO + i;
-		if (in) {
+		if (in)
 			prog->inputs[i] = buf;
-			storage->view = nc_view_dense(buf, storage->dtype,
-						      value->rank, value->dims);
-			storage->bound = true;
-		} else {
-			struct nc_output *output = nc_alloc(ctx->arena, 1,
-							 sizeof(*output));
-
+		else
 			prog->outputs[i - graph->num_inputs] = buf;
-			output->buf = buf;
-			output->next = storage->output;
-			storage->output = output;
-		}
+	}
+}
+
+/* Values that are inputs or outputs, of the model or a part of it. */
+static void bind_io(struct nc_ctx *ctx, const struct nc_graph *model,
+		    const struct nc_lower_part *part)
+{
+	struct nc_program *prog = nc_program_of(ctx);
+	const struct nc_graph *graph = part->graph;
+	unsigned int i;
+
+	for (i = 0; i < graph->num_inputs; i++) {
+		struct nc_value *value = graph->inputs[i];
+		struct nc_storage *storage = value->lir;
+
+		if (!prog->inputs[i])
+			continue;
+		storage->view = nc_view_dense(prog->inputs[i], storage->dtype,
+					      value->rank, value->dims);
+		storage->bound = true;
+	}
+	for (i = 0; i < graph->num_outputs; i++) {
+		const struct nc_value *whole = model->outputs[i];
+		struct nc_storage *storage = graph->outputs[i]->lir;
+		const struct nc_range *range = part->ranges ? &part->ranges[i] :
+							      NULL;
+		struct nc_output *output;
+
+		if (!prog->outputs[i])
+			continue;
+		output = nc_alloc(ctx->arena, 1, sizeof(*output));
+		output->view = nc_view_dense(prog->outputs[i], storage->dtype,
+					     whole->rank, whole->dims);
+		if (range && range->axis >= 0)
+			output->view = nc_view_slice(&output->view, range->axis,
+						     range->lo,
+						     range->hi - range->lo, 1);
+		output->next = storage->output;
+		storage->output = output;
 	}
 }
 
@@ -233,16 +263,12 @@ static void store_outputs(struct nc_ctx *ctx, struct nc_node *node)
 		struct nc_value *value = node->outputs[i];
 		struct nc_storage *storage = value ? value->lir : NULL;
 		struct nc_output *output;
-		struct nc_view out;
 
 		if (!value || !storage->bound ||
 		    storage->view.buf->kind == NC_BUF_OUTPUT)
 			continue;
-		for (output = storage->output; output; output = output->next) {
-			out = nc_view_dense(output->buf, storage->dtype,
-					    value->rank, value->dims);
-			nc_add_copy(ctx, node, &out, &storage->view);
-		}
+		for (output = storage->output; output; output = output->next)
+			nc_add_copy(ctx, node, &output->view, &storage->view);
 	}
 }
 
@@ -278,9 +304,27 @@ static bool inputs_bound(const struct nc_node *node)
 	return true;
 }
 
-void nc_lower(struct nc_ctx *ctx)
+static void lower_part(struct nc_ctx *ctx, const struct nc_graph *model,
+		       const struct nc_lower_part *part)
 {
-	struct nc_graph *graph = ctx->graph;
+	struct nc_graph *graph = part->graph;
+	unsigned int i;
+
+	choose_dtypes(ctx);
+	note_users(graph);
+	bind_io(ctx, model, part);
+	for (i = 0; i < graph->num_nodes; i++) {
+		struct nc_node *node = graph->nodes[i];
+
+		if (check_node(ctx, node) && inputs_bound(node))
+			lower_node(ctx, node);
+	}
+}
+
+void nc_lower_parts(struct nc_ctx *ctx, const struct nc_lower_part *parts,
+		    unsigned int count)
+{
+	struct nc_graph *model = ctx->graph;
 	struct nc_program *prog = nc_alloc(ctx->arena, 1, sizeof(*prog));
 	unsigned int i;
 
@@ -290,13 +334,17 @@ void nc_lower(struct nc_ctx *ctx)
 	prog->psum_size = ctx->options->psum_size ? ctx->options->psum_size :
 						    NC_PSUM_SIZE;
 	prog->lower = nc_alloc(ctx->arena, 1, sizeof(*prog->lower));
-	choose_dtypes(ctx);
-	note_users(graph);
 	make_io(ctx);
-	for (i = 0; i < graph->num_nodes; i++) {
-		struct nc_node *node = graph->nodes[i];
-
-		if (check_node(ctx, node) && inputs_bound(node))
-			lower_node(ctx, node);
+	for (i = 0; i < count; i++) {
+		ctx->graph = parts[i].graph;
+		lower_part(ctx, model, &parts[i]);
 	}
+	ctx->graph = model;
+}
+
+void nc_lower(struct nc_ctx *ctx)
+{
+	struct nc_lower_part whole = { .graph = ctx->graph };
+
+	nc_lower_parts(ctx, &whole, 1);
 }

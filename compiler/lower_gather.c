@@ -81,7 +81,7 @@ void nc_lower_gather(struct nc_ctx *ctx, struct nc_node *node)
 	out = nc_result(ctx, node, 0, NULL);
 	memcpy(out_dims, dims, sizeof(out_dims));
 	out_dims[1] = count;
-	out = nc_view_dense(out.buf, out.dtype, 3, out_dims);
+	out = nc_view_as(&out, 3, out_dims);
 	inst = nc_add(ctx, node, NEURON_OP_GATHER, &out, &table, &index);
 	NC_PARAMS(GATHER, inst)->axis = 1;
 }

@@ -10,8 +10,7 @@ static void copy_reshaped(struct nc_ctx *ctx, struct nc_node *node,
 			  const struct nc_view *in)
 {
 	struct nc_view out = nc_result(ctx, node, 0, NULL);
-	struct nc_view as_in = nc_view_dense(out.buf, out.dtype, in->rank,
-					     in->dims);
+	struct nc_view as_in = nc_view_as(&out, in->rank, in->dims);
 
 	nc_add_copy(ctx, node, &as_in, in);
 }
@@ -290,8 +289,8 @@ void nc_lower_tile(struct nc_ctx *ctx, struct nc_node *node)
 			else if (j > i)
 				behind *= dims[j];
 		}
-		to = nc_view_dense(out.buf, out.dtype, 4,
-				   (int64_t[]){ before, r, n, behind });
+		to = nc_view_as(&out, 4,
+				(int64_t[]){ before, r, n, behind });
 		wide = nc_reshaped(ctx, node, &from, 4,
 				   (int64_t[]){ before, 1, n, behind });
 		wide = nc_view_broadcast(&wide, 4, to.dims);

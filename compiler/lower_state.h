@@ -7,9 +7,9 @@
 
 struct nc_const_entry;
 
-/* A graph output, in the list of those that a value is. */
+/* A graph output, or a part of it, in the list of those that a value is. */
 struct nc_output {
-	struct nc_buf *buf;
+	struct nc_view view;
 	struct nc_output *next;
 };
 

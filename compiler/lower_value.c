@@ -306,10 +306,10 @@ struct nc_view nc_result(struct nc_ctx *ctx, struct nc_node *node,
 					  value->dims, order);
 		return lower->deferred;
 	}
-	if (value->is_output && value->num_uses == 1)
-		storage->view = nc_view_dense(storage->output->buf,
-					      storage->dtype, value->rank,
-					      value->dims);
+	/* A part of a graph output may have gaps: it is copied there. */
+	if (value->is_output && value->num_uses == 1 &&
+	    nc_view_is_dense(&storage->output->view))
+		storage->view = storage->output->view;
 	else
 		storage->view = nc_temp(ctx, storage->dtype, value->rank,
 					value->dims, order);

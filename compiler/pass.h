@@ -76,6 +76,7 @@ void nc_summarize_parts(struct nc_ctx *ctx);
 /* Back end: the state is ctx->program, see lir.h. */
 void nc_lower(struct nc_ctx *ctx);
 void nc_plan(struct nc_ctx *ctx);
+void nc_stretch(struct nc_ctx *ctx);
 void nc_schedule(struct nc_ctx *ctx);
 void nc_emit(struct nc_ctx *ctx);
 void nc_check_races(struct nc_ctx *ctx);

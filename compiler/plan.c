@@ -372,6 +372,7 @@ void nc_plan(struct nc_ctx *ctx)
 	struct attempt attempt = { prog->list, note_point(ctx) };
 	uint64_t all = nc_pin_total(prog);
 
+	prog->whole_insts = prog->list.count;
 	/* Everything fits, and nothing has to give way for it. */
 	if (!ctx->options->no_scratchpad && all <= prog->sbuf_size &&
 	    plan(ctx, &attempt, NULL, all) && !prog->scratch_size)

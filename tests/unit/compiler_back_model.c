@@ -91,8 +91,8 @@ bool model_compile(struct model *m)
 {
 	static void (*const passes[])(struct nc_ctx *ctx) = {
 		nc_graph_update, nc_share, nc_recognise, nc_fuse,
-		nc_merge_products, nc_cast, nc_lower, nc_plan, nc_schedule,
-		nc_emit, nc_check_races, nc_neff_write,
+		nc_merge_products, nc_cast, nc_lower, nc_plan, nc_stretch,
+		nc_schedule, nc_emit, nc_check_races, nc_neff_write,
 	};
 	enum { FIRST_FUSING = 1, LAST_FUSING = 5 };
 	unsigned int i;

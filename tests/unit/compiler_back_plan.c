@@ -181,11 +181,63 @@ static void long_input(void)
 	model_end(&m);
 }
 
+/* Few layers on an image, and its pixels moved at the end. */
+static void image(struct model *m)
+{
+	int64_t d[4] = { 1, 1, 128, 128 }, w[4] = { 8, 1, 3, 3 };
+	int64_t pads[4] = { 1, 1, 1, 1 }, o[4] = { 1, 2, 256, 256 };
+	struct nc_value *x;
+	unsigned int i;
+
+	model_begin(m, 13);
+	x = model_input(m, 4, d);
+	d[1] = 8;
+	for (i = 0; i < 4; i++) {
+		x = model_node(m, NC_OP_Conv, 4, d, x, model_const(m, 4, w),
+			       model_const(m, 1, w));
+		nc_set_attr_ints(&m->ctx, x->producer, "pads", pads, 4);
+		w[1] = 8;
+	}
+	x = model_node(m, NC_OP_DepthToSpace, 4, o, x, NULL, NULL);
+	nc_set_attr_int(&m->ctx, x->producer, "blocksize", 2);
+	model_output(m, model_node(m, NC_OP_Sigmoid, 4, o, x, NULL, NULL));
+}
+
+/* What does not fit layer by layer is made in stretches, and stays on the chip. */
+static void stretches(void)
+{
+	const uint64_t layer = 8 * 128 * 128 * 4;
+	float *expected, *seen;
+	size_t i, n = 0;
+	struct model m, s;
+
+	image(&m);
+	CHECK(model_compile(&m));
+	image(&s);
+	s.options.sbuf_size = 600 << 10;
+	CHECK(model_compile(&s));
+	CHECK_EQ(((struct nc_program *)m.ctx.program)->scratch_size, 0);
+	CHECK_EQ(((struct nc_program *)s.ctx.program)->scratch_size, 0);
+	/* The image and the result, and no layer in between. */
+	CHECK(bytes_moved(&s, true) < 2 * layer);
+	CHECK(count_insts(&s, NEURON_OP_CONV) >= 8);
+	expected = model_run(&m, 1, 0, &n);
+	seen = model_run(&s, 1, 2, &n);
+	CHECK(expected && seen);
+	for (i = 0; expected && seen && i < n && !ktap_failed; i++)
+		CHECK(!memcmp(&expected[i], &seen[i], sizeof(*seen)));
+	free(expected);
+	free(seen);
+	model_end(&m);
+	model_end(&s);
+}
+
 int main(void)
 {
 	ktap_run("constants that fit stay on the chip", all_stays);
 	ktap_run("of constants that do not all fit some stay", some_stays);
 	ktap_run("a write to what stays is found", overwrites_are_found);
 	ktap_run("inputs much larger than the scratchpad", long_input);
+	ktap_run("stretches of an image stay on the chip", stretches);
 	return ktap_done();
 }

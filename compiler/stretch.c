@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A model whose intermediates do not fit the scratchpad, stretch by stretch.
+ *
+ * Layer by layer, each intermediate that is too large goes to DRAM and comes back.
+ * Made in parts instead, entries of a batch, rows of an image, stretches of a sound
+ * from the inputs to the outputs, the intermediates of one part fit. What parts have
+ * in common is computed for each of them, and constants that do not stay on the chip
+ * are loaded for each: whether it pays, and with how many parts, the timing model
+ * says.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cores.h"
+
+/*
+ * A larger number of parts must save one cycle in this many, or half of the bytes
+ * moved: the other cores need the memory, too. It may cost as much for that.
+ */
+#define WORTH	32
+
+/* Most parts, and most instructions of the whole, before tiling. */
+#define MAX_PARTS	64
+#define MAX_INSTS	(1u << 16)
+
+/* Which dimension of the outputs is cut. */
+enum { FIRST, SPATIAL, NUM_WAYS };
+
+/*
+ * An equal share of an output: along its first dimension, or the first behind the
+ * channels.
+ */
+static struct nc_range share(const struct nc_value *output, unsigned int number,
+			     unsigned int count, unsigned int way)
+{
+	struct nc_range range = { .axis = 2 };
+
+	if (way == FIRST)
+		return nc_part_share(output, number, count);
+	if (output->rank < 3 || output->dims[2] < count)
+		return (struct nc_range){ .axis = NC_WHOLE };
+	range.lo = output->dims[2] * number / count;
+	range.hi = output->dims[2] * (number + 1) / count;
+	return range;
+}
+
+static bool can_cut(const struct nc_graph *model, unsigned int count,
+		    unsigned int way)
+{
+	bool differs = way == FIRST;
+	unsigned int i;
+
+	for (i = 0; i < model->num_outputs; i++) {
+		struct nc_range range = share(model->outputs[i], 0, count, way);
+
+		if (range.axis < 0)
+			return false;
+		differs |= range.axis !=
+			   share(model->outputs[i], 0, count, FIRST).axis;
+	}
+	return model->num_outputs > 0 && differs;
+}
+
+static bool make_part(struct nc_ctx *ctx, struct nc_lower_part *part,
+		      unsigned int number, unsigned int count, unsigned int way)
+{
+	struct nc_graph *model = ctx->graph;
+	struct nc_range *wanted = nc_alloc(ctx->arena, model->num_outputs,
+					   sizeof(*wanted));
+	unsigned int i;
+
+	for (i = 0; i < model->num_outputs; i++)
+		wanted[i] = share(model->outputs[i], number, count, way);
+	part->graph = nc_part_graph(ctx, wanted);
+	part->ranges = wanted;
+	nc_verify(ctx, "stretch");
+	ctx->graph = model;
+	return !ctx->diag.count;
+}
+
+/* The model in so many parts; its cycles, or 0. ctx->program is the program. */
+static uint64_t try_parts(struct nc_ctx *ctx, unsigned int count,
+			  unsigned int way)
+{
+	struct nc_lower_part *parts = nc_alloc(ctx->arena, count, sizeof(*parts));
+	struct nc_graph *model = ctx->graph;
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		if (!make_part(ctx, &parts[i], i, count, way))
+			return 0;
+	nc_lower_parts(ctx, parts, count);
+	if (ctx->diag.count)
+		return 0;
+	nc_plan(ctx);
+	if (ctx->diag.count)
+		return 0;
+	nc_schedule(ctx);
+	nc_emit(ctx);
+	ctx->graph = model;
+	return ctx->diag.count ? 0 : nc_program_cycles(ctx, ctx->program, 1);
+}
+
+/**
+ * struct best - what has been found
+ * @count: parts; 0: the whole
+ * @way: how it is cut
+ * @cycles: of an execution
+ * @traffic: bytes that it moves
+ */
+struct best {
+	unsigned int count;
+	unsigned int way;
+	uint64_t cycles;
+	double traffic;
+};
+
+static bool is_better(const struct best *a, const struct best *than)
+{
+	if (!a->cycles)
+		return false;
+	return a->cycles + a->cycles / WORTH < than->cycles ||
+	       (a->cycles < than->cycles + than->cycles / WORTH &&
+		a->traffic < than->traffic / 2);
+}
+
+/* More and more parts, until all fits or nothing is gained. */
+static void search(struct nc_ctx *ctx, unsigned int way, struct best *best)
+{
+	struct nc_program *whole = ctx->program;
+	struct nc_arena_mark mark = nc_arena_mark(ctx->arena);
+	struct best now = { .way = way };
+	unsigned int worse = 0;
+	bool fits = false;
+
+	for (now.count = 2; now.count <= MAX_PARTS && worse < 2 && !fits;
+	     now.count *= 2) {
+		struct nc_diag before = ctx->diag;
+
+		if (!can_cut(ctx->graph, now.count, way) ||
+		    (uint64_t)whole->whole_insts * now.count > MAX_INSTS)
+			break;
+		memset(&ctx->diag, 0, sizeof(ctx->diag));
+		now.cycles = try_parts(ctx, now.count, way);
+		if (now.cycles) {
+			/* Smaller parts have more in common, and gain nothing. */
+			fits = !((struct nc_program *)ctx->program)->scratch_size;
+			now.traffic = nc_traffic(ctx->program, NULL);
+		}
+		ctx->program = whole;
+		nc_end_attempt(ctx, before);
+		nc_arena_release(ctx->arena, mark);
+		worse++;
+		if (is_better(&now, best)) {
+			*best = now;
+			worse = 0;
+		}
+	}
+}
+
+void nc_stretch(struct nc_ctx *ctx)
+{
+	const struct nc_program *whole = ctx->program;
+	struct best best = { 0 };
+	unsigned int way;
+
+	if (ctx->options->no_scratchpad || !whole->scratch_size)
+		return;
+	nc_schedule(ctx);
+	nc_emit(ctx);
+	if (ctx->diag.count)
+		return;
+	best.cycles = nc_program_cycles(ctx, whole, 1);
+	best.traffic = nc_traffic(whole, NULL);
+	for (way = 0; way < NUM_WAYS && best.cycles; way++)
+		search(ctx, way, &best);
+	if (best.count)
+		try_parts(ctx, best.count, best.way);
+}
