@@ -32,6 +32,8 @@ static const char help[] =
 "  -n, --cores N            cores that the models run on\n"
 "      --no-scratchpad      send every intermediate through device DRAM\n"
 "  -S, --save DIR           also write what came out to DIR/CASE/SET/output_N.pb\n"
+"  -C, --compiled DIR       take compiled models from DIR/CASE/SET/model.neff, and\n"
+"                           leave those there that it has not\n"
 "  -v, --verbose            also print how far off each output is\n"
 "  -h, --help               print this\n"
 "\n"
@@ -43,6 +45,7 @@ struct settings {
 	struct nc_options options;
 	struct tolerance tolerance;
 	const char *save;
+	const char *compiled;
 	bool verbose;
 };
 
@@ -238,7 +241,7 @@ static const struct tensor *find_input(const struct test *test,
 	return NULL;
 }
 
-static void run_session(struct test *test, const struct nc_result *result,
+static void run_session(struct test *test, const void *neff, size_t size,
 			const struct tensor *inputs)
 {
 	struct session *session;
@@ -246,7 +249,7 @@ static void run_session(struct test *test, const struct nc_result *result,
 	unsigned int i;
 	bool nans;
 
-	session = session_open(test->name, result->neff, result->neff_size);
+	session = session_open(test->name, neff, size);
 	if (!session) {
 		diagnose(test, "the model cannot be loaded");
 		return;
@@ -267,24 +270,56 @@ static void run_session(struct test *test, const struct nc_result *result,
 	session_close(session);
 }
 
+/* Leave a compiled model for other runs. */
+static void keep(struct test *test, const char *dir, const char *path,
+		 const struct nc_result *result)
+{
+	if (!make_dirs(dir) || !file_write(path, result->neff, result->neff_size))
+		test->ok = false;
+}
+
+static void compile_and_run(struct test *test, const struct tensor *inputs)
+{
+	char *dir = NULL, *path = NULL;
+	struct nc_result result = { 0 };
+	size_t size;
+	void *neff;
+
+	if (test->settings->compiled &&
+	    (asprintf(&dir, "%s/%s/%s", test->settings->compiled, test->name,
+		      test->set) < 0 || asprintf(&path, "%s/model.neff", dir) < 0))
+		die_oom();
+	if (path && !access(path, F_OK)) {
+		neff = file_read(path, &size);
+		if (neff)
+			run_session(test, neff, size, inputs);
+		else
+			diagnose(test, "its model.neff cannot be read");
+		free(neff);
+	} else if (model_compile(&test->model, &test->settings->options, inputs,
+				 &result)) {
+		if (path)
+			keep(test, dir, path, &result);
+		run_session(test, result.neff, result.neff_size, inputs);
+	} else {
+		diagnose_lines(test, result.errors);
+	}
+	nc_result_free(&result);
+	free(dir);
+	free(path);
+}
+
 static void run_set(struct test *test)
 {
 	const struct nc_probe *probe = &test->model.probe;
 	struct tensor *inputs;
-	struct nc_result result;
 	unsigned int i;
 
 	inputs = calloc((size_t)probe->num_inputs + 1, sizeof(*inputs));
 	if (!inputs)
 		die_oom();
-	if (load_inputs(test, inputs)) {
-		if (model_compile(&test->model, &test->settings->options, inputs,
-				  &result))
-			run_session(test, &result, inputs);
-		else
-			diagnose_lines(test, result.errors);
-		nc_result_free(&result);
-	}
+	if (load_inputs(test, inputs))
+		compile_and_run(test, inputs);
 	for (i = 0; i < probe->num_inputs; i++)
 		tensor_free(&inputs[i]);
 	free(inputs);
@@ -384,6 +419,7 @@ static void parse_options(struct settings *settings, int argc, char **argv)
 		{ "atol", required_argument, NULL, 'A' },
 		COMPILE_OPTIONS,
 		{ "save", required_argument, NULL, 'S' },
+		{ "compiled", required_argument, NULL, 'C' },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
@@ -395,7 +431,7 @@ static void parse_options(struct settings *settings, int argc, char **argv)
 	settings->tolerance = (struct tolerance) {
 		.rtol = 1e-3, .atol = 1e-4, .scaled = true,
 	};
-	while ((c = getopt_long(argc, argv, COMPILE_LETTERS "R:A:S:vh", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, COMPILE_LETTERS "R:A:S:C:vh", options, NULL)) != -1) {
 		switch (c) {
 		case 'R':
 			settings->tolerance.rtol = parse_tolerance("--rtol", optarg);
@@ -408,6 +444,9 @@ static void parse_options(struct settings *settings, int argc, char **argv)
 			break;
 		case 'S':
 			settings->save = optarg;
+			break;
+		case 'C':
+			settings->compiled = optarg;
 			break;
 		case 'v':
 			settings->verbose = true;

@@ -255,18 +255,22 @@ static void comparing(void)
 	/* Outputs in the thousands. */
 	CHECK(compared(NC_F32, 2, D(5000, 0.04), D(5000, 0), &strict).ok);
 	CHECK(!compared(NC_F32, 2, D(5000, 0.06), D(5000, 0), &strict).ok);
+	CHECK(!compared(NC_F32, 2, D(500, 0.002), D(500, 0), &strict).ok);
 
 	/* Cast operands: same largest element, 20 dB. */
 	CHECK(compared(NC_F32, 3, D(1.02, 2, 3), D(1, 2, 3), &loose).ok);
 	CHECK(!compared(NC_F32, 3, D(1.02, 2, 3), D(1, 2, 3), &strict).ok);
 	CHECK(!compared(NC_F32, 3, D(1, 3, 2.9), D(1, 2.9, 3.1), &loose).ok);
 	CHECK(!compared(NC_F32, 3, D(1, 2, 4), D(1, 2, 3), &loose).ok);
+	CHECK(!compared(NC_F32, 3, D(1, 3.01, 3), D(1, 3, 3.01), &loose).ok);
+	CHECK(compared(NC_F32, 3, D(1, 3.01, 3), D(1, 3, 3), &loose).ok);
 
 	/* Integers. */
 	CHECK(compared(NC_I32, 2, D(1, 2), D(1, 2), &loose).ok);
 	CHECK(!compared(NC_I32, 2, D(1, 2), D(1, 3), &loose).ok);
 	CHECK(compared(NC_I8, 2, D(1, 9), D(2, 9), &strict).ok);
 	CHECK(!compared(NC_I8, 2, D(1, 9), D(3, 9), &strict).ok);
+	CHECK(!compared(NC_I8, 2, D(9, 8), D(8, 9), &strict).ok);
 	CHECK(!compared(NC_BOOL, 2, D(1, 0), D(1, 1), &strict).ok);
 	CHECK(compared(NC_F16, 1, D(1), D(1.001), &strict).ok);
 }

@@ -9,7 +9,8 @@
  * struct tolerance - what counts as equal
  * @rtol: relative to the expected value
  * @atol: absolute
- * @scaled: raise @atol to 1e-5 of the largest expected value
+ * @scaled: raise @atol to 1e-5 of the largest expected value where that is
+ *	    SCALED_FROM or more
  * @approximate: matrix operands were cast to 16 bits: floats have to have the
  *		 same largest element (tensors of rank 2 or less), and a signal
  *		 to noise ratio of at least MIN_SNR
@@ -21,6 +22,7 @@ struct tolerance {
 	bool approximate;
 };
 
+#define SCALED_FROM	1000.0
 #define MIN_SNR		20.0	/* dB */
 
 /* An element that is not as it should be. */

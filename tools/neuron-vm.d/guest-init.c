@@ -56,6 +56,9 @@ enum frame {
 
 #define PORT		"/dev/vport0p1"
 #define HEADER		8		/* u8 type, three zero bytes, le32 length */
+/* Time that files get to be written back when the command has ended. */
+#define SYNC_SECONDS	15
+
 #define CHUNK		32768		/* a virtio port sends at most this at once */
 #define JOB_MAX		(4 << 20)
 #define MAX_STRINGS	65536
