@@ -5,8 +5,16 @@
 #include "nk.h"
 
 struct scatter {
+	const struct nk_call *call;
 	unsigned int dtype;
 	unsigned int func;
+	size_t size;		/* of an element */
+	uint64_t n;		/* elements of a row */
+	uint64_t count;		/* indices */
+	int64_t limit;		/* of an index */
+	const char *index;
+	ptrdiff_t index_step;
+	ptrdiff_t out_step[3], from_step[3];
 };
 
 static float combine_f32(unsigned int func, float a, float b)
@@ -71,14 +79,62 @@ static void combine_row(void *arg, char *const *ptr, const ptrdiff_t *step, size
 	}
 }
 
-static enum nk_status combine(const struct nk_call *call, struct scatter *s,
-			      const struct nk_view *to, const struct nk_view *from)
+static int64_t index_at(const struct scatter *s, uint64_t j)
 {
-	const struct nk_view view[2] = { *to, *from };
-	struct nk_nest nest;
+	int64_t at = *(const int32_t *)(s->index + (ptrdiff_t)j * s->index_step);
 
-	nk_nest_init(&nest, 2, view, ~0u);
-	return nk_nest_run(call, &nest, combine_row, s);
+	return at < 0 ? at + s->limit : at;
+}
+
+/* One element for each index. */
+#define DEFINE_PUT(type)							\
+static void put_##type(const struct scatter *s, char *out, const char *from)	\
+{										\
+	for (uint64_t j = 0; j < s->count; j++, from += s->from_step[1])	\
+		*(type *)(out + index_at(s, j) * s->out_step[1]) = *(const type *)from; \
+}
+
+DEFINE_PUT(uint8_t)
+DEFINE_PUT(uint16_t)
+DEFINE_PUT(uint32_t)
+
+static void put_row(const struct scatter *s, char *out, const char *from)
+{
+	if (s->out_step[2] == (ptrdiff_t)s->size && s->from_step[2] == (ptrdiff_t)s->size) {
+		memmove(out, from, s->n * s->size);
+		return;
+	}
+	for (uint64_t i = 0; i < s->n; i++, out += s->out_step[2], from += s->from_step[2])
+		memmove(out, from, s->size);
+}
+
+/* All updates of one o, in order: a later one may meet an earlier one. */
+static enum nk_status tile(void *arg, size_t o, unsigned int thread, struct nk_stats *stats)
+{
+	const struct scatter *s = arg;
+	char *out = (char *)s->call->op[0].data + (ptrdiff_t)o * s->out_step[0];
+	const char *from = (const char *)s->call->op[3].data + (ptrdiff_t)o * s->from_step[0];
+	const ptrdiff_t step[2] = { s->out_step[2], s->from_step[2] };
+
+	(void)thread;
+	if (s->func == NEURON_SCATTER_SET && s->n == 1) {
+		if (s->size == 4)
+			put_uint32_t(s, out, from);
+		else if (s->size == 2)
+			put_uint16_t(s, out, from);
+		else
+			put_uint8_t(s, out, from);
+		return NK_OK;
+	}
+	for (uint64_t j = 0; j < s->count; j++, from += s->from_step[1]) {
+		char *ptr[2] = { out + index_at(s, j) * s->out_step[1], (char *)from };
+
+		if (s->func == NEURON_SCATTER_SET)
+			put_row(s, ptr[0], ptr[1]);
+		else
+			combine_row((void *)s, ptr, step, s->n, stats);
+	}
+	return NK_OK;
 }
 
 /*
@@ -88,43 +144,33 @@ static enum nk_status combine(const struct nk_call *call, struct scatter *s,
  */
 enum nk_status nk_scatter(const struct nk_call *call)
 {
-	const struct neuron_params_SCATTER *p = NEURON_CPARAMS(SCATTER, call->inst);
-	const struct neuron_tensor *out = call->op[0].desc, *index = call->op[2].desc;
-	const struct neuron_tensor *updates = call->op[3].desc;
-	struct neuron_tensor out_row = *out, updates_row = *updates;
-	struct scatter s = { .dtype = out->dtype, .func = p->func };
-	uint32_t axis = p->axis;
-	int64_t limit = out->dims[axis];
+	const struct neuron_tensor *out = call->op[0].desc, *updates = call->op[3].desc;
+	struct scatter s = {
+		.call = call,
+		.dtype = out->dtype,
+		.func = NEURON_CPARAMS(SCATTER, call->inst)->func,
+		.size = nk_size(out->dtype),
+		.n = out->dims[2],
+		.count = updates->dims[1],
+		.limit = out->dims[1],
+		.index = call->op[2].data,
+		.index_step = nk_stride(call->op[2].desc, 0),
+	};
 	enum nk_status status = NK_OK;
 
-	for (uint32_t j = 0; j < updates->dims[axis]; j++) {
-		int32_t at = *(const int32_t *)((const char *)call->op[2].data +
-						(ptrdiff_t)j * nk_stride(index, 0));
+	for (uint64_t j = 0; j < s.count; j++) {
+		int64_t at = *(const int32_t *)(s.index + (ptrdiff_t)j * s.index_step);
 
-		if (at < -limit || at >= limit) {
+		if (at < -s.limit || at >= s.limit) {
 			*call->info = j;
 			return NK_BAD_INDEX;
 		}
 	}
+	for (unsigned int d = 0; d < 3; d++) {
+		s.out_step[d] = nk_stride(out, d);
+		s.from_step[d] = updates->dims[d] == 1 ? 0 : nk_stride(updates, d);
+	}
 	if (call->op[0].data != call->op[1].data)
 		status = nk_move(call, &call->op[0], &call->op[1]);
-
-	out_row.dims[axis] = 1;
-	updates_row.dims[axis] = 1;
-	for (uint32_t j = 0; !status && j < updates->dims[axis]; j++) {
-		int64_t at = *(const int32_t *)((const char *)call->op[2].data +
-						(ptrdiff_t)j * nk_stride(index, 0));
-		struct nk_view to = {
-			&out_row, (char *)call->op[0].data +
-				  (ptrdiff_t)(at < 0 ? at + limit : at) * nk_stride(out, axis),
-		};
-		struct nk_view from = {
-			&updates_row, (char *)call->op[3].data +
-				      (ptrdiff_t)j * nk_stride(updates, axis),
-		};
-
-		status = p->func == NEURON_SCATTER_SET ? nk_move(call, &to, &from) :
-							 combine(call, &s, &to, &from);
-	}
-	return status;
+	return status ? status : nk_parallel(call, out->dims[0], tile, &s);
 }
