@@ -312,6 +312,7 @@ static void lower_part(struct nc_ctx *ctx, const struct nc_graph *model,
 
 	choose_dtypes(ctx);
 	note_users(graph);
+	nc_choose_targets(ctx);
 	bind_io(ctx, model, part);
 	for (i = 0; i < graph->num_nodes; i++) {
 		struct nc_node *node = graph->nodes[i];

@@ -108,7 +108,9 @@ void nc_lower_concat(struct nc_ctx *ctx, struct nc_node *node)
 
 		part = nc_view_slice(&out, dim, at, in->dims[dim], 1);
 		at += in->dims[dim];
-		nc_add_copy(ctx, node, &part, in);
+		/* It may have been made there. */
+		if (!nc_view_equal(&part, in))
+			nc_add_copy(ctx, node, &part, in);
 	}
 }
 

@@ -21,6 +21,7 @@ struct nc_output {
  * @as: copies in other types
  * @output: the graph outputs that it is
  * @user: the only node that uses it, or NULL
+ * @target: where its operator shall write it, or NULL
  */
 struct nc_storage {
 	struct nc_view view;
@@ -29,7 +30,12 @@ struct nc_storage {
 	const struct nc_view *as[NEURON_NUM_DTYPES];
 	struct nc_output *output;
 	const struct nc_node *user;
+	const struct nc_view *target;
 };
+
+/* lower_target.c: results that are made where a Concat wants them. */
+void nc_choose_targets(struct nc_ctx *ctx);
+
 
 /**
  * struct nc_lower - lowering's own state

@@ -310,6 +310,8 @@ struct nc_view nc_result(struct nc_ctx *ctx, struct nc_node *node,
 	if (value->is_output && value->num_uses == 1 &&
 	    nc_view_is_dense(&storage->output->view))
 		storage->view = storage->output->view;
+	else if (storage->target)
+		storage->view = *storage->target;
 	else
 		storage->view = nc_temp(ctx, storage->dtype, value->rank,
 					value->dims, order);

@@ -207,6 +207,25 @@ static void twice(struct model *m)
 	model_output(m, binary(m, NC_OP_Add, x, y[2]));
 }
 
+/* Three rows computed one from the other, put below each other, and more beside. */
+static void concat(struct model *m)
+{
+	int64_t d[2] = { 1, 24 }, rows[2] = { 3, 24 }, all[2] = { 3, 48 };
+	struct nc_value *x = model_input(m, 2, d), *y[4], *z;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		y[i] = unary(m, NC_OP_Tanh, product(m, x, model_const(m, 2, (int64_t[]){ 24, 24 })));
+		x = y[i];
+	}
+	z = model_node(m, NC_OP_Concat, 2, rows, y[0], y[1], y[2]);
+	nc_set_attr_int(&m->ctx, z->producer, "axis", 0);
+	x = unary(m, NC_OP_Sigmoid, z);
+	z = model_node(m, NC_OP_Concat, 2, all, z, x, NULL);
+	nc_set_attr_int(&m->ctx, z->producer, "axis", 1);
+	model_output(m, unary(m, NC_OP_Neg, z));
+}
+
 static const struct {
 	const char *name;
 	void (*build)(struct model *m);
@@ -221,6 +240,7 @@ static const struct {
 	{ "what is no Gelu stays", no_gelu, 5, 4 },
 	{ "attention", attention, 9, 5 },
 	{ "the same twice", twice, 8, 6 },
+	{ "results are made where Concat wants them", concat, 8, 5 },
 };
 
 static unsigned int current;
