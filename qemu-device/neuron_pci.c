@@ -27,6 +27,7 @@
 #include "exec/address-spaces.h"
 #include "hw/pci/pci_device.h"
 #include "hw/pci/pcie.h"
+#include "hw/pci/pcie_aer.h"
 #include "hw/pci/msix.h"
 #include "hw/qdev-properties.h"
 #include "migration/vmstate.h"
@@ -40,6 +41,8 @@ OBJECT_DECLARE_SIMPLE_TYPE(NeuronState, NEURON)
 /* The least that the guest may be given as device DRAM. */
 #define NEURON_MIN_DRAM_SIZE    (1 * MiB)
 #define NEURON_MAX_SRAM_SIZE    (256 * MiB)
+
+#define NEURON_AER_OFFSET       0x100
 
 #define NEURON_NUM_VECTORS      (1 + NEURON_MAX_QUEUES)
 
@@ -85,6 +88,7 @@ struct NeuronState {
     uint32_t threads;
     bool reference;
     bool debug;
+    bool forgetful;
 };
 
 /*
@@ -307,6 +311,26 @@ static bool neuron_check_properties(NeuronState *s, Error **errp)
     return false;
 }
 
+/* Power management: D0 and D3hot, in which registers keep their values. */
+static bool neuron_pm_init(PCIDevice *pci, Error **errp)
+{
+    int cap = pci_pm_init(pci, 0, errp);
+
+    if (cap < 0) {
+        return false;
+    }
+    pci_set_word(pci->config + cap + PCI_PM_PMC, PCI_PM_CAP_VER_1_2);
+    pci_set_word(pci->config + cap + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET);
+    pci_set_word(pci->wmask + cap + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
+    return true;
+}
+
+static bool neuron_in_d0(PCIDevice *pci)
+{
+    return !(pci_get_word(pci->config + pci->pm_cap + PCI_PM_CTRL) &
+             PCI_PM_CTRL_STATE_MASK);
+}
+
 static void neuron_realize(PCIDevice *pci, Error **errp)
 {
     NeuronState *s = NEURON(pci);
@@ -343,9 +367,16 @@ static void neuron_realize(PCIDevice *pci, Error **errp)
         return;
     }
     pcie_cap_flr_init(pci);
+    if (!neuron_pm_init(pci, errp) ||
+        pcie_aer_init(pci, PCI_ERR_VER, NEURON_AER_OFFSET, PCI_ERR_SIZEOF,
+                      errp) < 0) {
+        pcie_cap_exit(pci);
+        return;
+    }
 
     if (msix_init_exclusive_bar(pci, NEURON_NUM_VECTORS, NEURON_BAR_MSIX,
                                 errp)) {
+        pcie_aer_exit(pci);
         pcie_cap_exit(pci);
         return;
     }
@@ -383,6 +414,7 @@ static void neuron_realize(PCIDevice *pci, Error **errp)
         qemu_cond_destroy(&s->dma_cond);
         qemu_mutex_destroy(&s->dma_lock);
         msix_uninit_exclusive_bar(pci);
+        pcie_aer_exit(pci);
         pcie_cap_exit(pci);
     }
 }
@@ -398,6 +430,7 @@ static void neuron_exit(PCIDevice *pci)
     qemu_cond_destroy(&s->dma_cond);
     qemu_mutex_destroy(&s->dma_lock);
     msix_uninit_exclusive_bar(pci);
+    pcie_aer_exit(pci);
     pcie_cap_exit(pci);
 }
 
@@ -419,8 +452,29 @@ static void neuron_reset_hold(Object *obj, ResetType type)
 static void neuron_write_config(PCIDevice *pci, uint32_t addr, uint32_t val,
                                 int len)
 {
+    NeuronState *s = NEURON(pci);
+    bool was_in_d0 = neuron_in_d0(pci), in_d0;
+
     pci_default_write_config(pci, addr, val, len);
     pcie_cap_flr_write_config(pci, addr, val, len);
+    pcie_aer_write_config(pci, addr, val, len);
+
+    in_d0 = neuron_in_d0(pci);
+    if (in_d0 != was_in_d0) {
+        trace_neuron_power(in_d0);
+    }
+    if (!in_d0) {
+        /* A sleeping function is no bus master, whatever COMMAND says. */
+        memory_region_set_enabled(&pci->bus_master_enable_region, false);
+    } else if (!was_in_d0) {
+        memory_region_set_enabled(&pci->bus_master_enable_region,
+                                  pci->enabled &&
+                                  (pci_get_word(pci->config + PCI_COMMAND) &
+                                   PCI_COMMAND_MASTER));
+        if (s->forgetful) {
+            neuron_op_dram_discard(s, 0, s->dram_size);
+        }
+    }
 }
 
 /*
@@ -511,6 +565,8 @@ static const Property neuron_properties[] = {
     DEFINE_PROP_UINT32("threads", NeuronState, threads, 0),
     DEFINE_PROP_BOOL("reference", NeuronState, reference, false),
     DEFINE_PROP_BOOL("debug", NeuronState, debug, false),
+    /* DRAM loses what it holds in D3hot, as without refresh. */
+    DEFINE_PROP_BOOL("forgetful", NeuronState, forgetful, false),
 };
 
 static void neuron_class_init(ObjectClass *klass, void *data)
