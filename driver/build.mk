@@ -4,7 +4,7 @@
 # tests, which run as root in the virtual machine. HARNESS= builds them with the
 # kernel's kselftest_harness.h of that path instead of our own.
 
-KSELFTESTS := query bo prime copy submit resident fault sync isolation core recovery fdinfo trace stress lifetime
+KSELFTESTS := query bo prime copy submit resident fault sync isolation core recovery fdinfo trace power aer stress lifetime
 
 KSELFTEST_OBJ := $(BUILD)/obj/tests/kselftest
 KSELFTEST_CPPFLAGS := -Iinclude/uapi $(shell pkg-config --cflags libdrm 2>/dev/null)
@@ -16,13 +16,17 @@ endif
 $(foreach t,$(KSELFTESTS) neuron_test,\
 	$(eval CFLAGS-tests/kselftest/$(t) := $(KSELFTEST_CPPFLAGS)))
 
-$(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS)): $(BUILD)/tests/kselftest/%: \
+$(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS) sleep): $(BUILD)/tests/kselftest/%: \
 		$(KSELFTEST_OBJ)/%.o $(KSELFTEST_OBJ)/neuron_test.o
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
+# Runs where there is no file system any more: tests/vm/test-sleep.
+CFLAGS-tests/kselftest/sleep := $(KSELFTEST_CPPFLAGS)
+$(BUILD)/tests/kselftest/sleep: LDFLAGS += -static
+
 .PHONY: kselftest
-kselftest: $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS)) ## build the tests of the driver
+kselftest: $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS) sleep) ## build the tests of the driver
 
 VM_TESTS += $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS))

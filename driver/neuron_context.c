@@ -8,6 +8,7 @@
 #include "neuron_context.h"
 #include "neuron_device.h"
 #include "neuron_job.h"
+#include "neuron_pm.h"
 #include "neuron_queue.h"
 
 /**
@@ -32,6 +33,7 @@ static void neuron_context_free(struct kref *ref)
 	xa_destroy(&ctx->pending);
 	mutex_destroy(&ctx->submit_lock);
 	kfree(ctx);
+	neuron_pm_put(ndev);
 	drm_dev_put(&ndev->drm);
 }
 
@@ -75,6 +77,13 @@ int neuron_context_open(struct drm_device *drm, struct drm_file *file)
 	if (!ctx)
 		return -ENOMEM;
 
+	/* Until the last of its jobs has ended. */
+	ret = neuron_pm_get(ndev);
+	if (ret) {
+		kfree(ctx);
+		return ret;
+	}
+
 	for (i = 0; i < ndev->num_cores; i++) {
 		sched = &ndev->queue[i]->sched;
 		ret = drm_sched_entity_init(&ctx->core[i], DRM_SCHED_PRIORITY_NORMAL, &sched, 1,
@@ -104,6 +113,7 @@ int neuron_context_open(struct drm_device *drm, struct drm_file *file)
 fini_cores:
 	while (i--)
 		drm_sched_entity_fini(&ctx->core[i]);
+	neuron_pm_put(ndev);
 	kfree(ctx);
 
 	return ret;

@@ -11,6 +11,7 @@
 #include "neuron_context.h"
 #include "neuron_device.h"
 #include "neuron_job.h"
+#include "neuron_pm.h"
 #include "neuron_queue.h"
 
 /**
@@ -155,7 +156,11 @@ static ssize_t neuron_inject_write(struct file *file, const char __user *from, s
 
 	ret = -ENODEV;
 	if (drm_dev_enter(&ndev->drm, &idx)) {
-		ret = neuron_inject(ndev, command);
+		ret = neuron_pm_get(ndev);
+		if (!ret) {
+			ret = neuron_inject(ndev, command);
+			neuron_pm_put(ndev);
+		}
 		drm_dev_exit(idx);
 	}
 	kfree(command);

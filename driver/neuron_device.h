@@ -70,6 +70,7 @@ struct neuron_core {
  * @reset_wq: ordered: watchdogs and recovery of all queues, one at a time
  * @dead: no reset helped; submissions get EIO
  * @frozen: somebody else resets the function; queues stay stopped
+ * @error_timeout: goes on after an error of the link if nobody else does
  * @chip_resets: resets of the whole chip since the driver was bound
  * @next_context: cookie of the next context; never reused
  * @core_lock: protects @core
@@ -106,6 +107,7 @@ struct neuron_device {
 	struct workqueue_struct *reset_wq;
 	bool dead;
 	bool frozen;
+	struct delayed_work error_timeout;
 	atomic_t chip_resets;
 
 	atomic64_t next_context;
@@ -145,6 +147,10 @@ extern struct workqueue_struct *neuron_release_wq;
 
 /* neuron_irq.c */
 int neuron_irq_init(struct neuron_device *ndev);
+
+/* neuron_error.c */
+extern const struct pci_error_handlers neuron_pci_error_handlers;
+void neuron_error_init(struct neuron_device *ndev);
 
 /* neuron_query.c */
 int neuron_ioctl_query(struct drm_device *drm, void *data, struct drm_file *file);

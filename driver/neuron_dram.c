@@ -7,6 +7,7 @@
 #include "neuron_device.h"
 #include "neuron_dram.h"
 #include "neuron_job.h"
+#include "neuron_pm.h"
 
 /**
  * DOC: Device DRAM
@@ -77,6 +78,10 @@ static void neuron_scrub(struct work_struct *work)
 	struct neuron_dram_block *block;
 	int ret;
 
+	/* Asleep: neuron_dram_start() follows when the device wakes up. */
+	if (neuron_pm_get(ndev))
+		return;
+
 	mutex_lock(&dram->lock);
 	while (!dram->stopped) {
 		block = list_first_entry_or_null(&dram->dirty, struct neuron_dram_block, link);
@@ -98,6 +103,7 @@ static void neuron_scrub(struct work_struct *work)
 		wake_up_all(&dram->progress);
 	}
 	mutex_unlock(&dram->lock);
+	neuron_pm_put(ndev);
 }
 
 /* A condition to wait for must not sleep, so it looks without the lock. */
@@ -137,8 +143,10 @@ static int neuron_dram_insert(struct neuron_dram *dram, struct neuron_dram_block
 	if (!dram->stopped)
 		ret = drm_mm_insert_node_generic(&dram->mm, &block->node, size, PAGE_SIZE, 0,
 						 DRM_MM_INSERT_BEST);
-	if (!ret)
+	if (!ret) {
+		block->owned = true;
 		dram->used += size;
+	}
 	mutex_unlock(&dram->lock);
 
 	return ret;
@@ -146,7 +154,7 @@ static int neuron_dram_insert(struct neuron_dram *dram, struct neuron_dram_block
 
 /**
  * neuron_dram_alloc() - take a range of device DRAM
- * @ndev: device
+ * @ndev: device that somebody keeps awake; the range does from now on
  * @size: bytes, whole pages
  *
  * When there is no room, waits for what is about to be given back.
@@ -178,6 +186,7 @@ struct neuron_dram_block *neuron_dram_alloc(struct neuron_device *ndev, u64 size
 		kfree(block);
 		return ERR_PTR(ret);
 	}
+	neuron_pm_get_noresume(ndev);
 
 	return block;
 }
@@ -193,11 +202,13 @@ void neuron_dram_free(struct neuron_device *ndev, struct neuron_dram_block *bloc
 
 	mutex_lock(&dram->lock);
 	dram->used -= block->node.size;
+	block->owned = false;
 	if (dram->stopped)
 		neuron_dram_release_locked(dram, block);
 	else
 		neuron_dram_queue_locked(dram, block);
 	mutex_unlock(&dram->lock);
+	neuron_pm_put(ndev);
 }
 
 /**
@@ -254,6 +265,37 @@ static void neuron_dram_retry_work(struct work_struct *work)
 }
 
 /**
+ * neuron_dram_distrust_locked() - what is free is not known to be zero any more
+ * @dram: allocator
+ *
+ * All of it is to be zeroed; neuron_dram_start() begins with that.
+ */
+void neuron_dram_distrust_locked(struct neuron_dram *dram)
+{
+	struct neuron_dram_block *block;
+	struct drm_mm_node *node;
+	u64 start, end;
+	bool found;
+
+	lockdep_assert_held(&dram->lock);
+
+	do {
+		found = false;
+		drm_mm_for_each_hole(node, &dram->mm, start, end) {
+			/* Nobody waits for memory here, and there is no way back. */
+			block = kzalloc(sizeof(*block), GFP_KERNEL | __GFP_NOFAIL);
+			block->node.start = start;
+			block->node.size = end - start;
+			WARN_ON(drm_mm_reserve_node(&dram->mm, &block->node));
+			list_add_tail(&block->link, &dram->dirty);
+			dram->queued++;
+			found = true;
+			break;
+		}
+	} while (found);
+}
+
+/**
  * neuron_dram_job_freed() - a job of the allocator is freed
  * @ndev: device
  */
@@ -307,6 +349,7 @@ int neuron_dram_init(struct neuron_device *ndev)
 	init_waitqueue_head(&dram->progress);
 	init_waitqueue_head(&dram->jobs_freed);
 	drm_mm_init(&dram->mm, 0, ndev->dram_size);
+	xa_init(&dram->saved);
 
 	ret = drm_sched_entity_init(&dram->entity, DRM_SCHED_PRIORITY_KERNEL, ndev->dma_sched,
 				    ndev->num_dma_queues, NULL);

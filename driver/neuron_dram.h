@@ -6,6 +6,7 @@
 #include <linux/mutex.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include <drm/drm_mm.h>
 #include <drm/gpu_scheduler.h>
@@ -16,10 +17,12 @@ struct neuron_device;
  * struct neuron_dram_block - a range of device DRAM
  * @node: where
  * @link: in &neuron_dram.dirty while it waits to be zeroed
+ * @owned: a buffer has it
  */
 struct neuron_dram_block {
 	struct drm_mm_node node;
 	struct list_head link;
+	bool owned;
 };
 
 /**
@@ -38,6 +41,9 @@ struct neuron_dram_block {
  * @jobs: of them, not freed
  * @jobs_freed: woken when @jobs gets to zero
  * @stopped: the device is gone, blocks are only forgotten
+ * @saved: while the system sleeps: pages of buffers that are not zero, by their
+ *	   number in DRAM
+ * @spare: page that neuron_dram_save() uses next, or NULL
  */
 struct neuron_dram {
 	struct mutex lock; /* all of it */
@@ -54,6 +60,8 @@ struct neuron_dram {
 	atomic_t jobs;
 	wait_queue_head_t jobs_freed;
 	bool stopped;
+	struct xarray saved;
+	struct page *spare;
 };
 
 int neuron_dram_init(struct neuron_device *ndev);
@@ -64,5 +72,10 @@ void neuron_dram_retry(struct neuron_device *ndev);
 struct neuron_dram_block *neuron_dram_alloc(struct neuron_device *ndev, u64 size);
 void neuron_dram_free(struct neuron_device *ndev, struct neuron_dram_block *block);
 int neuron_dram_usage(struct neuron_device *ndev, u64 *free, u64 *largest);
+void neuron_dram_distrust_locked(struct neuron_dram *dram);
+
+/* neuron_dram_save.c */
+int neuron_dram_save(struct neuron_device *ndev);
+void neuron_dram_restore(struct neuron_device *ndev);
 
 #endif /* _NEURON_DRAM_H_ */

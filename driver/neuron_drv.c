@@ -19,6 +19,7 @@
 #include "neuron_device.h"
 #include "neuron_gem.h"
 #include "neuron_job.h"
+#include "neuron_pm.h"
 #include "neuron_queue.h"
 
 /**
@@ -151,6 +152,7 @@ static int neuron_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	spin_lock_init(&ndev->bo_lock);
 	INIT_LIST_HEAD(&ndev->bos);
 	init_waitqueue_head(&ndev->bos_empty);
+	neuron_error_init(ndev);
 	neuron_coredump_init(ndev);
 	pci_set_drvdata(pdev, ndev);
 
@@ -184,7 +186,11 @@ static int neuron_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		goto stop_chip;
 
+	/* What neuron_error_slot_reset() restores. */
+	pci_save_state(pdev);
+
 	neuron_dram_start(ndev);
+	neuron_pm_start(ndev);
 
 	return 0;
 
@@ -197,6 +203,10 @@ stop_chip:
 static void neuron_remove(struct pci_dev *pdev)
 {
 	struct neuron_device *ndev = pci_get_drvdata(pdev);
+
+	neuron_pm_stop(ndev);
+
+	cancel_delayed_work_sync(&ndev->error_timeout);
 
 	/* From here on nobody starts anything; then what was started ends. */
 	drm_dev_unplug(&ndev->drm);
@@ -211,22 +221,6 @@ static void neuron_shutdown(struct pci_dev *pdev)
 	neuron_remove(pdev);
 }
 
-/* The PCI core saves and restores the configuration around a reset. */
-static void neuron_reset_prepare(struct pci_dev *pdev)
-{
-	neuron_chip_freeze(pci_get_drvdata(pdev));
-}
-
-static void neuron_reset_done(struct pci_dev *pdev)
-{
-	neuron_chip_thaw(pci_get_drvdata(pdev));
-}
-
-static const struct pci_error_handlers neuron_pci_error_handlers = {
-	.reset_prepare = neuron_reset_prepare,
-	.reset_done = neuron_reset_done,
-};
-
 static const struct pci_device_id neuron_pci_ids[] = {
 	{ PCI_DEVICE(NEURON_PCI_VENDOR_ID, NEURON_PCI_DEVICE_ID) },
 	{ }
@@ -240,6 +234,7 @@ static struct pci_driver neuron_pci_driver = {
 	.remove = neuron_remove,
 	.shutdown = neuron_shutdown,
 	.err_handler = &neuron_pci_error_handlers,
+	.driver.pm = pm_ptr(&neuron_pm_ops),
 };
 
 static void neuron_show_memory(struct drm_printer *p, const char *region,

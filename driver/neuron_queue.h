@@ -156,6 +156,8 @@ int neuron_queue_enable(struct neuron_queue *q);
 /* neuron_reset.c */
 void neuron_watchdog(struct work_struct *work);
 void neuron_chip_freeze(struct neuron_device *ndev);
+void neuron_chip_lose(struct neuron_device *ndev);
+void neuron_chip_quiet(struct neuron_device *ndev);
 void neuron_chip_thaw(struct neuron_device *ndev);
 int neuron_chip_start(struct neuron_device *ndev);
 void neuron_chip_stop(struct neuron_device *ndev);

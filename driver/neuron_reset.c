@@ -276,8 +276,11 @@ static enum neuron_verdict neuron_queue_judge_locked(struct neuron_queue *q)
 		return NEURON_VERDICT_FINE;
 
 	status = neuron_queue_read(q, NEURON_QUEUE_STATUS);
-	if (status == NEURON_GONE)
-		return NEURON_VERDICT_GONE;
+	if (status == NEURON_GONE) {
+		/* An error of the link: the PCI core recovers it, or tells us. */
+		return pci_channel_offline(q->ndev->pdev) ? NEURON_VERDICT_FINE :
+							    NEURON_VERDICT_GONE;
+	}
 	if (q->broken || status & NEURON_QUEUE_ERROR || !(status & NEURON_QUEUE_ENABLED))
 		return NEURON_VERDICT_BROKEN;
 	if (!list_empty(&q->jobs) && time_after_eq(jiffies, neuron_queue_deadline_locked(q)))
@@ -340,7 +343,26 @@ void neuron_chip_freeze(struct neuron_device *ndev)
 }
 
 /**
- * neuron_chip_thaw() - go on after a reset of the PCI function
+ * neuron_chip_lose() - give up a device that does not come back
+ * @ndev: frozen device
+ */
+void neuron_chip_lose(struct neuron_device *ndev)
+{
+	neuron_device_kill(ndev);
+}
+
+/**
+ * neuron_chip_quiet() - see to it that the device does not touch memory
+ * @ndev: frozen device, idle
+ */
+void neuron_chip_quiet(struct neuron_device *ndev)
+{
+	if (!READ_ONCE(ndev->dead) && neuron_chip_reset(ndev))
+		dev_warn(&ndev->pdev->dev, "the chip does not reset\n");
+}
+
+/**
+ * neuron_chip_thaw() - go on after a reset of the PCI function, or a sleep
  * @ndev: frozen device
  *
  * Jobs that were executing are CANCELLED, the others start.
@@ -351,7 +373,6 @@ void neuron_chip_thaw(struct neuron_device *ndev)
 	if (READ_ONCE(ndev->dead))
 		return;
 
-	atomic_inc(&ndev->chip_resets);
 	if (neuron_chip_reset(ndev) ||
 	    neuron_chip_restart(ndev, NULL, NEURON_VERDICT_BROKEN, NULL)) {
 		dev_err(&ndev->pdev->dev, "the device does not come back, giving it up\n");

@@ -92,8 +92,8 @@ $(BUILD)/tests/vm/jobs: $(addprefix $(BUILD)/obj/tests/,vm/jobs.o bench/gemm.o) 
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib -lneuron \
 		-Wl,-rpath,'$$ORIGIN/../../lib'
 
-check: $(BUILD)/tests/vm/jobs
-HOST_TESTS += tests/vm/steady-memory
+check: $(BUILD)/tests/vm/jobs $(BUILD)/tests/kselftest/sleep
+HOST_TESTS += tests/vm/steady-memory tests/vm/test-sleep
 
 # Last, when the lists are complete.
 check: all setup module $(UNIT_TESTS) $(HOST_TESTS) $(VM_TESTS)
