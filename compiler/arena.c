@@ -20,7 +20,9 @@
 
 struct chunk {
 	struct chunk *next;
+	struct chunk *prev;
 	size_t size;
+	size_t pad;
 };
 
 _Static_assert(sizeof(struct chunk) % 16 == 0, "memory behind it is aligned");
@@ -71,8 +73,25 @@ static void *chunk_new(struct nc_arena *arena, size_t size)
 	arena->used += size;
 	chunk->size = size;
 	chunk->next = arena->chunks;
+	chunk->prev = NULL;
+	if (chunk->next)
+		chunk->next->prev = chunk;
 	arena->chunks = chunk;
 	return chunk + 1;
+}
+
+void nc_arena_drop(struct nc_arena *arena, void *mem)
+{
+	struct chunk *chunk = (struct chunk *)mem - 1;
+
+	if (chunk->prev)
+		chunk->prev->next = chunk->next;
+	else
+		arena->chunks = chunk->next;
+	if (chunk->next)
+		chunk->next->prev = chunk->prev;
+	arena->used -= chunk->size;
+	free(chunk);
 }
 
 struct nc_arena_mark nc_arena_mark(const struct nc_arena *arena)
@@ -90,6 +109,8 @@ void nc_arena_release(struct nc_arena *arena, struct nc_arena_mark mark)
 		arena->chunks = chunk->next;
 		free(chunk);
 	}
+	if (arena->chunks)
+		((struct chunk *)arena->chunks)->prev = NULL;
 	arena->next = mark.next;
 	arena->room = mark.room;
 	arena->used = mark.used;

@@ -50,6 +50,14 @@ void *nc_alloc(struct nc_arena *arena, size_t n, size_t size)
 void *nc_alloc_uninit(struct nc_arena *arena, size_t size)
 	__attribute__((returns_nonnull));
 
+/**
+ * nc_arena_drop() - free one block before the others
+ * @arena: where it is from
+ * @mem: a block of at least NC_ARENA_LARGE bytes, older than every mark
+ */
+#define NC_ARENA_LARGE	((size_t)64 << 10)
+void nc_arena_drop(struct nc_arena *arena, void *mem);
+
 /* A point in an arena's life; the fields are the arena's own. */
 struct nc_arena_mark {
 	void *chunks;

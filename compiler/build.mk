@@ -18,7 +18,7 @@ $(BUILD)/obj/onnx.pb-c.o: $(BUILD)/gen/onnx.pb-c.c
 NEFFC_SRCS := $(wildcard compiler/*.c)
 NEFFC_OBJS := $(NEFFC_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/onnx.pb-c.o
 
-$(foreach f,external import import_attr import_input onnx_proto onnx_tensor probe sort compile,$(eval CFLAGS-compiler/$(f) := -I$(BUILD)/gen))
+$(foreach f,blob infer external import import_attr import_input onnx_proto onnx_tensor probe sort compile,$(eval CFLAGS-compiler/$(f) := -I$(BUILD)/gen))
 $(NEFFC_OBJS): | $(BUILD)/gen/onnx.pb-c.h
 
 $(BUILD)/lib/libneffc.a: $(NEFFC_OBJS)

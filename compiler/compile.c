@@ -27,6 +27,7 @@ static bool checked(struct nc_ctx *ctx, const char *pass)
 		return false;
 	nc_verify(ctx, pass);
 	nc_dump(ctx, pass);
+	nc_blob_sweep(ctx, true);
 	return !ctx->diag.count;
 }
 
@@ -107,6 +108,7 @@ static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 	nc_cast(ctx);
 	if (!checked(ctx, "cast"))
 		return;
+	nc_blob_sweep(ctx, false);
 	if (ctx->options->expose_layers)
 		nc_expose(ctx);
 

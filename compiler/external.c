@@ -191,6 +191,7 @@ const char *nc_external_data(struct nc_ctx *ctx, const Onnx__TensorProto *proto,
 	for (i = 0; value->dtype == NC_BOOL && i < value->size; i++)
 		((uint8_t *)data)[i] = !!((uint8_t *)data)[i];
 	value->data = data;
+	nc_blob_add(ctx, data, value->size, NULL);
 	return NULL;
 }
 

@@ -46,6 +46,9 @@ struct nc_value *nc_import_tensor(struct nc_ctx *ctx, const struct nc_node *node
 		value->data = onnx_tensor_data(proto, &tensor,
 					       nc_alloc_uninit(ctx->arena, tensor.size));
 	value->size = tensor.size;
+	if (proto->has_raw_data && value->data == proto->raw_data.data)
+		nc_blob_add(ctx, value->data, value->size,
+			    (ProtobufCBinaryData *)&proto->raw_data);
 	return value;
 }
 

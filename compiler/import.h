@@ -24,6 +24,24 @@ struct onnx_model {
 };
 
 /**
+ * struct nc_blob - a large constant that can be freed
+ * @data: its elements
+ * @size: bytes of it
+ * @raw: where the parsed model has them; NULL: they are a block of the arena
+ * @used: nc_blob_sweep()'s own
+ */
+struct nc_blob {
+	const void *data;
+	size_t size;
+	ProtobufCBinaryData *raw;
+	bool used;
+};
+
+/* Remember a constant of @size bytes; small ones are left alone. */
+void nc_blob_add(struct nc_ctx *ctx, const void *data, size_t size,
+		 ProtobufCBinaryData *raw);
+
+/**
  * nc_external_data() - read a tensor's data from a file beside the model
  * @ctx: the compilation
  * @proto: the tensor

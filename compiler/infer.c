@@ -9,6 +9,7 @@
  */
 #include <string.h>
 #include "front.h"
+#include "import.h"
 
 /* What values without elements point to: there is nothing to compute. */
 static const uint64_t nothing;
@@ -214,6 +215,7 @@ void *nc_fold_alloc(struct nc_ctx *ctx, struct nc_value *value)
 	data = nc_alloc(ctx->arena, size, 1);
 	value->data = data;
 	value->size = size;
+	nc_blob_add(ctx, data, size, NULL);
 	return data;
 }
 

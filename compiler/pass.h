@@ -12,6 +12,7 @@
 
 struct nc_parts;
 struct onnx_model;
+struct nc_blob;
 
 /**
  * struct nc_ctx - one compilation
@@ -24,6 +25,9 @@ struct onnx_model;
  * @list: during inference: where nodes go that stay
  * @num_copies: copies of graphs made so far
  * @fold_budget: bytes that folded constants may still take
+ * @blobs: large constants that can be freed; see blob.c
+ * @num_blobs: entries of @blobs
+ * @blobs_room: allocated entries of @blobs
  * @dumped: the user's --dump has found its pass
  * @program: the back end's own state
  * @parts: what each core does, of a model on several; else NULL
@@ -40,6 +44,9 @@ struct nc_ctx {
 	struct nc_node_list *list;
 	unsigned int num_copies;
 	size_t fold_budget;
+	struct nc_blob *blobs;
+	unsigned int num_blobs;
+	unsigned int blobs_room;
 	bool dumped;
 	void *program;
 	const struct nc_parts *parts;
@@ -82,6 +89,13 @@ void nc_emit(struct nc_ctx *ctx);
 void nc_check_races(struct nc_ctx *ctx);
 void nc_neff_write(struct nc_ctx *ctx);
 void nc_summarize(struct nc_ctx *ctx);
+
+/**
+ * nc_blob_sweep() - free large constants that no value has any more
+ * @ctx: the compilation
+ * @keep_origins: keep what folded constants were made from
+ */
+void nc_blob_sweep(struct nc_ctx *ctx, bool keep_origins);
 
 /* Between passes. */
 void nc_verify(struct nc_ctx *ctx, const char *pass);
