@@ -10,12 +10,15 @@
  * report says what its completion says, memory outside of its slots and the rest
  * of the scratchpad stay as they were. The sanitizers watch the rest.
  *
- * Programs that would take long are left out: that a reset ends them is for
- * tests/unit/chip_exec.c to show.
+ * Of programs that would take long every eighth is run, and cancelled after a few
+ * milliseconds, as a reset does: then it has to end within LONGEST.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <time.h>
 #include "qemu-device/chip/core.h"
 #include "tests/fuzz/asan.h"
 
@@ -29,6 +32,12 @@
 /* What a job may cost: MACs, and cycles of an instruction of another engine. */
 #define MOST_MACS	(1u << 17)
 #define MOST_CYCLES	4096u
+
+/* When a long program is cancelled, in microseconds of its processor time, and how
+ * many seconds of that it may take in all. Sanitizers make it ten times slower.
+ */
+#define CANCEL_AFTER	4000
+#define LONGEST		2.0
 
 /* Slots as tests/fuzz/seeds.c has them; the program has one of its own. */
 enum { READ_ONLY, DRAM, HOST, PROGRAM, NUM_SLOTS };
@@ -45,6 +54,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
  * @records: room for records of a profile behind the report, in bytes
  * @profile: whether one is wanted
  * @resident: what the job leaves on the core, and may find there
+ * @cancel: it may take for ever
  */
 struct entry {
 	const void *program;
@@ -52,13 +62,15 @@ struct entry {
 	uint32_t records;
 	bool profile;
 	uint32_t resident;
+	bool cancel;
 };
 
 static uint8_t program[MOST_PROGRAM] __attribute__((aligned(8)));
 static uint8_t *dram, *ram, *pattern;
 static struct neuron_chip *chips[2];	/* fast kernels, reference kernels */
 static uint64_t context;
-static unsigned long accepted, executed, completed;
+static unsigned long accepted, executed, completed, cancelled;
+static struct queue *cancel_queue;
 
 static void promise(bool kept)
 {
@@ -107,8 +119,8 @@ static const struct neuron_chip_ops ops = {
 
 static void count(void)
 {
-	fprintf(stderr, "%lu programs accepted, %lu executed, %lu ran to their end\n",
-		accepted, executed, completed);
+	fprintf(stderr, "%lu programs accepted, %lu executed, %lu ran to their end, %lu were cancelled\n",
+		accepted, executed, completed, cancelled);
 }
 
 static struct neuron_chip *make_chip(bool reference)
@@ -134,6 +146,31 @@ static struct neuron_chip *make_chip(bool reference)
 	return chip;
 }
 
+static void on_timer(int signal)
+{
+	struct queue *q = cancel_queue;
+
+	(void)signal;
+	__atomic_store_n(&q->generation, q->current + 1, __ATOMIC_RELEASE);
+	core_cancel(q->core, true);
+}
+
+static void arm(struct queue *q, long microseconds)
+{
+	const struct itimerval timer = { .it_value.tv_usec = microseconds };
+
+	cancel_queue = q;
+	setitimer(ITIMER_PROF, &timer, NULL);
+}
+
+/* The work was abandoned; the next is of the same generation. */
+static void resume(struct queue *q)
+{
+	arm(q, 0);
+	__atomic_store_n(&q->generation, q->current, __ATOMIC_RELEASE);
+	core_cancel(q->core, false);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	uint32_t x = 1;
@@ -155,6 +192,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		memcpy(pattern + i, &word, 4);
 	}
 	memset(dram, 0x5a, DRAM_SIZE);
+	signal(SIGPROF, on_timer);
 	chips[0] = make_chip(false);
 	chips[1] = make_chip(true);
 	atexit(count);
@@ -247,6 +285,18 @@ static void execute(struct neuron_chip *chip, const struct entry *entry)
 	memcpy(dram + PROGRAM_OFFSET, entry->program, entry->size);
 	memset(dram + PROGRAM_OFFSET + report_offset, 0, sizeof(report));
 	set_slots(q->work);
+	if (entry->cancel) {
+		clock_t start = clock();
+
+		arm(q, CANCEL_AFTER);
+		kind = core_exec(q->core, &sqe, &cqe);
+		resume(q);
+		promise((double)(clock() - start) / CLOCKS_PER_SEC < LONGEST);
+		cancelled += kind == NEURON_FAULT_CANCELLED;
+		executed++;
+		check_memory();
+		return;
+	}
 	kind = core_exec(q->core, &sqe, &cqe);
 	memcpy(&report, dram + PROGRAM_OFFSET + report_offset, sizeof(report));
 	promise(kind < NEURON_FAULT_COUNT && kind != NEURON_FAULT_CANCELLED &&
@@ -267,6 +317,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct neuron_program_header *h = (void *)program;
 	struct entry entry = { .program = program, .size = size };
 	struct neuron_fault fault;
+	static unsigned int slow;
 	struct neuron_chip *chip;
 	unsigned int times;
 	uint8_t choice;
@@ -281,7 +332,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	choice = data[size - 1] ^ data[size / 2] ^ size;
 	/* Plans of the fast kernels take long to make: every eighth input. */
 	chip = chips[choice % 8 != 0];
-	if (!is_quick(chip, program))
+	entry.cancel = !is_quick(chip, program);
+	if (entry.cancel && slow++ % 8)
 		return 0;
 	memcpy(dram, pattern, SLOT_BYTES);
 	memcpy(dram + 2 * SLOT_BYTES, pattern, SLOT_BYTES);
