@@ -53,7 +53,7 @@ $(BUILD)/man/man3: $(NRT_HEADERS) libneuron/man/kdoc2man libneuron/man/libneuron
 	$(Q)touch $@
 
 # They link statically, so that sanitizers see the library, too.
-NRT_UNIT_TESTS := neff nrt_init nrt_tensor nrt_execute nrt_threads nrt_device
+NRT_UNIT_TESTS := neff nrt_init nrt_tensor nrt_execute nrt_threads nrt_device nrt_alloc
 
 # Those of the API run in the VM as well, with the driver.
 VM_TESTS += $(addprefix $(BUILD)/tests/unit/,$(filter nrt_%,$(NRT_UNIT_TESTS)))
@@ -110,5 +110,5 @@ $(BUILD)/tests/fuzz/neff: tests/fuzz/neff $(BUILD)/tests/fuzz/neff_fuzz \
 	$(Q)install -m 755 $< $@
 
 # The same tests under sanitizers (tests/build.mk).
-ASAN_TESTS += $(NRT_UNIT_TESTS)
+ASAN_TESTS += $(filter-out nrt_alloc,$(NRT_UNIT_TESTS))
 TSAN_TESTS += nrt_init nrt_tensor nrt_execute nrt_threads

@@ -39,6 +39,7 @@ _Static_assert(sizeof(struct neuron_memory_info) ==
  * @lock: guards @syncs
  * @syncs: sync objects that no job uses
  * @num_syncs: number of them
+ * @jobs: ended ones, for the next
  */
 struct drm_device {
 	struct neuron_device base;
@@ -46,6 +47,7 @@ struct drm_device {
 	pthread_mutex_t lock;
 	uint32_t syncs[FREE_SYNCS];
 	unsigned int num_syncs;
+	struct drm_job *jobs;
 };
 
 struct drm_buffer {
@@ -57,12 +59,14 @@ struct drm_buffer {
 /**
  * struct drm_job - a job in the driver's hands
  * @base: what all backends know
+ * @next: in the list of those that can be used again
  * @number: in the driver's context
  * @sync: signalled at the job's end
  * @ended: somebody has waited for that
  */
 struct drm_job {
 	struct neuron_job base;
+	struct drm_job *next;
 	uint64_t number;
 	uint32_t sync;
 	atomic_bool ended;
@@ -309,6 +313,12 @@ static void drm_close(struct neuron_device *base)
 
 	/* The kernel frees the sync objects, and releases the cores. */
 	close(device->fd);
+	while (device->jobs) {
+		struct drm_job *job = device->jobs;
+
+		device->jobs = job->next;
+		free(job);
+	}
 	pthread_mutex_destroy(&device->lock);
 	free(device);
 }
@@ -461,6 +471,30 @@ static void put_sync(struct drm_device *device, uint32_t sync)
 		drmSyncobjDestroy(device->fd, sync);
 }
 
+static struct drm_job *get_job(struct drm_device *device)
+{
+	struct drm_job *job;
+
+	pthread_mutex_lock(&device->lock);
+	job = device->jobs;
+	if (job)
+		device->jobs = job->next;
+	pthread_mutex_unlock(&device->lock);
+	if (!job)
+		job = malloc(sizeof(*job));
+	if (job)
+		memset(job, 0, sizeof(*job));
+	return job;
+}
+
+static void put_job(struct drm_device *device, struct drm_job *job)
+{
+	pthread_mutex_lock(&device->lock);
+	job->next = device->jobs;
+	device->jobs = job;
+	pthread_mutex_unlock(&device->lock);
+}
+
 /* 0, -ETIME, or another error, which has been logged. */
 static int wait_sync(struct drm_device *device, uint32_t sync, int64_t deadline_ns)
 {
@@ -576,7 +610,7 @@ static int drm_submit(struct neuron_device *base, const struct neuron_submission
 		if (b->flags & NEURON_BIND_WRITE)
 			slots[i].flags |= DRM_NEURON_SLOT_WRITE;
 	}
-	job = calloc(1, sizeof(*job));
+	job = get_job(device);
 	if (!job)
 		return fail(-ENOMEM, "not enough host memory");
 	ret = get_sync(device, &sync.handle);
@@ -598,7 +632,7 @@ static int drm_submit(struct neuron_device *base, const struct neuron_submission
 free_sync:
 	put_sync(device, sync.handle);
 free_job:
-	free(job);
+	put_job(device, job);
 	return ret;
 }
 
@@ -629,7 +663,7 @@ static void drm_job_free(struct neuron_job *base)
 	if (!job->ended)
 		wait_sync(device, job->sync, INT64_MAX);
 	put_sync(device, job->sync);
-	free(job);
+	put_job(device, job);
 }
 
 static int drm_inject(struct neuron_device *base, unsigned int injection,

@@ -718,11 +718,11 @@ EXPORT int neuron_model_get_records(nrt_model_t *handle, unsigned int index,
 	}
 	pthread_mutex_lock(&model->lock);
 	found = model->records[index];
-	if (found) {
+	if (found)
 		n = model->programs[index].num_insts;
+	if (found && room)
 		memcpy(records, model->records[index],
 		       (n < room ? n : room) * sizeof(*records));
-	}
 	pthread_mutex_unlock(&model->lock);
 	leave(model);
 	if (!found)

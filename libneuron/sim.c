@@ -22,6 +22,8 @@
  * @next_dma: DMA queue for the next transfer
  * @dram: bytes of device DRAM that it holds
  * @host: bytes of host memory that it holds
+ * @lock: guards @jobs
+ * @jobs: ended ones, for the next; there are as many as ran at once
  */
 struct sim_device {
 	struct neuron_device base;
@@ -30,6 +32,8 @@ struct sim_device {
 	atomic_uint next_dma;
 	atomic_uint_fast64_t dram;
 	atomic_uint_fast64_t host;
+	pthread_mutex_t lock;
+	struct sim_job *jobs;
 };
 
 /**
@@ -116,6 +120,7 @@ static int sim_open(const char *path, unsigned int index,
 		free(device);
 		return ret;
 	}
+	pthread_mutex_init(&device->lock, NULL);
 	device->context = ++last_context;
 	device->base.direct_limit = UINT64_MAX;
 	read_info(device->chip, &device->base.info);
@@ -135,6 +140,13 @@ static void sim_close(struct neuron_device *base)
 	}
 	pthread_mutex_unlock(&device->chip->lock);
 	sim_chip_put(device->chip);
+	while (device->jobs) {
+		struct sim_job *job = device->jobs;
+
+		device->jobs = job->next;
+		free(job);
+	}
+	pthread_mutex_destroy(&device->lock);
 	free(device);
 }
 
@@ -341,6 +353,30 @@ static struct neuron_slot grant(const struct neuron_buffer *base, uint64_t offse
 	return slot;
 }
 
+static struct sim_job *get_job(struct sim_device *device)
+{
+	struct sim_job *job;
+
+	pthread_mutex_lock(&device->lock);
+	job = device->jobs;
+	if (job)
+		device->jobs = job->next;
+	pthread_mutex_unlock(&device->lock);
+	if (!job)
+		job = malloc(sizeof(*job));
+	if (job)
+		*job = (struct sim_job) { 0 };
+	return job;
+}
+
+static void put_job(struct sim_device *device, struct sim_job *job)
+{
+	pthread_mutex_lock(&device->lock);
+	job->next = device->jobs;
+	device->jobs = job;
+	pthread_mutex_unlock(&device->lock);
+}
+
 static int submit(struct sim_device *device, struct sim_queue *queue,
 		  struct sim_job *job, const struct neuron_slot *slots,
 		  unsigned int num_slots, uint32_t timeout_ms)
@@ -358,7 +394,7 @@ static int sim_submit(struct neuron_device *base, const struct neuron_submission
 		      struct neuron_job **result)
 {
 	struct sim_device *device = to_sim(base);
-	struct neuron_slot slots[NEURON_MAX_SLOTS] = { 0 };
+	struct neuron_slot slots[NEURON_MAX_SLOTS];
 	struct sim_job *job;
 	const void *owner;
 	unsigned int i;
@@ -370,12 +406,13 @@ static int sim_submit(struct neuron_device *base, const struct neuron_submission
 	if (owner && owner != device)
 		return fail(-EBUSY, "%s: core %u belongs to another context",
 			    base->info.name, s->core);
-	job = calloc(1, sizeof(*job));
+	job = get_job(device);
 	if (!job)
 		return fail(-ENOMEM, "not enough host memory");
 	for (i = 0; i < s->num_bindings; i++) {
 		const struct neuron_binding *b = &s->bindings[i];
 
+		slots[i] = (struct neuron_slot) { 0 };
 		if (b->buffer)
 			slots[i] = grant(b->buffer, b->offset, b->size, b->flags);
 	}
@@ -392,7 +429,7 @@ static int sim_submit(struct neuron_device *base, const struct neuron_submission
 	ret = submit(device, &device->chip->queues[s->core], job, slots,
 		     s->num_bindings, s->timeout_ms);
 	if (ret) {
-		free(job);
+		put_job(device, job);
 		return ret;
 	}
 	*result = &job->base;
@@ -441,7 +478,7 @@ static void sim_job_free(struct neuron_job *base)
 	struct neuron_job_result result;
 
 	sim_job_wait((struct sim_job *)base, INT64_MAX, &result);
-	free(base);
+	put_job(to_sim(base->device), (struct sim_job *)base);
 }
 
 static int sim_inject(struct neuron_device *base, unsigned int injection,

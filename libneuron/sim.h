@@ -22,6 +22,7 @@ struct sim_chip;
 /**
  * struct sim_job - a job, from submission until it is freed
  * @base: what all backends know
+ * @next: in the list of those that can be used again
  * @queue: where it runs
  * @id: its number in the queue
  * @timeout_ns: how long it may be at the head of the queue
@@ -30,6 +31,7 @@ struct sim_chip;
  */
 struct sim_job {
 	struct neuron_job base;
+	struct sim_job *next;
 	struct sim_queue *queue;
 	uint64_t id;
 	int64_t timeout_ns;

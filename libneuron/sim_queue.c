@@ -106,7 +106,10 @@ static struct sim_job **slot_of(struct sim_queue *queue, uint64_t id)
 	return &queue->jobs[id % SIM_RING_SIZE];
 }
 
-/* Enter how a job ended. Whoever waits for it may free it then. */
+/*
+ * Enter how a job ended. Whoever waits for it may free it then; the caller wakes
+ * them.
+ */
 static void end_job(struct sim_queue *queue, struct sim_job *job,
 		    const struct neuron_job_result *result)
 {
@@ -120,7 +123,6 @@ static void end_job(struct sim_queue *queue, struct sim_job *job,
 	       !*slot_of(queue, queue->first_id))
 		queue->first_id++;
 	job->result = *result;
-	pthread_cond_broadcast(&queue->changed);
 }
 
 static void take_completion(struct sim_queue *queue, const struct neuron_cqe *cqe)
@@ -170,6 +172,8 @@ void sim_queue_irq(struct sim_queue *queue)
 	pthread_mutex_lock(&queue->lock);
 	take_completions(queue);
 	pthread_mutex_unlock(&queue->lock);
+	/* Now, or who wakes up would have to wait for the lock at once. */
+	pthread_cond_broadcast(&queue->changed);
 }
 
 /*
@@ -226,8 +230,10 @@ static void recover(struct sim_queue *queue)
 
 	/* An interrupt may have been lost. */
 	take_completions(queue);
-	if (queue->first_id != id)
+	if (queue->first_id != id) {
+		pthread_cond_broadcast(&queue->changed);
 		return;
+	}
 	queue->recovering = true;
 	pthread_mutex_unlock(&queue->lock);
 	stopped = stop(queue);

@@ -105,6 +105,7 @@ struct core_left {
  * @sharing: cores that ran a job when the present one began, this one included
  * @nk: kernels' context; created with the first job that computes
  * @program: cache
+ * @previous: of @program: what the previous job ran, or NULL
  * @clock: for @program's used
  * @fetched: buffer for a program as it comes
  * @fetched_size: bytes of it
@@ -124,6 +125,7 @@ struct core {
 	unsigned int sharing;
 	struct nk_ctx *nk;
 	struct core_program program[CORE_PROGRAMS];
+	struct core_program *previous;
 	uint64_t clock;
 	void *fetched;
 	size_t fetched_size;

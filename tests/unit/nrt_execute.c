@@ -854,6 +854,12 @@ static long resident_pages(void)
 	return pages;
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED	true
+#else
+#define SANITIZED	false
+#endif
+
 /* Weights of which the caller has no need any more take memory once, not twice. */
 static void load_once(void)
 {
@@ -889,10 +895,8 @@ static void load_once(void)
 
 	before = resident_pages();
 	CHECK_OK(neuron_load_once(file, size, -1, -1, &model));
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	if ((resident_pages() - before) * page >= 2 * MIB)
+	if (!SANITIZED && (resident_pages() - before) * page >= 2 * MIB)
 		CHECK_EQ((resident_pages() - before) * page / MIB, 0);
-#endif
 	CHECK_OK(nrt_execute(model, ins, outs));
 	CHECK_OK(nrt_tensor_read(out, seen, 0, sizeof(seen)));
 	for (i = 0; i < N; i++)
