@@ -80,8 +80,13 @@ struct nc_options {
  * @rank: of the output
  * @dims: of the output
  * @macs: multiply-accumulates
- * @bytes_dram: bytes moved between scratchpad and device DRAM or host memory
- * @cycles: busy cycles of its busiest engine
+ * @bytes_in: bytes that each execution brings into the scratchpad
+ * @bytes_kept: bytes of constants that the first execution brings in and that stay
+ *	       there; they are counted where they are first used, with others
+ *	       beside them
+ * @bytes_out: bytes that go from the scratchpad to memory
+ * @spills: what it makes goes through device DRAM, because it does not fit
+ * @cycles: busy cycles of its busiest engine in the first execution
  */
 struct nc_layer_summary {
 	const char *name;
@@ -90,7 +95,10 @@ struct nc_layer_summary {
 	int rank;
 	int64_t dims[NC_MAX_RANK];
 	uint64_t macs;
-	uint64_t bytes_dram;
+	uint64_t bytes_in;
+	uint64_t bytes_kept;
+	uint64_t bytes_out;
+	bool spills;
 	uint64_t cycles;
 };
 
@@ -101,10 +109,12 @@ struct nc_layer_summary {
  * @num_nodes: operators of the model
  * @num_params: elements of the weights
  * @weight_bytes: bytes of the weights as stored
+ * @kept_bytes: of these, what stays in the scratchpad between executions
  * @scratch_bytes: device DRAM for what does not stay in the scratchpad
  * @num_insts: instructions
  * @report: the timing model's word on one execution; with several cores, on the
  *	    slowest one's program, as are the other figures
+ * @warm: the same for an execution after another one
  * @cores: cores that the model runs on
  * @core_cycles: by core: cycles of its program when the weights that stay on the
  *		 chip are there; NULL for one core
@@ -115,9 +125,11 @@ struct nc_summary {
 	unsigned int num_nodes;
 	uint64_t num_params;
 	uint64_t weight_bytes;
+	uint64_t kept_bytes;
 	uint64_t scratch_bytes;
 	uint32_t num_insts;
 	struct neuron_report report;
+	struct neuron_report warm;
 	unsigned int cores;
 	const uint64_t *core_cycles;
 };

@@ -17,6 +17,11 @@ static uint64_t elements(const struct neuron_tensor *tensor)
 	return n;
 }
 
+static uint64_t bytes_of(const struct neuron_tensor *tensor)
+{
+	return elements(tensor) * neuron_dtype_size(tensor->dtype);
+}
+
 static uint64_t macs_of(const struct neuron_inst *inst,
 			const struct neuron_tensor *tensors)
 {
@@ -50,8 +55,11 @@ static uint64_t macs_of(const struct neuron_inst *inst,
 struct layer {
 	uint64_t busy[NEURON_NUM_ENGINES];
 	uint64_t macs;
-	uint64_t bytes;
-	const struct nc_value *out;
+	uint64_t in;
+	uint64_t kept;
+	uint64_t out;
+	bool spills;
+	const struct nc_value *value;
 };
 
 static void add_insts(const struct nc_program *prog, struct layer *layers,
@@ -66,19 +74,23 @@ static void add_insts(const struct nc_program *prog, struct layer *layers,
 	for (i = 0; i < header->num_insts; i++) {
 		const struct neuron_inst *inst = &insts[i];
 		struct layer *layer = &layers[inst->layer];
-		const struct neuron_tensor *slot = NULL;
+		const struct neuron_tensor *slot;
 
 		if (inst->layer >= num_layers)
 			continue;
 		layer->busy[inst->engine] += times[i].end - times[i].start;
 		layer->macs += macs_of(inst, tensors);
-		if (inst->opcode == NEURON_OP_LOAD)
+		if (inst->opcode == NEURON_OP_LOAD) {
 			slot = &tensors[inst->operand[1]];
-		else if (inst->opcode == NEURON_OP_STORE)
+			if (inst->flags & NEURON_INST_RESIDENT)
+				layer->kept += bytes_of(slot);
+			else
+				layer->in += bytes_of(slot);
+		} else if (inst->opcode == NEURON_OP_STORE) {
 			slot = &tensors[inst->operand[0]];
-		if (slot)
-			layer->bytes += elements(slot) *
-					neuron_dtype_size(slot->dtype);
+			layer->out += bytes_of(slot);
+			layer->spills |= slot->slot == NC_SLOT_SCRATCH;
+		}
 	}
 }
 
@@ -105,10 +117,13 @@ static void fill_layers(struct nc_ctx *ctx, const struct layer *layers)
 		to->name = graph->layers[i];
 		to->op = graph->layer_ops[i];
 		to->macs = layers[i].macs;
-		to->bytes_dram = layers[i].bytes;
-		if (layers[i].out) {
-			to->rank = layers[i].out->rank;
-			memcpy(to->dims, layers[i].out->dims,
+		to->bytes_in = layers[i].in;
+		to->bytes_kept = layers[i].kept;
+		to->bytes_out = layers[i].out;
+		to->spills = layers[i].spills;
+		if (layers[i].value) {
+			to->rank = layers[i].value->rank;
+			memcpy(to->dims, layers[i].value->dims,
 			       sizeof(to->dims));
 		}
 		summary->num_layers++;
@@ -135,11 +150,13 @@ void nc_summarize(struct nc_ctx *ctx)
 	summary->num_nodes = graph->num_nodes;
 	summary->num_insts = header->num_insts;
 	summary->weight_bytes = prog->weights_size;
+	summary->kept_bytes = prog->pinned_size;
 	summary->scratch_bytes = prog->scratch_size;
 	for (i = 0; i < graph->num_values; i++)
 		if (nc_is_const(graph->values[i]) &&
 		    graph->values[i]->num_uses &&
-		    nc_dtype_is_float(graph->values[i]->dtype))
+		    (nc_dtype_is_float(graph->values[i]->dtype) ||
+		     nc_dtype_size(graph->values[i]->dtype) == 1))
 			summary->num_params += nc_numel(graph->values[i]);
 
 	/* Inputs and outputs are device tensors, as nrt programs make them. */
@@ -151,6 +168,10 @@ void nc_summarize(struct nc_ctx *ctx)
 	ret = neuron_timing_schedule(&chip, header, slot_is_dram,
 				     header->num_slots, false, times,
 				     &summary->report);
+	if (!ret)
+		ret = neuron_timing_schedule(&chip, header, slot_is_dram,
+					     header->num_slots, true, NULL,
+					     &summary->warm);
 	if (ret == -ENOMEM) {
 		nc_error(ctx, NULL, "no memory for the timing model");
 		return;
@@ -167,7 +188,7 @@ void nc_summarize(struct nc_ctx *ctx)
 
 		for (j = 0; j < node->num_outputs; j++)
 			if (node->outputs[j] && node->layer < graph->num_layers)
-				layers[node->layer].out = node->outputs[j];
+				layers[node->layer].value = node->outputs[j];
 	}
 	add_insts(prog, layers, graph->num_layers, times);
 	fill_layers(ctx, layers);

@@ -85,7 +85,10 @@ static cJSON *json_layer(const struct nc_layer_summary *layer)
 				     cJSON_CreateNumber((double)layer->dims[i]));
 	cJSON_AddItemToObject(json, "shape", shape);
 	number(json, "macs", layer->macs);
-	number(json, "bytes_moved", layer->bytes_dram);
+	number(json, "bytes_kept", layer->bytes_kept);
+	number(json, "bytes_in", layer->bytes_in);
+	number(json, "bytes_out", layer->bytes_out);
+	cJSON_AddBoolToObject(json, "spills", layer->spills);
 	number(json, "cycles", layer->cycles);
 	return json;
 }
@@ -101,6 +104,7 @@ cJSON *json_summary(const struct nc_summary *summary)
 	number(json, "operators", summary->num_nodes);
 	number(json, "parameters", summary->num_params);
 	number(json, "weight_bytes", summary->weight_bytes);
+	number(json, "kept_bytes", summary->kept_bytes);
 	number(json, "scratch_bytes", summary->scratch_bytes);
 	number(json, "instructions", summary->num_insts);
 	number(json, "cores", summary->cores);
@@ -111,6 +115,7 @@ cJSON *json_summary(const struct nc_summary *summary)
 		cJSON_AddItemToArray(layers, json_layer(&summary->layers[i]));
 	cJSON_AddItemToObject(json, "layers", layers);
 	cJSON_AddItemToObject(json, "execution", json_report(&summary->report));
+	cJSON_AddItemToObject(json, "next_execution", json_report(&summary->warm));
 	return json;
 }
 

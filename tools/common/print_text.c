@@ -122,32 +122,45 @@ static void print_name(FILE *file, const char *name, int width)
 static void print_layer(FILE *file, const struct nc_layer_summary *layer)
 {
 	struct nc_value shape = { .rank = layer->rank };
-	char text[NC_SHAPE_TEXT], bytes[32];
+	char text[NC_SHAPE_TEXT], in[32], out[32], kept[32];
 
 	memcpy(shape.dims, layer->dims, sizeof(shape.dims));
 	fputs("  ", file);
 	print_name(file, layer->name, 28);
 	fputc(' ', file);
 	print_name(file, layer->op, 22);
-	fprintf(file, " %-7s %-20s %12" PRIu64 " %10s %10" PRIu64 "\n",
+	fprintf(file, " %-7s %-20s %12" PRIu64 " %10s %10s %10s%s %10" PRIu64 "\n",
 		layer->engine < NEURON_NUM_ENGINES ?
 		engine_names[layer->engine] : "",
 		nc_shape_text(&shape, text), layer->macs,
-		bytes_text(layer->bytes_dram, bytes), layer->cycles);
+		bytes_text(layer->bytes_kept, kept),
+		bytes_text(layer->bytes_in, in),
+		bytes_text(layer->bytes_out, out), layer->spills ? "*" : " ",
+		layer->cycles);
 }
 
 void print_summary(FILE *file, const struct nc_summary *summary)
 {
-	char a[32];
+	char a[32], b[32];
+	bool spilled = false;
 	unsigned int i;
 
-	fprintf(file, "  %-28s %-22s %-7s %-20s %12s %10s %10s\n", "layer",
-		"operator", "engine", "output", "MACs", "moved", "cycles");
-	for (i = 0; i < summary->num_layers; i++)
+	fprintf(file, "  %-28s %-22s %-7s %-20s %12s %10s %10s %10s  %10s\n",
+		"layer", "operator", "engine", "output", "MACs", "kept", "in",
+		"out", "cycles");
+	for (i = 0; i < summary->num_layers; i++) {
 		print_layer(file, &summary->layers[i]);
+		spilled |= summary->layers[i].spills;
+	}
+	fputs("  kept: constants that are loaded once and stay on the chip, several layers' at a time\n",
+	      file);
+	if (spilled)
+		fputs("  *: the result does not fit, and goes through device DRAM\n",
+		      file);
 	fprintf(file, "operators    %u\n", summary->num_nodes);
-	fprintf(file, "parameters   %" PRIu64 " (%s)\n", summary->num_params,
-		bytes_text(summary->weight_bytes, a));
+	fprintf(file, "parameters   %" PRIu64 " (%s, %s stay on the chip)\n",
+		summary->num_params, bytes_text(summary->weight_bytes, a),
+		bytes_text(summary->kept_bytes, b));
 	fprintf(file, "scratch      %s of device DRAM\n",
 		bytes_text(summary->scratch_bytes, a));
 	fprintf(file, "instructions %u\n", summary->num_insts);
@@ -156,6 +169,10 @@ void print_summary(FILE *file, const struct nc_summary *summary)
 			summary->core_cycles[i]);
 	if (summary->cores > 1)
 		fputs("the slowest core's part of ", file);
-	fputs("one execution, as modelled:\n", file);
+	fputs("the first execution, as modelled:\n", file);
 	print_report(file, &summary->report);
+	fprintf(file, "the next ones: %" PRIu64 " cycles, %s in, %s out\n",
+		(uint64_t)summary->warm.cycles,
+		bytes_text(summary->warm.bytes_dram_in, a),
+		bytes_text(summary->warm.bytes_dram_out, b));
 }
