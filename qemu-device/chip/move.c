@@ -148,21 +148,20 @@ static void copy_row(char *dst, unsigned int dst_dtype, int64_t dst_step,
 {
 	int64_t size = neuron_dtype_size(src_dtype);
 
-	if (src_dtype != dst_dtype && NEURON_D_SLOT >> src_dtype & 1) {
+	if (src_dtype != dst_dtype && NEURON_D_SLOT >> src_dtype & 1)
 		nk_narrow(src_dtype, dst, dst_step, src, src_step, n, saturations);
-	} else if (src_dtype != dst_dtype) {
+	else if (src_dtype != dst_dtype)
 		nk_widen(dst_dtype, dst, dst_step, src, src_step, n);
-	} else if (dst_step == size && src_step == size) {
+	else if (dst_step == size && src_step == size)
 		memcpy(dst, src, n * size);
-	} else if (size == 1) {
+	else if (size == 1)
 		COPY_LOOP(uint8_t)
-	} else if (size == 2) {
+	else if (size == 2)
 		COPY_LOOP(uint16_t)
-	} else if (size == 4) {
+	else if (size == 4)
 		COPY_LOOP(uint32_t)
-	} else {
+	else
 		COPY_LOOP(uint64_t)
-	}
 }
 
 /* Where row @row of the loops from @outer on begins, relative to the first. */
