@@ -141,7 +141,9 @@ static struct neuron_chip *make_chip(bool reference)
 	struct neuron_chip *chip = neuron_chip_create(&config, &ops, NULL, NULL);
 	struct queue *q = chip ? &chip->queue[0] : NULL;
 
-	if (!q || !(q->work = calloc(1, sizeof(*q->work))))
+	if (q)
+		q->work = calloc(1, sizeof(*q->work));
+	if (!q || !q->work)
 		abort();
 	return chip;
 }

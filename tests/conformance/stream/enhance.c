@@ -110,8 +110,8 @@ bool stream_gtcrn(struct stream *stream, const char *model, const struct sound *
 
 static bool dtln_frame(struct net *mask, struct net *wave, const float *x, float *y)
 {
-	float magnitude[BINS], gain[BINS];
 	float complex bins[BINS];
+	float magnitude[BINS], gain[BINS];
 	int i;
 
 	spectrum(x, SIZE, bins);

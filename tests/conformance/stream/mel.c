@@ -47,11 +47,11 @@ static void make_bands(float bands[MEL_BANDS][BINS], int rate)
 
 float *mel_spectrogram(const struct sound *sound, size_t frames)
 {
+	float complex bins[BINS];
 	static float bands[MEL_BANDS][BINS];
 	float *mel = calloc(frames * MEL_BANDS, sizeof(*mel));
 	float window[SIZE], x[SIZE], magnitude[BINS];
 	long last = (long)sound->count - 1;
-	float complex bins[BINS];
 	size_t f;
 	int b, i;
 
