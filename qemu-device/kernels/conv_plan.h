@@ -107,8 +107,4 @@ void conv_destroy_weights(struct conv_plan *plan);
 enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call *call,
 				   void **packed);
 
-/* conv_pack.c: pack in parallel; NK_UNSUPPORTED where the library has to do it. */
-enum nk_status conv_pack(const struct nk_call *call, const dnnl_memory_desc_t *plain,
-			 const void *src, const dnnl_memory_desc_t *packed, void *dst);
-
 #endif /* NEURON_NK_CONV_PLAN_H */

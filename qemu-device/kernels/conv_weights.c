@@ -164,8 +164,9 @@ enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call 
 		status = plan->weight_type == NEURON_F32 ? nk_pack_f32(call, w, plain) :
 			 nk_pack(call, w, plain, plan->weight_type);
 	}
-	if (!status)
-		status = conv_pack(call, &plan->plain_desc, plain, &plan->packed_desc, *packed);
+	if (!status)		/* with groups there is a dimension more, and other orders */
+		status = plan->groups > 1 ? NK_UNSUPPORTED :
+			 lib_pack(call, &plan->plain_desc, plain, &plan->packed_desc, *packed, 0);
 	if (status == NK_UNSUPPORTED)
 		status = reorder(plan, plain, *packed);
 	plan->have_weights = !status && *packed == plan->packed;

@@ -2,18 +2,9 @@
 /*
  * MATMUL through the library, or without it where few.h says so.
  *
- * Matrices are given to it where they are when their rows or columns are
- * contiguous, and copied otherwise. The work is cut into tiles by shape; each
- * is one call, followed by the epilogue while its sums are in the cache.
+ * Each tile is one call, followed by the epilogue while its sums are in the cache.
  */
-#include "few.h"
-#include "lib.h"
-
-/* Multiplications of a tile: some tens of microseconds. */
-#define TILE_MACS	((uint64_t)4 << 20)
-#define MAX_PIECES	16
-#define MIN_ROWS	128
-#define MIN_COLUMNS	256
+#include "matmul_plan.h"
 
 /* fp32 products of so few rows with so much are twice as fast in the library's plain GEMM. */
 #define SGEMM_ROWS	16
@@ -21,32 +12,6 @@
 
 /* Integers whose sums stay below it are exact in fp32, in any order. */
 #define EXACT_F32	(1 << 24)
-
-/* A matrix of the batch, in elements. */
-struct layout {
-	bool packed;			/* copied to a dense array first */
-	ptrdiff_t row, column;		/* strides */
-};
-
-struct matmul_plan {
-	struct nk_plan head;
-	bool refused;
-	bool integer;		/* sums are int32 */
-	bool as_f32;		/* integers are computed in fp32 */
-	bool direct;
-	bool sgemm;
-	struct few few;		/* without the library; of a whole tile */
-	unsigned int a_type, b_type;	/* that the library sees */
-	struct neuron_tensor out, a, b;	/* with the batch folded into rows if possible */
-	uint32_t m, n, k;
-	uint64_t batch;
-	uint32_t rows, columns;		/* of a tile */
-	uint32_t row_tiles, column_tiles;
-	uint64_t entries;		/* batch entries of a tile */
-	struct layout a_layout, b_layout;
-	size_t temp_bytes;		/* of a thread, for the library */
-	struct lib_op op[2][2];		/* whole and last rows, whole and last columns */
-};
 
 struct run {
 	const struct nk_call *call;
@@ -57,188 +22,21 @@ struct run {
 	size_t temp_step;
 };
 
+static void destroy_ops(struct matmul_plan *plan)
+{
+	for (unsigned int i = 0; i < 4; i++) {
+		lib_op_destroy(&plan->op[i / 2][i % 2]);
+		memset(&plan->op[i / 2][i % 2], 0, sizeof(plan->op[0][0]));
+	}
+}
+
 static void destroy(struct nk_plan *head)
 {
 	struct matmul_plan *plan = (struct matmul_plan *)head;
 
-	for (unsigned int i = 0; i < 4; i++)
-		lib_op_destroy(&plan->op[i / 2][i % 2]);
+	destroy_ops(plan);
+	free(plan->packed);
 	free(plan);
-}
-
-/* One row of a desc's leading dimensions after another: can they be one dimension? */
-static bool folds(const struct neuron_tensor *t)
-{
-	for (unsigned int d = 0; d + 2 < t->rank; d++) {
-		if (t->dims[d] == 1)
-			continue;
-		for (unsigned int e = d + 1; e + 1 < t->rank; e++) {
-			if (t->dims[e] == 1 && e + 2 < t->rank)
-				continue;
-			if (t->strides[d] != (int64_t)t->strides[e] * t->dims[e])
-				return false;
-			break;
-		}
-	}
-	return true;
-}
-
-/* Make [..., m, c] a matrix of all rows. */
-static void fold(struct neuron_tensor *t)
-{
-	uint64_t rows = nk_elements(t) / t->dims[t->rank - 1];
-	int32_t row_stride = t->strides[t->rank - 2];
-
-	/* With one row at the end, the distance is that of the next real dimension. */
-	for (unsigned int d = t->rank - 1; d-- > 0;) {
-		if (t->dims[d] > 1) {
-			row_stride = t->strides[d];
-			break;
-		}
-	}
-	t->dims[0] = rows;
-	t->dims[1] = t->dims[t->rank - 1];
-	t->strides[0] = row_stride;
-	t->strides[1] = t->strides[t->rank - 1];
-	t->rank = 2;
-}
-
-static void fold_batch(struct matmul_plan *plan)
-{
-	struct neuron_tensor *b = &plan->b;
-	bool shared = true;
-
-	for (unsigned int d = 0; d + 2 < b->rank; d++)
-		shared &= b->dims[d] == 1 || !b->strides[d];
-	if (!shared || plan->a.rank != plan->out.rank || !folds(&plan->a) || !folds(&plan->out))
-		return;
-	for (unsigned int d = 0; d + 1 < plan->out.rank; d++)
-		if (plan->a.dims[d] != plan->out.dims[d])
-			return;
-	if (nk_elements(&plan->out) / plan->out.dims[plan->out.rank - 1] > UINT32_MAX)
-		return;
-	fold(&plan->a);
-	fold(&plan->out);
-	b->dims[0] = b->dims[b->rank - 2];
-	b->dims[1] = b->dims[b->rank - 1];
-	b->strides[0] = b->strides[b->rank - 2];
-	b->strides[1] = b->strides[b->rank - 1];
-	b->rank = 2;
-}
-
-/* How the library can walk the last two dimensions; copied when it cannot. */
-static struct layout find_layout(const struct neuron_tensor *t, bool convert)
-{
-	int64_t rows = t->dims[t->rank - 2], columns = t->dims[t->rank - 1];
-	struct layout l = {
-		.row = rows == 1 ? columns : t->strides[t->rank - 2],
-		.column = columns == 1 ? 1 : t->strides[t->rank - 1],
-	};
-
-	if (!convert && l.column == 1 && l.row >= columns)
-		return l;
-	if (!convert && rows > 1 && l.row == 1 && l.column >= rows)
-		return l;
-	/* One column of a wider matrix, seen as rows. */
-	if (!convert && columns == 1 && l.row >= 1)
-		return l;
-	return (struct layout){ .packed = true, .row = columns, .column = 1 };
-}
-
-/* The library keeps zero points in the type of their operand. */
-static bool zero_point_fits(const struct neuron_tensor *t)
-{
-	return t->dtype == NEURON_I8 ? t->zero_point >= INT8_MIN && t->zero_point <= INT8_MAX :
-	       t->zero_point >= 0 && t->zero_point <= UINT8_MAX;
-}
-
-static void choose_types(struct matmul_plan *plan, const struct lib_features *lib)
-{
-	unsigned int a = plan->a.dtype, b = plan->b.dtype;
-
-	plan->a_type = plan->b_type = NEURON_F32;
-	plan->integer = nk_is_byte(a) && nk_is_byte(b);
-	if (plan->integer && lib->int8 && zero_point_fits(&plan->a) && zero_point_fits(&plan->b)) {
-		plan->a_type = a;
-		plan->b_type = NEURON_I8;
-	} else if (plan->integer) {
-		plan->as_f32 = true;
-	} else if (a == NEURON_BF16 && b == NEURON_BF16 && lib->bf16) {
-		plan->a_type = plan->b_type = NEURON_BF16;
-	}
-}
-
-static void choose_tiles(struct matmul_plan *plan)
-{
-	uint64_t macs = (uint64_t)plan->m * plan->n * plan->k;
-	uint64_t pieces = (macs + TILE_MACS - 1) / TILE_MACS;
-	uint32_t rows, columns = plan->n;
-
-	if (pieces > MAX_PIECES)
-		pieces = MAX_PIECES;
-	rows = (plan->m + pieces - 1) / pieces;
-	if (rows < MIN_ROWS)
-		rows = MIN_ROWS;
-	if (rows > plan->m)
-		rows = plan->m;
-	plan->rows = rows;
-	plan->row_tiles = (plan->m + rows - 1) / rows;
-
-	pieces = (pieces + plan->row_tiles - 1) / plan->row_tiles;
-	if (pieces > 1) {
-		columns = (plan->n + pieces - 1) / pieces;
-		columns = (columns + MIN_COLUMNS - 1) / MIN_COLUMNS * MIN_COLUMNS;
-	}
-	if (columns > plan->n)
-		columns = plan->n;
-	plan->columns = columns;
-	plan->column_tiles = (plan->n + columns - 1) / columns;
-
-	plan->entries = macs >= TILE_MACS / 4 ? 1 : TILE_MACS / 4 / macs;
-	if (plan->entries > plan->batch)
-		plan->entries = plan->batch;
-}
-
-/* Few rows or small matrices: read where they are, whatever their strides. */
-static bool choose_few(struct matmul_plan *plan)
-{
-	const struct neuron_tensor *a = &plan->a, *b = &plan->b;
-	uint64_t macs = (uint64_t)plan->m * plan->n * plan->k;
-	struct few *few = &plan->few;
-
-	if (plan->integer)
-		return false;
-	*few = (struct few){
-		.m = plan->m,
-		.n = plan->n,
-		.k = plan->k,
-		.a_dtype = a->dtype,
-		.a_row = a->strides[a->rank - 2],
-		.a_column = plan->k == 1 ? 1 : a->strides[a->rank - 1],
-		.b_dtype = b->dtype,
-		.b_row = plan->k == 1 ? 1 : b->strides[b->rank - 2],
-		.b_column = plan->n == 1 ? 1 : b->strides[b->rank - 1],
-	};
-	if (!nk_is_float(a->dtype) || !nk_is_float(b->dtype))
-		return false;
-	few->kind = few_kind_of(few);
-	if (few->kind == FEW_NONE)
-		return false;
-
-	plan->a_layout = (struct layout){ .row = few->a_row, .column = few->a_column };
-	plan->b_layout = (struct layout){ .row = few->b_row, .column = few->b_column };
-	plan->a_type = a->dtype;
-	plan->b_type = b->dtype;
-	plan->rows = plan->m;
-	plan->row_tiles = 1;
-	few->n = few_tile_columns(few);
-	plan->columns = few->n;
-	plan->column_tiles = (plan->n + plan->columns - 1) / plan->columns;
-	plan->entries = macs >= TILE_MACS / 16 ? 1 : TILE_MACS / 16 / macs;
-	if (plan->entries > plan->batch)
-		plan->entries = plan->batch;
-	plan->temp_bytes = few_bytes(few);
-	return true;
 }
 
 static bool make_op(struct matmul_plan *plan, struct lib_op *op, uint32_t rows,
@@ -265,10 +63,17 @@ static bool make_op(struct matmul_plan *plan, struct lib_op *op, uint32_t rows,
 			out_strides[0] = out->strides[out->rank - 2];
 	}
 	if (dnnl_memory_desc_init_by_strides(&a, 2, a_dims, lib_type(plan->a_type), a_strides) ||
-	    dnnl_memory_desc_init_by_strides(&b, 2, b_dims, lib_type(plan->b_type), b_strides) ||
+	    (plan->packs ? dnnl_memory_desc_init_by_tag(&b, 2, b_dims, lib_type(plan->b_type),
+							dnnl_format_tag_any) :
+			   dnnl_memory_desc_init_by_strides(&b, 2, b_dims, lib_type(plan->b_type),
+							    b_strides)) ||
 	    dnnl_memory_desc_init_by_strides(&bias, 2, bias_dims, dnnl_f32, bias_strides) ||
-	    dnnl_memory_desc_init_by_strides(&dst, 2, out_dims, out_type, out_strides) ||
-	    dnnl_matmul_desc_init(&desc, &a, &b, has_bias ? &bias : NULL, &dst))
+	    dnnl_memory_desc_init_by_strides(&dst, 2, out_dims, out_type, out_strides))
+		return false;
+	/* All of them share one copy of the second operand. */
+	if (plan->packs && plan->packed_bytes)
+		b = matmul_tile_desc(plan, columns);
+	if (dnnl_matmul_desc_init(&desc, &a, &b, has_bias ? &bias : NULL, &dst))
 		return false;
 	if (dnnl_primitive_attr_create(&attr))
 		return false;
@@ -283,6 +88,8 @@ static bool make_op(struct matmul_plan *plan, struct lib_op *op, uint32_t rows,
 	}
 	ok = ok && lib_op_init(op, &desc, attr) && lib_op_threads(op, threads);
 	dnnl_primitive_attr_destroy(attr);
+	if (ok && plan->packs && !plan->packed_bytes)
+		ok = matmul_find_order(plan, &op->desc[LIB_WEIGHTS]);
 	if (ok && op->temp_bytes > plan->temp_bytes)
 		plan->temp_bytes = op->temp_bytes;
 	return ok;
@@ -326,15 +133,7 @@ static struct matmul_plan *make(const struct nk_call *call, const struct nk_sign
 	if (!lib)
 		return plan;
 
-	choose_types(plan, lib);
-	fold_batch(plan);
-	plan->m = plan->out.dims[plan->out.rank - 2];
-	plan->n = plan->out.dims[plan->out.rank - 1];
-	plan->k = plan->a.dims[plan->a.rank - 1];
-	plan->batch = nk_elements(&plan->out) / plan->m / plan->n;
-	plan->a_layout = find_layout(&plan->a, plan->a.dtype != plan->a_type || plan->as_f32);
-	plan->b_layout = find_layout(&plan->b, plan->b.dtype != plan->b_type || plan->as_f32);
-	choose_tiles(plan);
+	matmul_find_shape(plan, lib);
 
 	arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS, nk_epilogue_bytes(plan->n));
 	if (!arrays)
@@ -348,7 +147,7 @@ static struct matmul_plan *make(const struct nk_call *call, const struct nk_sign
 		       (plan->n == 1 || plan->out.strides[plan->out.rank - 1] == 1) &&
 		       (plan->m == 1 || plan->out.strides[plan->out.rank - 2] >= (int64_t)plan->n);
 
-	if (choose_few(plan)) {
+	if (matmul_choose_few(plan)) {
 		/* It adds no bias. */
 		plan->direct = plan->direct && plan->out.dtype == NEURON_F32 && !ep.bias_f32;
 		plan->refused = false;
@@ -363,7 +162,13 @@ static struct matmul_plan *make(const struct nk_call *call, const struct nk_sign
 	}
 
 	threads = lib_enter();
+	plan->packs = matmul_packs(plan);
 	plan->refused = !make_ops(plan, nk_threads(call->ctx));
+	if (plan->refused && plan->packs) {
+		destroy_ops(plan);
+		plan->packs = false;
+		plan->refused = !make_ops(plan, nk_threads(call->ctx));
+	}
 	lib_leave(threads);
 	return plan;
 }
@@ -388,7 +193,8 @@ static enum nk_status compute(const struct run *run, uint64_t entry, uint32_t ro
 		      column * plan->b_layout.column;
 	void *data[LIB_OPERANDS] = {
 		[LIB_SRC] = run->a + a * (ptrdiff_t)nk_size(plan->a_type),
-		[LIB_WEIGHTS] = run->b + b * (ptrdiff_t)nk_size(plan->b_type),
+		[LIB_WEIGHTS] = plan->packs ? run->b + matmul_tile_offset(plan, column) :
+				run->b + b * (ptrdiff_t)nk_size(plan->b_type),
 		[LIB_BIAS] = run->ep.bias_f32 ? (void *)(run->ep.bias_f32 + column) : NULL,
 		[LIB_DST] = plan->direct ? dst : sums,
 		[LIB_TEMP] = temp,
@@ -488,7 +294,7 @@ static enum nk_status pack_signed(const struct nk_call *call, const struct nk_vi
 }
 
 static enum nk_status prepare(const struct nk_call *call, const struct nk_view *view,
-			      const struct layout *layout, unsigned int dtype,
+			      const struct matmul_layout *layout, unsigned int dtype,
 			      enum nk_scratch where, char **data)
 {
 	enum nk_status status;
@@ -533,9 +339,14 @@ enum nk_status nk_fast_matmul(const struct nk_call *call)
 	a = (struct nk_view){ &plan->a, call->op[1].data };
 	b = (struct nk_view){ &plan->b, call->op[2].data };
 	status = prepare(call, &a, &plan->a_layout, plan->a_type, NK_SCRATCH_IN, &run.a);
-	if (!status)
+	if (plan->packs && plan->have_packed && call->op[2].constant) {
+		run.b = plan->packed;
+	} else if (!status) {
 		status = prepare(call, &b, &plan->b_layout, plan->b_type, NK_SCRATCH_WEIGHT,
 				 &run.b);
+		if (!status && plan->packs)
+			status = matmul_pack(plan, call, run.b, &run.b);
+	}
 	if (status)
 		return status;
 

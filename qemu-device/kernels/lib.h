@@ -99,4 +99,19 @@ void lib_reorder_destroy(dnnl_primitive_t reorder);
 enum nk_status lib_reorder_run(dnnl_primitive_t reorder, const dnnl_memory_desc_t *from,
 			       void *src, const dnnl_memory_desc_t *to, void *dst);
 
+/**
+ * lib_pack() - floats to blocks of the library, in parallel (pack.c)
+ * @call: the instruction
+ * @plain: what @src looks like: filters and channels (columns and rows of a matrix),
+ *	   in any order, then up to three dimensions of a kernel
+ * @src: the weights, filters innermost
+ * @packed: what the library wants
+ * @dst: where it wants it
+ * @filters: which of the first two dimensions is the filters'
+ *
+ * Return: NK_OK; NK_UNSUPPORTED when the library's reorder has to do it.
+ */
+enum nk_status lib_pack(const struct nk_call *call, const dnnl_memory_desc_t *plain,
+			const void *src, const dnnl_memory_desc_t *packed, void *dst, int filters);
+
 #endif /* NEURON_NK_LIB_H */

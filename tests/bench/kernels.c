@@ -5,8 +5,7 @@
  *
  * "direct" is oneDNN with weights in the order that it likes best, made once and
  * not counted: what somebody would write who wanted only this. A ratio of 1
- * says that nk_execute() is as fast, epilogue, comparison of weights and tiles
- * included.
+ * says that nk_execute() is as fast, epilogue and tiles included.
  */
 #include <omp.h>
 #include <stdio.h>
@@ -56,16 +55,26 @@ struct job {
 	dnnl_stream_t stream;
 	dnnl_exec_arg_t arg[4];
 	int args;
+	bool warm;
 };
 
 static dnnl_engine_t engine;
 
 static void run_kernel(void *arg)
 {
+	struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
+	struct nk_stats stats = { 0 };
 	struct job *j = arg;
+	uint64_t info;
 
-	if (test_run(j->ctx, &j->inst, j->op, NULL))
+	for (unsigned int i = 0; i < TEST_OPERANDS; i++)
+		if (j->op[i])
+			op[i] = test_view(j->op[i]);
+	/* Weights stay in the scratchpad, as they do between the runs of a model. */
+	op[2].constant = j->warm;
+	if (nk_execute(j->ctx, &j->inst, op, &j->inst, NULL, &stats, &info))
 		abort();
+	j->warm = true;
 }
 
 static void run_direct(void *arg)

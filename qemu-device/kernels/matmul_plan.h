@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The plan of a MATMUL: types, layouts and tiles (matmul_shape.c), the library's
+ * primitives (fast_matmul.c), and the second operand in its order
+ * (matmul_pack.c).
+ */
+#ifndef NEURON_NK_MATMUL_PLAN_H
+#define NEURON_NK_MATMUL_PLAN_H
+
+#include "few.h"
+#include "lib.h"
+
+/* A matrix of the batch, in elements. */
+struct matmul_layout {
+	bool packed;			/* copied to a dense array first */
+	ptrdiff_t row, column;		/* strides */
+};
+
+struct matmul_plan {
+	struct nk_plan head;
+	bool refused;
+	bool integer;		/* sums are int32 */
+	bool as_f32;		/* integers are computed in fp32 */
+	bool direct;
+	bool sgemm;
+	struct few few;		/* without the library; of a whole tile */
+	unsigned int a_type, b_type;	/* that the library sees */
+	struct neuron_tensor out, a, b;	/* with the batch folded into rows if possible */
+	uint32_t m, n, k;
+	uint64_t batch;
+	uint32_t rows, columns;		/* of a tile */
+	uint32_t row_tiles, column_tiles;
+	uint64_t entries;		/* batch entries of a tile */
+	struct matmul_layout a_layout, b_layout;
+	size_t temp_bytes;		/* of a thread, for the library */
+	struct lib_op op[2][2];		/* whole and last rows, whole and last columns */
+
+	/* Floats of one matrix: the second operand in the library's order. */
+	bool packs;
+	dnnl_memory_desc_t plain_desc, packed_desc;	/* of the whole matrix */
+	size_t packed_bytes;
+	bool have_packed;
+	void *packed;			/* kept while the caller says that it is constant */
+};
+
+/* matmul_shape.c: fill in what follows from the operands alone. */
+void matmul_find_shape(struct matmul_plan *plan, const struct lib_features *lib);
+/* Few rows or small matrices: read where they are, whatever their strides. */
+bool matmul_choose_few(struct matmul_plan *plan);
+
+/* matmul_pack.c */
+
+/* May the second operand be packed? Then make primitives for any order of it. */
+bool matmul_packs(const struct matmul_plan *plan);
+/* The order of the whole matrix from that of a tile. False: pack nothing. */
+bool matmul_find_order(struct matmul_plan *plan, const dnnl_memory_desc_t *tile);
+/* The packed part for a tile: its descriptor, and where it lies. */
+dnnl_memory_desc_t matmul_tile_desc(const struct matmul_plan *plan, uint32_t columns);
+size_t matmul_tile_offset(const struct matmul_plan *plan, uint32_t column);
+/* What @plain holds now in the library's order; may lie in NK_SCRATCH_OUT. */
+enum nk_status matmul_pack(struct matmul_plan *plan, const struct nk_call *call,
+			   const void *plain, char **packed);
+
+#endif /* NEURON_NK_MATMUL_PLAN_H */

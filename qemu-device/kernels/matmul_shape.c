@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: MIT
+/*
+ * MATMUL: types, layouts and tiles.
+ *
+ * Matrices are given to the library where they are when their rows or columns are
+ * contiguous, and copied otherwise. The work is cut into tiles by shape.
+ */
+#include "matmul_plan.h"
+
+/* Multiplications of a tile: some tens of microseconds. */
+#define TILE_MACS	((uint64_t)4 << 20)
+#define MAX_PIECES	8
+#define MIN_ROWS	128
+#define MIN_COLUMNS	256
+
+/* One row of a desc's leading dimensions after another: can they be one dimension? */
+static bool folds(const struct neuron_tensor *t)
+{
+	for (unsigned int d = 0; d + 2 < t->rank; d++) {
+		if (t->dims[d] == 1)
+			continue;
+		for (unsigned int e = d + 1; e + 1 < t->rank; e++) {
+			if (t->dims[e] == 1 && e + 2 < t->rank)
+				continue;
+			if (t->strides[d] != (int64_t)t->strides[e] * t->dims[e])
+				return false;
+			break;
+		}
+	}
+	return true;
+}
+
+/* Make [..., m, c] a matrix of all rows. */
+static void fold(struct neuron_tensor *t)
+{
+	uint64_t rows = nk_elements(t) / t->dims[t->rank - 1];
+	int32_t row_stride = t->strides[t->rank - 2];
+
+	/* With one row at the end, the distance is that of the next real dimension. */
+	for (unsigned int d = t->rank - 1; d-- > 0;) {
+		if (t->dims[d] > 1) {
+			row_stride = t->strides[d];
+			break;
+		}
+	}
+	t->dims[0] = rows;
+	t->dims[1] = t->dims[t->rank - 1];
+	t->strides[0] = row_stride;
+	t->strides[1] = t->strides[t->rank - 1];
+	t->rank = 2;
+}
+
+static void fold_batch(struct matmul_plan *plan)
+{
+	struct neuron_tensor *b = &plan->b;
+	bool shared = true;
+
+	for (unsigned int d = 0; d + 2 < b->rank; d++)
+		shared &= b->dims[d] == 1 || !b->strides[d];
+	if (!shared || plan->a.rank != plan->out.rank || !folds(&plan->a) || !folds(&plan->out))
+		return;
+	for (unsigned int d = 0; d + 1 < plan->out.rank; d++)
+		if (plan->a.dims[d] != plan->out.dims[d])
+			return;
+	if (nk_elements(&plan->out) / plan->out.dims[plan->out.rank - 1] > UINT32_MAX)
+		return;
+	fold(&plan->a);
+	fold(&plan->out);
+	b->dims[0] = b->dims[b->rank - 2];
+	b->dims[1] = b->dims[b->rank - 1];
+	b->strides[0] = b->strides[b->rank - 2];
+	b->strides[1] = b->strides[b->rank - 1];
+	b->rank = 2;
+}
+
+/* How the library can walk the last two dimensions; copied when it cannot. */
+static struct matmul_layout find_layout(const struct neuron_tensor *t, bool convert)
+{
+	int64_t rows = t->dims[t->rank - 2], columns = t->dims[t->rank - 1];
+	struct matmul_layout l = {
+		.row = rows == 1 ? columns : t->strides[t->rank - 2],
+		.column = columns == 1 ? 1 : t->strides[t->rank - 1],
+	};
+
+	if (!convert && l.column == 1 && l.row >= columns)
+		return l;
+	if (!convert && rows > 1 && l.row == 1 && l.column >= rows)
+		return l;
+	/* One column of a wider matrix, seen as rows. */
+	if (!convert && columns == 1 && l.row >= 1)
+		return l;
+	return (struct matmul_layout){ .packed = true, .row = columns, .column = 1 };
+}
+
+/* The library keeps zero points in the type of their operand. */
+static bool zero_point_fits(const struct neuron_tensor *t)
+{
+	return t->dtype == NEURON_I8 ? t->zero_point >= INT8_MIN && t->zero_point <= INT8_MAX :
+	       t->zero_point >= 0 && t->zero_point <= UINT8_MAX;
+}
+
+static void choose_types(struct matmul_plan *plan, const struct lib_features *lib)
+{
+	unsigned int a = plan->a.dtype, b = plan->b.dtype;
+
+	plan->a_type = plan->b_type = NEURON_F32;
+	plan->integer = nk_is_byte(a) && nk_is_byte(b);
+	if (plan->integer && lib->int8 && zero_point_fits(&plan->a) && zero_point_fits(&plan->b)) {
+		plan->a_type = a;
+		plan->b_type = NEURON_I8;
+	} else if (plan->integer) {
+		plan->as_f32 = true;
+	} else if (a == NEURON_BF16 && b == NEURON_BF16 && lib->bf16) {
+		plan->a_type = plan->b_type = NEURON_BF16;
+	}
+}
+
+static void choose_tiles(struct matmul_plan *plan)
+{
+	uint64_t macs = (uint64_t)plan->m * plan->n * plan->k;
+	uint64_t pieces = (macs + TILE_MACS - 1) / TILE_MACS;
+	uint32_t rows, columns = plan->n;
+
+	if (pieces > MAX_PIECES)
+		pieces = MAX_PIECES;
+	rows = (plan->m + pieces - 1) / pieces;
+	if (rows < MIN_ROWS)
+		rows = MIN_ROWS;
+	if (rows > plan->m)
+		rows = plan->m;
+	plan->rows = rows;
+	plan->row_tiles = (plan->m + rows - 1) / rows;
+
+	pieces = (pieces + plan->row_tiles - 1) / plan->row_tiles;
+	if (pieces > 1) {
+		columns = (plan->n + pieces - 1) / pieces;
+		columns = (columns + MIN_COLUMNS - 1) / MIN_COLUMNS * MIN_COLUMNS;
+	}
+	if (columns > plan->n)
+		columns = plan->n;
+	plan->columns = columns;
+	plan->column_tiles = (plan->n + columns - 1) / columns;
+
+	plan->entries = macs >= TILE_MACS / 4 ? 1 : TILE_MACS / 4 / macs;
+	if (plan->entries > plan->batch)
+		plan->entries = plan->batch;
+}
+
+bool matmul_choose_few(struct matmul_plan *plan)
+{
+	const struct neuron_tensor *a = &plan->a, *b = &plan->b;
+	uint64_t macs = (uint64_t)plan->m * plan->n * plan->k;
+	struct few *few = &plan->few;
+
+	if (plan->integer)
+		return false;
+	*few = (struct few){
+		.m = plan->m,
+		.n = plan->n,
+		.k = plan->k,
+		.a_dtype = a->dtype,
+		.a_row = a->strides[a->rank - 2],
+		.a_column = plan->k == 1 ? 1 : a->strides[a->rank - 1],
+		.b_dtype = b->dtype,
+		.b_row = plan->k == 1 ? 1 : b->strides[b->rank - 2],
+		.b_column = plan->n == 1 ? 1 : b->strides[b->rank - 1],
+	};
+	if (!nk_is_float(a->dtype) || !nk_is_float(b->dtype))
+		return false;
+	few->kind = few_kind_of(few);
+	if (few->kind == FEW_NONE)
+		return false;
+
+	plan->a_layout = (struct matmul_layout){ .row = few->a_row, .column = few->a_column };
+	plan->b_layout = (struct matmul_layout){ .row = few->b_row, .column = few->b_column };
+	plan->a_type = a->dtype;
+	plan->b_type = b->dtype;
+	plan->rows = plan->m;
+	plan->row_tiles = 1;
+	few->n = few_tile_columns(few);
+	plan->columns = few->n;
+	plan->column_tiles = (plan->n + plan->columns - 1) / plan->columns;
+	plan->entries = macs >= TILE_MACS / 16 ? 1 : TILE_MACS / 16 / macs;
+	if (plan->entries > plan->batch)
+		plan->entries = plan->batch;
+	plan->temp_bytes = few_bytes(few);
+	return true;
+}
+
+void matmul_find_shape(struct matmul_plan *plan, const struct lib_features *lib)
+{
+	choose_types(plan, lib);
+	fold_batch(plan);
+	plan->m = plan->out.dims[plan->out.rank - 2];
+	plan->n = plan->out.dims[plan->out.rank - 1];
+	plan->k = plan->a.dims[plan->a.rank - 1];
+	plan->batch = nk_elements(&plan->out) / plan->m / plan->n;
+	plan->a_layout = find_layout(&plan->a, plan->a.dtype != plan->a_type || plan->as_f32);
+	plan->b_layout = find_layout(&plan->b, plan->b.dtype != plan->b_type || plan->as_f32);
+	choose_tiles(plan);
+}
