@@ -46,8 +46,9 @@ $(COMPILER_FRONT_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/lib/libneffc.a \
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS)
 
-# Runs what it compiles.
-$(BUILD)/tests/unit/compiler_front_ops: $(BUILD)/obj/tests/unit/compiler_back_run.o
+# They run what they compile.
+$(BUILD)/tests/unit/compiler_front_ops $(BUILD)/tests/unit/compiler_front_control: \
+	$(BUILD)/obj/tests/unit/compiler_back_run.o
 
 include compiler/back.mk
 

@@ -29,6 +29,8 @@ void nc_decompose_shrink(struct nc_builder *b)
 	double bias = nc_attr_float(b->like, "bias", 0);
 	struct nc_value *wide, *high, *low, *y;
 
+	if (nc_decompose_wide(b))
+		return;
 	/* Integers are compared and moved as numbers. */
 	wide = nc_dtype_is_float(x->dtype) ? x : nc_build_cast(b, NULL, x, NC_F32);
 	high = nc_build_with(b, NC_OP_Greater, NULL, wide, lambd);

@@ -221,14 +221,18 @@ static struct nc_value *dequantized(struct nc_builder *b, unsigned int x, int64_
 	return nc_build(b, y);
 }
 
-/* QLinearConv and QLinearMatMul whose scales are not known: in floats. */
+/*
+ * QLinearConv and QLinearMatMul whose scales are not known, or which have zero
+ * points by channel: in floats.
+ */
 void nc_decompose_qlinear(struct nc_builder *b)
 {
 	bool is_conv = b->like->op == NC_OP_QLinearConv;
 	struct nc_node *node = b->like, *y;
 	struct nc_value *x, *w, *bias = NULL, *scale;
 
-	if (all_const(node, 1, 2) && all_const(node, 4, 7)) {
+	if (all_const(node, 1, 2) && all_const(node, 4, 7) &&
+	    is_one(nc_in(node, 2)) && is_one(nc_in(node, 5))) {
 		nc_keep(b);
 		return;
 	}

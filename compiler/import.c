@@ -19,6 +19,7 @@
 
 /* Functions that call functions. */
 #define MAX_CALLS	32
+#define MAX_NODES	1000000
 
 struct nc_value *nc_import_tensor(struct nc_ctx *ctx, const struct nc_node *node,
 				  const char *name,
@@ -336,6 +337,11 @@ static void import_function(struct nc_ctx *ctx, struct nc_node *node,
 	struct nc_graph *graph = nc_alloc(ctx->arena, 1, sizeof(*graph));
 	unsigned int i;
 
+	if (ctx->graph->num_layers > MAX_NODES) {
+		nc_error(ctx, node, "with its functions the model has more than %d nodes",
+			 MAX_NODES);
+		return;
+	}
 	if (import.depth > MAX_CALLS) {
 		nc_error(ctx, node, "its functions call each other more than %d deep",
 			 MAX_CALLS);

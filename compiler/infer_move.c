@@ -295,6 +295,9 @@ bool nc_slice_range(struct nc_ctx *ctx, const struct nc_node *node,
 		/* Positions beyond the ends mean the ends. */
 		lo = step[i] > 0 ? 0 : -1;
 		hi = step[i] > 0 ? dim : dim - 1;
+		/* "To the end", as ONNX Runtime takes it in both directions. */
+		if (step[i] < 0 && (end[i] == INT64_MAX || end[i] == INT32_MAX))
+			end[i] = INT64_MIN / 2;
 		start[i] += start[i] < 0 ? dim : 0;
 		end[i] += end[i] < 0 ? dim : 0;
 		/* Unlike in Python a start before the first element means it. */

@@ -36,8 +36,15 @@ bool nc_infer_reduce(struct nc_ctx *ctx, struct nc_node *node)
 {
 	unsigned int mask;
 
-	return nc_need(ctx, node, 1, 2) && nc_reduce_axes(ctx, node, &mask) &&
-	       reduced_shape(ctx, node, node->inputs[0]->dtype, mask);
+	if (!nc_need(ctx, node, 1, 2) || !nc_reduce_axes(ctx, node, &mask))
+		return false;
+	/* Nothing is reduced: the input itself, whatever the function. */
+	if (!mask && nc_attr_int(node, "noop_with_empty_axes", 0) && ctx->list &&
+	    (node->inputs[0]->rank || nc_in(node, 1))) {
+		nc_become(node, 0, node->inputs[0]);
+		return true;
+	}
+	return reduced_shape(ctx, node, node->inputs[0]->dtype, mask);
 }
 
 /* ArgMax, ArgMin */

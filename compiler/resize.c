@@ -165,27 +165,33 @@ bool nc_infer_resize(struct nc_ctx *ctx, struct nc_node *node)
 			    node->inputs[0]->rank, dims);
 }
 
-/* Where in the input the output's element @i lies. */
+/*
+ * Where in the input the output's element @i lies. In single precision, as ONNX
+ * Runtime computes it: which element is the nearest depends on it.
+ */
 static double coordinate(const char *how, const struct axis *a, int64_t i)
 {
-	double x = (double)i, in = (double)a->in, out = (double)a->out;
+	float x = (float)i, in = (float)a->in, out = (float)a->out;
+	float scale = (float)a->scale, start = (float)a->start, end = (float)a->end;
 
 	if (!strcmp(how, "asymmetric"))
-		return x / a->scale;
+		return x / scale;
 	if (!strcmp(how, "align_corners"))
 		return a->out > 1 ? x * (in - 1) / (out - 1) : 0;
 	if (!strcmp(how, "pytorch_half_pixel"))
-		return a->out > 1 ? (x + 0.5) / a->scale - 0.5 : 0;
+		return a->out > 1 ? (x + 0.5f) / scale - 0.5f : 0;
 	if (!strcmp(how, "tf_half_pixel_for_nn"))
-		return (x + 0.5) / a->scale;
-	if (!strcmp(how, "half_pixel_symmetric"))
-		return in / 2 * (1 - out / (a->scale * in)) + (x + 0.5) / a->scale - 0.5;
+		return (x + 0.5f) / scale;
+	if (!strcmp(how, "half_pixel_symmetric")) {
+		float offset = in / 2 * (1 - out / (scale * in));
+
+		return offset + (x + 0.5f) / scale - 0.5f;
+	}
 	if (!strcmp(how, "tf_crop_and_resize"))
 		return a->out > 1 ?
-		       a->start * (in - 1) +
-		       x * (a->end - a->start) * (in - 1) / (out - 1) :
-		       0.5 * (a->start + a->end) * (in - 1);
-	return (x + 0.5) / a->scale - 0.5;
+		       start * (in - 1) + x * (end - start) * (in - 1) / (out - 1) :
+		       0.5f * (start + end) * (in - 1);
+	return (x + 0.5f) / scale - 0.5f;
 }
 
 static int64_t clamp(int64_t i, int64_t count)
@@ -220,18 +226,24 @@ static double filter(enum mode mode, double A, double t)
 
 /*
  * antialias: to become smaller, the filter is stretched so that it sees all
- * elements. What it would see outside does not count.
+ * elements. What it sees outside counts for the edge, or not at all.
  */
 static void weigh_smooth(const struct nc_node *node, enum mode mode,
 			 const struct axis *a, double x, double *row)
 {
 	double A = nc_attr_float(node, "cubic_coeff_a", -0.75f), sum = 0;
+	bool exclude = nc_attr_int(node, "exclude_outside", 0);
 	double shrink = a->scale < 1 ? a->scale : 1;
-	int64_t i;
+	double reach = (mode == LINEAR ? 1 : 2) / shrink;
+	int64_t from = (int64_t)floor(x + 1 - reach), to = (int64_t)floor(x + 1 + reach), i;
 
-	for (i = 0; i < a->in; i++) {
-		row[i] = filter(mode, A, ((double)i - x) * shrink);
-		sum += row[i];
+	for (i = from; i < to; i++) {
+		double w = filter(mode, A, ((double)i - x) * shrink);
+
+		if (exclude && (i < 0 || i >= a->in))
+			continue;
+		row[i < 0 ? 0 : i >= a->in ? a->in - 1 : i] += w;
+		sum += w;
 	}
 	for (i = 0; sum != 0 && i < a->in; i++)
 		row[i] /= sum;

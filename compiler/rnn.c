@@ -220,6 +220,9 @@ static float parameter(const struct rnn *rnn, int position, const char *name,
 		return 0;
 	n = nc_attr_floats(rnn->node, beta ? "activation_beta" : "activation_alpha",
 			   &floats);
+	/* ONNX Runtime's RNN, unlike its others, goes by position. */
+	if (n && rnn->node->op == NC_OP_RNN)
+		return (size_t)position < n ? floats[position] : 0;
 	for (i = 0; i < position; i++) {
 		before = find_param(act_name(rnn, i));
 		taken += before && (!beta || before->has_beta);
