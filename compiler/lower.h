@@ -56,6 +56,19 @@ const struct nc_view *nc_operand_as(struct nc_ctx *ctx, struct nc_node *node,
 				    struct nc_value *value, unsigned int dtype);
 
 /**
+ * nc_packed_weights() - constant weights of a convolution without groups
+ * @ctx: the compilation
+ * @value: [filters, channels, kernel...]
+ * @dtype: enum neuron_dtype
+ *
+ * In memory the kernel is outermost and the filters are innermost: so the chip
+ * packs them for its array, in each execution where they do not stay there.
+ */
+const struct nc_view *nc_packed_weights(struct nc_ctx *ctx,
+					struct nc_value *value,
+					unsigned int dtype);
+
+/**
  * nc_result() - storage for an output of a node
  * @ctx: the compilation
  * @node: the node

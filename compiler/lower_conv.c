@@ -47,7 +47,10 @@ static void lower_conv(struct nc_ctx *ctx, struct nc_node *node,
 	NC_EPILOGUE(&params, node);
 
 	in = nc_operand_as(ctx, node, node->inputs[0], dtype);
-	weight = nc_operand_as(ctx, node, node->inputs[1], dtype);
+	weight = opcode == NEURON_OP_CONV && params.groups == 1 &&
+		 nc_is_const(node->inputs[1]) ?
+		 nc_packed_weights(ctx, node->inputs[1], dtype) :
+		 nc_operand_as(ctx, node, node->inputs[1], dtype);
 	nc_channels_last(in->rank, order);
 	out = nc_result(ctx, node, 0, order);
 	if (nc_in(node, 2)) {

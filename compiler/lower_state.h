@@ -19,6 +19,7 @@ struct nc_output {
  * @bound: @view is valid
  * @dtype: element type on the chip; -1 for one that the chip does not have
  * @as: copies in other types
+ * @packed: nc_packed_weights() of it, or NULL
  * @output: the graph outputs that it is
  * @user: the only node that uses it, or NULL
  * @target: where its operator shall write it, or NULL
@@ -28,6 +29,7 @@ struct nc_storage {
 	bool bound;
 	int dtype;
 	const struct nc_view *as[NEURON_NUM_DTYPES];
+	const struct nc_view *packed;
 	struct nc_output *output;
 	const struct nc_node *user;
 	const struct nc_view *target;
@@ -35,7 +37,6 @@ struct nc_storage {
 
 /* lower_target.c: results that are made where a Concat wants them. */
 void nc_choose_targets(struct nc_ctx *ctx);
-
 
 /**
  * struct nc_lower - lowering's own state

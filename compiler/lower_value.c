@@ -275,6 +275,53 @@ const struct nc_view *nc_operand_as(struct nc_ctx *ctx, struct nc_node *node,
 	return storage->as[dtype];
 }
 
+/* [filters, channels, taps] to [taps, channels, filters] */
+static void pack_weights(char *to, const char *from, int64_t filters,
+			 int64_t channels, int64_t taps, size_t size)
+{
+	int64_t o, i, t;
+
+	for (o = 0; o < filters; o++)
+		for (i = 0; i < channels; i++)
+			for (t = 0; t < taps; t++, from += size)
+				memcpy(to + ((t * channels + i) * filters + o) *
+				       size, from, size);
+}
+
+const struct nc_view *nc_packed_weights(struct nc_ctx *ctx,
+					struct nc_value *value,
+					unsigned int dtype)
+{
+	struct nc_storage *storage = value->lir;
+	int64_t dims[NC_MAX_RANK], taps = 1;
+	struct nc_arena_mark mark;
+	int perm[NC_MAX_RANK], d;
+	struct nc_view view;
+	char *data;
+
+	/* Nodes that share weights share their type. */
+	if (storage->packed && storage->packed->dtype == dtype)
+		return storage->packed;
+	for (d = 2; d < value->rank; d++) {
+		dims[d - 2] = value->dims[d];
+		perm[d] = d - 2;
+		taps *= value->dims[d];
+	}
+	dims[value->rank - 2] = value->dims[1];
+	dims[value->rank - 1] = value->dims[0];
+	perm[0] = value->rank - 1;
+	perm[1] = value->rank - 2;
+	data = nc_alloc(ctx->arena, nc_numel(value), neuron_dtype_size(dtype));
+	mark = nc_arena_mark(ctx->arena);
+	pack_weights(data, convert_const(ctx, value, dtype), value->dims[0],
+		     value->dims[1], taps, neuron_dtype_size(dtype));
+	nc_arena_release(ctx->arena, mark);
+	view = nc_const_bytes(ctx, dtype, value->rank, dims, data);
+	view = nc_view_permute(&view, perm);
+	storage->packed = nc_memdup(ctx->arena, &view, sizeof(view));
+	return storage->packed;
+}
+
 struct nc_view nc_temp(struct nc_ctx *ctx, unsigned int dtype, int rank,
 		       const int64_t *dims, const int *order)
 {
