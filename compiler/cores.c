@@ -177,7 +177,9 @@ static void compile_part(struct nc_ctx *ctx, struct nc_arena *keep,
 		return;
 	prog = ctx->program;
 	part->cycles = nc_program_cycles(ctx, prog, parts->count);
+	ctx->sharing = parts->count;
 	summarize_part(ctx, keep, part);
+	ctx->sharing = 0;
 	place_weights(ctx, keep, parts, part);
 	parts->scratch_size = ALIGN_UP(parts->scratch_size);
 	relocate(model, prog->image, part->weights, parts->scratch_size, wanted);

@@ -33,6 +33,7 @@ struct nc_blob;
  * @parts: what each core does, of a model on several; else NULL
  * @part_arena: memory for the one that is being compiled, or NULL
  * @memory_limit: of an arena
+ * @sharing: cores that share the memories while the program runs; 0: one
  */
 struct nc_ctx {
 	struct nc_arena *arena;
@@ -52,6 +53,7 @@ struct nc_ctx {
 	const struct nc_parts *parts;
 	struct nc_arena *part_arena;
 	size_t memory_limit;
+	unsigned int sharing;
 };
 
 /* Front end: each leaves a graph that nc_verify() accepts. */

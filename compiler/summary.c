@@ -132,7 +132,8 @@ static void fill_layers(struct nc_ctx *ctx, const struct layer *layers)
 
 void nc_summarize(struct nc_ctx *ctx)
 {
-	static const struct neuron_timing_config chip = {
+	const struct neuron_timing_config chip = {
+		.cores = ctx->sharing,
 		.clock_khz = NEURON_CHIP_CLOCK_KHZ,
 		.dram_mibps = NEURON_CHIP_DRAM_MIBPS,
 		.link_mibps = NEURON_CHIP_LINK_MIBPS,
