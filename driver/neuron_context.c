@@ -32,6 +32,7 @@ static void neuron_context_free(struct kref *ref)
 
 	xa_destroy(&ctx->pending);
 	mutex_destroy(&ctx->submit_lock);
+	neuron_user_put(ctx->user);
 	kfree(ctx);
 	neuron_pm_put(ndev);
 	drm_dev_put(&ndev->drm);
@@ -79,10 +80,13 @@ int neuron_context_open(struct drm_device *drm, struct drm_file *file)
 
 	/* Until the last of its jobs has ended. */
 	ret = neuron_pm_get(ndev);
-	if (ret) {
-		kfree(ctx);
-		return ret;
-	}
+	if (ret)
+		goto free_ctx;
+
+	ret = -ENOMEM;
+	ctx->user = neuron_user_get(ndev);
+	if (!ctx->user)
+		goto put_pm;
 
 	for (i = 0; i < ndev->num_cores; i++) {
 		sched = &ndev->queue[i]->sched;
@@ -113,7 +117,10 @@ int neuron_context_open(struct drm_device *drm, struct drm_file *file)
 fini_cores:
 	while (i--)
 		drm_sched_entity_fini(&ctx->core[i]);
+	neuron_user_put(ctx->user);
+put_pm:
 	neuron_pm_put(ndev);
+free_ctx:
 	kfree(ctx);
 
 	return ret;
@@ -438,6 +445,38 @@ int neuron_ioctl_core_release(struct drm_device *drm, void *data, struct drm_fil
 		return -EINVAL;
 
 	neuron_context_disown(ctx, args->mask);
+
+	return 0;
+}
+
+/**
+ * neuron_ioctl_priority() - DRM_IOCTL_NEURON_PRIORITY
+ * @drm: device
+ * @data: &struct drm_neuron_priority
+ * @file: whose jobs
+ *
+ * Return: 0, -EINVAL, -EPERM.
+ */
+int neuron_ioctl_priority(struct drm_device *drm, void *data, struct drm_file *file)
+{
+	static const enum drm_sched_priority levels[] = {
+		[DRM_NEURON_PRIORITY_NORMAL] = DRM_SCHED_PRIORITY_NORMAL,
+		[DRM_NEURON_PRIORITY_LOW] = DRM_SCHED_PRIORITY_LOW,
+		[DRM_NEURON_PRIORITY_HIGH] = DRM_SCHED_PRIORITY_HIGH,
+	};
+	struct neuron_device *ndev = to_neuron_device(drm);
+	struct neuron_context *ctx = file->driver_priv;
+	const struct drm_neuron_priority *args = data;
+	unsigned int i;
+
+	if (args->pad || args->priority >= ARRAY_SIZE(levels))
+		return -EINVAL;
+	if (args->priority == DRM_NEURON_PRIORITY_HIGH && !capable(CAP_SYS_NICE))
+		return -EPERM;
+
+	for (i = 0; i < ndev->num_cores; i++)
+		drm_sched_entity_set_priority(&ctx->core[i], levels[args->priority]);
+	drm_sched_entity_set_priority(&ctx->copy, levels[args->priority]);
 
 	return 0;
 }

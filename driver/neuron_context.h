@@ -12,6 +12,7 @@
 
 #include "neuron_device.h"
 #include "neuron_job.h"
+#include "neuron_user.h"
 
 /* Grace that the jobs of a closed file get, each once it executes. */
 #define NEURON_CLOSED_TIMEOUT_MS	500u
@@ -34,6 +35,7 @@ struct neuron_results {
  * @num_jobs: jobs that are not freed
  * @freed: woken when @num_jobs gets to zero
  * @ndev: device, a reference
+ * @user: who opened the file, a reference
  * @cookie: the chip's name for it; never reused
  * @closed: the file is closed: what is left of its jobs has no purpose
  * @core: entities of the cores
@@ -53,6 +55,7 @@ struct neuron_context {
 	atomic_t num_jobs;
 	wait_queue_head_t freed;
 	struct neuron_device *ndev;
+	struct neuron_user *user;
 	u64 cookie;
 	bool closed;
 	struct drm_sched_entity core[NEURON_MAX_CORES];
@@ -82,6 +85,7 @@ int neuron_context_may_use(struct neuron_context *ctx, unsigned int core);
 
 int neuron_ioctl_core_acquire(struct drm_device *drm, void *data, struct drm_file *file);
 int neuron_ioctl_core_release(struct drm_device *drm, void *data, struct drm_file *file);
+int neuron_ioctl_priority(struct drm_device *drm, void *data, struct drm_file *file);
 int neuron_ioctl_job_status(struct drm_device *drm, void *data, struct drm_file *file);
 
 #endif /* _NEURON_CONTEXT_H_ */

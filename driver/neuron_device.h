@@ -3,6 +3,8 @@
 #define _NEURON_DEVICE_H_
 
 #include <linux/io.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -75,6 +77,8 @@ struct neuron_core {
  * @next_context: cookie of the next context; never reused
  * @core_lock: protects @core
  * @core: ownership
+ * @user_lock: protects @users
+ * @users: who has files open or holds buffers
  * @dram: allocator of device DRAM
  * @bo_lock: protects @bos
  * @bos: buffers that the device can reach in host memory
@@ -113,6 +117,9 @@ struct neuron_device {
 	atomic64_t next_context;
 	spinlock_t core_lock; /* @core */
 	struct neuron_core core[NEURON_MAX_CORES];
+
+	struct mutex user_lock; /* @users */
+	struct list_head users;
 
 	struct neuron_dram dram;
 

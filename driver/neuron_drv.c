@@ -147,10 +147,15 @@ static int neuron_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (IS_ERR(ndev))
 		return PTR_ERR(ndev);
 
+	ret = drmm_mutex_init(&ndev->drm, &ndev->user_lock);
+	if (ret)
+		return ret;
+
 	ndev->pdev = pdev;
 	spin_lock_init(&ndev->core_lock);
 	spin_lock_init(&ndev->bo_lock);
 	INIT_LIST_HEAD(&ndev->bos);
+	INIT_LIST_HEAD(&ndev->users);
 	init_waitqueue_head(&ndev->bos_empty);
 	neuron_error_init(ndev);
 	neuron_coredump_init(ndev);
@@ -302,6 +307,7 @@ static const struct drm_ioctl_desc neuron_ioctls[] = {
 	DRM_IOCTL_DEF_DRV(NEURON_SUBMIT, neuron_ioctl_submit, 0),
 	DRM_IOCTL_DEF_DRV(NEURON_COPY, neuron_ioctl_copy, 0),
 	DRM_IOCTL_DEF_DRV(NEURON_JOB_STATUS, neuron_ioctl_job_status, 0),
+	DRM_IOCTL_DEF_DRV(NEURON_PRIORITY, neuron_ioctl_priority, 0),
 };
 
 /* DEFINE_DRM_ACCEL_FOPS() has no place for show_fdinfo. */

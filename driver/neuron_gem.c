@@ -11,6 +11,7 @@
 #include <drm/neuron_accel.h>
 
 #include "compat.h"
+#include "neuron_context.h"
 #include "neuron_device.h"
 #include "neuron_gem.h"
 
@@ -49,8 +50,10 @@ static void neuron_gem_dram_free(struct drm_gem_object *obj)
 	struct neuron_bo *bo = to_neuron_bo(obj);
 
 	drm_gem_object_release(obj);
-	if (bo->block)
+	if (bo->block) {
+		neuron_user_uncharge(bo->user, obj->size);
 		neuron_dram_free(ndev, bo->block);
+	}
 	if (bo->dummy)
 		__free_page(bo->dummy);
 	kfree(bo);
@@ -344,7 +347,8 @@ static struct drm_gem_object *neuron_gem_create_host(struct neuron_device *ndev,
 	return &shmem->base;
 }
 
-static struct drm_gem_object *neuron_gem_create_dram(struct neuron_device *ndev, u64 size)
+static struct drm_gem_object *neuron_gem_create_dram(struct neuron_device *ndev,
+						     struct neuron_user *user, u64 size)
 {
 	struct neuron_dram_block *block;
 	struct drm_gem_object *obj;
@@ -358,12 +362,18 @@ static struct drm_gem_object *neuron_gem_create_dram(struct neuron_device *ndev,
 	obj = &bo->base.base;
 	drm_gem_private_object_init(&ndev->drm, obj, size);
 
+	ret = neuron_user_charge(user, size);
+	if (ret)
+		goto put;
+
 	block = neuron_dram_alloc(ndev, size);
 	if (IS_ERR(block)) {
+		neuron_user_uncharge(user, size);
 		ret = PTR_ERR(block);
 		goto put;
 	}
 	bo->block = block;
+	bo->user = user;
 
 	ret = drm_gem_create_mmap_offset(obj);
 	if (ret)
@@ -383,11 +393,13 @@ put:
  * @data: &struct drm_neuron_bo_create
  * @file: gets the handle
  *
- * Return: 0, -EINVAL, -ENOSPC, -ENOMEM, -ENODEV, -EIO when the device is dead.
+ * Return: 0, -EINVAL, -ENOSPC, -EDQUOT, -ENOMEM, -ENODEV, -EIO when the device is
+ * dead.
  */
 int neuron_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct neuron_device *ndev = to_neuron_device(drm);
+	struct neuron_context *ctx = file->driver_priv;
 	struct drm_neuron_bo_create *args = data;
 	struct drm_gem_object *obj;
 	u32 handle;
@@ -403,7 +415,7 @@ int neuron_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *
 		obj = neuron_gem_create_host(ndev, size);
 		break;
 	case DRM_NEURON_BO_DRAM:
-		obj = neuron_gem_create_dram(ndev, size);
+		obj = neuron_gem_create_dram(ndev, ctx->user, size);
 		break;
 	default:
 		return -EINVAL;

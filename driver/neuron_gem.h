@@ -9,12 +9,14 @@
 struct drm_printer;
 struct neuron_device;
 struct neuron_dram_block;
+struct neuron_user;
 
 /**
  * struct neuron_bo - a buffer object
  * @base: must be first. Only the &drm_gem_object in it is used for device DRAM
  * @flags: DRM_NEURON_BO_*, 0 for one imported from elsewhere
  * @block: device DRAM
+ * @user: whom @block is charged to
  * @dummy: page that stands in for @block in mappings once the device is gone
  * @link: in &neuron_device.bos while mapped for the device
  * @sgt: the mapping for the device, or NULL; under the reservation lock
@@ -25,6 +27,7 @@ struct neuron_bo {
 	struct drm_gem_shmem_object base;
 	u32 flags;
 	struct neuron_dram_block *block;
+	struct neuron_user *user;
 	struct page *dummy;
 
 	struct list_head link;

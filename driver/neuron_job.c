@@ -493,6 +493,13 @@ struct dma_fence *neuron_job_submit_own(struct neuron_job *job, struct drm_sched
 	return finished;
 }
 
+static struct dma_fence *neuron_sched_prepare_job(struct drm_sched_job *sched_job,
+						  struct drm_sched_entity *entity)
+{
+	return neuron_queue_wait_turn(to_neuron_queue(sched_job->sched),
+				      to_neuron_job(sched_job));
+}
+
 static struct dma_fence *neuron_sched_run_job(struct drm_sched_job *sched_job)
 {
 	struct neuron_job *job = to_neuron_job(sched_job);
@@ -624,6 +631,7 @@ static enum drm_gpu_sched_stat neuron_sched_timedout_job(struct drm_sched_job *s
 }
 
 const struct drm_sched_backend_ops neuron_sched_ops = {
+	.prepare_job = neuron_sched_prepare_job,
 	.run_job = neuron_sched_run_job,
 	.timedout_job = neuron_sched_timedout_job,
 	.free_job = neuron_sched_free_job,

@@ -23,6 +23,9 @@
  * half a ring under way, so neither ring can overflow, and the head of the
  * completion ring needs to be written back only now and then.
  *
+ * Of the credits one context gets a quarter at a time, so that it can't keep
+ * others out by a long backlog: see neuron_queue_wait_turn().
+ *
  * The device is not trusted. Completions are copied once and then checked: a
  * queue executes in order, so there is exactly one id that can be next. Ids
  * are never used twice, thus an old completion (from before a reset, or a
@@ -34,7 +37,7 @@
 #define NEURON_DMA_SHIFT	NEURON_QUEUE_SHIFT_NEEDED
 
 /* Deep enough to keep a core busy, shallow for the sake of other clients. */
-#define NEURON_CORE_CREDITS	16
+#define NEURON_CORE_CREDITS	28
 #define NEURON_DMA_CREDITS	96
 
 static_assert(NEURON_CORE_CREDITS < (1 << NEURON_CORE_SHIFT) / 2);
@@ -193,6 +196,41 @@ void neuron_queue_push(struct neuron_queue *q, struct neuron_job *job)
 
 	if (dead)
 		neuron_job_finish(job, DRM_NEURON_JOB_LOST, NULL, 0);
+}
+
+/**
+ * neuron_queue_wait_turn() - whether a context has its share of the queue
+ * @q: queue
+ * @job: job that the scheduler wants to run next
+ *
+ * The scheduler takes jobs by age, so a client with a long backlog would keep
+ * the queue full until it is through. Here a context gets a quarter of the
+ * queue at a time, or one job if that is larger.
+ *
+ * Return: the fence of a job to wait for first, a reference, or NULL.
+ */
+struct dma_fence *neuron_queue_wait_turn(struct neuron_queue *q, struct neuron_job *job)
+{
+	struct dma_fence *first = NULL;
+	unsigned int ops = job->num_ops;
+	struct neuron_job *other;
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	list_for_each_entry(other, &q->jobs, link) {
+		if (other->ctx != job->ctx)
+			continue;
+		ops += other->num_ops;
+		if (!first)
+			first = &other->fence->base;
+	}
+	if (ops <= q->credits / 4)
+		first = NULL;
+	else if (first)
+		dma_fence_get(first);
+	spin_unlock_irqrestore(&q->lock, flags);
+
+	return first;
 }
 
 /* Take a job off the queue; the caller completes what is in @done. */
@@ -456,6 +494,7 @@ static int neuron_queue_init(struct neuron_device *ndev, unsigned int index)
 		snprintf(q->name, sizeof(q->name), "neuron-dma%u", index - ndev->num_cores);
 	q->shift = core ? NEURON_CORE_SHIFT : NEURON_DMA_SHIFT;
 	q->table_slots = core ? ndev->max_slots : 2;
+	q->credits = core ? NEURON_CORE_CREDITS : NEURON_DMA_CREDITS;
 	spin_lock_init(&q->lock);
 	spin_lock_init(&q->fence_lock);
 	INIT_LIST_HEAD(&q->jobs);
@@ -465,8 +504,7 @@ static int neuron_queue_init(struct neuron_device *ndev, unsigned int index)
 	q->done_id = 1;
 	q->fence_context = dma_fence_context_alloc(1);
 
-	ret = neuron_sched_init(&q->sched, &neuron_sched_ops,
-				core ? NEURON_CORE_CREDITS : NEURON_DMA_CREDITS, q->name, dev);
+	ret = neuron_sched_init(&q->sched, &neuron_sched_ops, q->credits, q->name, dev);
 	if (ret) {
 		neuron_queue_put(q);
 		return ret;

@@ -52,6 +52,7 @@ enum neuron_verdict {
  * @name: for people
  * @sched: feeds the queue
  * @shift: log2 of the entries of a ring
+ * @credits: submission entries that may be under way
  * @table_slots: entries of the slot table that goes with a submission entry
  * @sq: submission ring
  * @cq: completion ring
@@ -88,6 +89,7 @@ struct neuron_queue {
 	struct drm_gpu_scheduler sched;
 
 	unsigned int shift;
+	unsigned int credits;
 	unsigned int table_slots;
 	struct neuron_sqe *sq;
 	struct neuron_cqe *cq;
@@ -142,6 +144,7 @@ static inline void neuron_queue_write(struct neuron_queue *q, u32 reg, u32 value
 
 int neuron_queues_init(struct neuron_device *ndev);
 void neuron_queue_put(struct neuron_queue *q);
+struct dma_fence *neuron_queue_wait_turn(struct neuron_queue *q, struct neuron_job *job);
 void neuron_queue_push(struct neuron_queue *q, struct neuron_job *job);
 void neuron_queue_interrupt(struct neuron_queue *q);
 void neuron_queue_kick(struct neuron_queue *q);

@@ -37,6 +37,7 @@ extern "C" {
 #define DRM_NEURON_SUBMIT		0x06
 #define DRM_NEURON_COPY			0x07
 #define DRM_NEURON_JOB_STATUS		0x08
+#define DRM_NEURON_PRIORITY		0x09
 
 /* Values of &drm_neuron_query.type. */
 #define DRM_NEURON_QUERY_DEVICE		0	/* struct drm_neuron_device_info */
@@ -155,7 +156,8 @@ struct drm_neuron_memory_info {
  * @flags: DRM_NEURON_BO_*
  * @handle: out: handle, to be closed with DRM_IOCTL_GEM_CLOSE
  *
- * ENOSPC when device DRAM has no room.
+ * ENOSPC when device DRAM has no room, EDQUOT when the user holds the share of
+ * it that the driver's parameter dram_percent allows.
  */
 struct drm_neuron_bo_create {
 	__u64 size;
@@ -376,6 +378,25 @@ struct drm_neuron_job_status {
 	__u64 cycles;
 };
 
+/* &drm_neuron_priority.priority */
+#define DRM_NEURON_PRIORITY_NORMAL	0
+#define DRM_NEURON_PRIORITY_LOW		1
+#define DRM_NEURON_PRIORITY_HIGH	2	/* needs CAP_SYS_NICE */
+
+/**
+ * struct drm_neuron_priority - which of several files' jobs come first
+ * @priority: DRM_NEURON_PRIORITY_*, for the jobs that this file submits from now
+ *	      on
+ * @pad: zero
+ *
+ * Of jobs that could start, one of a higher priority does. Jobs that have been
+ * handed to the device are not overtaken. EPERM without the right to HIGH.
+ */
+struct drm_neuron_priority {
+	__u32 priority;
+	__u32 pad;
+};
+
 #define DRM_IOCTL_NEURON_QUERY		\
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_NEURON_QUERY, struct drm_neuron_query)
 #define DRM_IOCTL_NEURON_BO_CREATE	\
@@ -394,6 +415,8 @@ struct drm_neuron_job_status {
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_NEURON_COPY, struct drm_neuron_copy)
 #define DRM_IOCTL_NEURON_JOB_STATUS	\
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_NEURON_JOB_STATUS, struct drm_neuron_job_status)
+#define DRM_IOCTL_NEURON_PRIORITY	\
+	DRM_IOW(DRM_COMMAND_BASE + DRM_NEURON_PRIORITY, struct drm_neuron_priority)
 
 #if defined(__cplusplus)
 }
