@@ -273,6 +273,9 @@ static const char *explain(struct nc_ctx *ctx, unsigned int used, uint64_t one,
 	unsigned int asked = ctx->options->cores;
 	struct nc_arena *arena = ctx->arena;
 
+	if (used == NEURON_MAX_CORES)
+		return nc_sprintf(arena, "%u cores are used, not %u: a chip has no more",
+				  used, asked);
 	if (used > 1)
 		return nc_sprintf(arena,
 				  "%u cores are used, not %u: more would not make it faster",

@@ -147,11 +147,11 @@ static bool need_window(const struct nc_node *node, const struct nc_range *r,
 {
 	const struct nc_value *x = node->inputs[0];
 	bool transposed = node->op == NC_OP_ConvTranspose;
-	unsigned int bias = node->op == NC_OP_QLinearConv ? 8 : 2;
-	unsigned int weight = node->op == NC_OP_QLinearConv ? 3 : 1;
+	unsigned int last = node->op == NC_OP_QLinearConv ? 8 :
+			    node->op == NC_OP_ConvInteger ? 3 : 2;
 	struct nc_window w;
 
-	if (nc_out(node, 1) || nc_window(node, &w))
+	if (nc_out(node, 1) || node->num_inputs > last + 1 || nc_window(node, &w))
 		return false;
 	if (r->axis == 0) {
 		in[0] = *r;
@@ -165,9 +165,9 @@ static bool need_window(const struct nc_node *node, const struct nc_range *r,
 		/* Output channels. Scales by channel stay whole: not for these. */
 		if (node->op != NC_OP_Conv || w.groups != 1)
 			return false;
-		in[weight] = (struct nc_range) { 0, r->lo, r->hi };
-		if (nc_in(node, bias))
-			in[bias] = (struct nc_range) { 0, r->lo, r->hi };
+		in[1] = (struct nc_range) { 0, r->lo, r->hi };
+		if (nc_in(node, 2))
+			in[2] = (struct nc_range) { 0, r->lo, r->hi };
 		return true;
 	}
 	/* What ceil_mode adds at the end counts differently from padding. */
@@ -412,7 +412,7 @@ static bool find_needs(struct nc_ctx *ctx, const struct nc_node *node,
 	case NC_OP_QuantizeLinear: case NC_OP_DequantizeLinear:
 		return need_quantized(node, r, in);
 	case NC_OP_MatMul:
-		return need_matmul(node, 1, r, in) &&
+		return node->num_inputs <= 3 && need_matmul(node, 1, r, in) &&
 		       (!nc_in(node, 2) || broadcast(node->inputs[2], node->outputs[0],
 						     r, &in[2]));
 	case NC_OP_Gemm:

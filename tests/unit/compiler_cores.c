@@ -365,6 +365,7 @@ static float *run(uint64_t seed, unsigned int cores, size_t *n, unsigned int *cu
 
 	random_model(&m, seed);
 	m.cores = cores;
+	m.fuse = seed % 2;
 	if (model_compile(&m))
 		out = model_run(&m, seed, 0, n);
 	else
