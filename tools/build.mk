@@ -48,7 +48,7 @@ include tests/conformance/stream.mk
 include tests/bench/calibrate.mk
 
 # The tools, whole models and single operators, as they come.
-HOST_TESTS += $(addprefix tests/conformance/,tools onnx-cases corpus)
+HOST_TESTS += $(addprefix tests/conformance/,tools onnx-cases corpus memory)
 
 # What the simulator puts out is made outside of the VM, before.
 VM_TESTS += $(BUILD)/tests/conformance/compare-backends
