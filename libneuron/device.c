@@ -394,7 +394,7 @@ EXPORT int neuron_submit(struct neuron_device *device,
 	if (s->core >= device->info.cores)
 		return fail(-EINVAL, "%s has no core %u, only %u of them",
 			    device->info.name, s->core, device->info.cores);
-	if (s->flags & ~(NEURON_SUBMIT_PROFILE | NEURON_SUBMIT_UNORDERED))
+	if (s->flags & ~(NEURON_SUBMIT_PROFILE | NEURON_SUBMIT_UNORDERED | NEURON_SUBMIT_SHORT))
 		return fail(-EINVAL, "the submission has unknown flags %#x", s->flags);
 	if (s->num_bindings > device->info.max_bindings)
 		return fail(-EINVAL, "%u bindings, at most %u are possible",

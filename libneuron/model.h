@@ -49,6 +49,7 @@ struct run {
  * @scratch: device DRAM by slot; NULL for slots of other kinds
  * @resident: what executions leave on the cores: unlike that of any other instance
  * @active: executions under way
+ * @quick: the last execution took less than QUICK_NS
  * @order: with several cores: held while jobs are submitted, so that executions
  *	   reach all cores in the same order
  * @lock: guards @idle
@@ -64,6 +65,7 @@ struct instance {
 	struct neuron_buffer **scratch;
 	uint32_t resident;
 	atomic_uint active;
+	atomic_bool quick;
 	pthread_mutex_t order;
 	pthread_mutex_t lock;
 	struct run *idle;

@@ -379,12 +379,12 @@ static void put_job(struct sim_device *device, struct sim_job *job)
 
 static int submit(struct sim_device *device, struct sim_queue *queue,
 		  struct sim_job *job, const struct neuron_slot *slots,
-		  unsigned int num_slots, uint32_t timeout_ms)
+		  unsigned int num_slots, uint32_t timeout_ms, bool now)
 {
 	job->base.device = &device->base;
 	job->timeout_ns = (timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS) * 1000000ll;
 	job->sqe.context = device->context;
-	if (sim_queue_submit(queue, job, slots, num_slots))
+	if (sim_queue_submit(queue, job, slots, num_slots, now))
 		return fail(-EIO, "%s: queue %u is dead after a reset that failed: start again",
 			    device->base.info.name, queue->index);
 	return 0;
@@ -427,7 +427,7 @@ static int sim_submit(struct neuron_device *base, const struct neuron_submission
 	if (s->report_slot != NEURON_NO_BINDING)
 		job->sqe.exec.report_offset = s->report_offset;
 	ret = submit(device, &device->chip->queues[s->core], job, slots,
-		     s->num_bindings, s->timeout_ms);
+		     s->num_bindings, s->timeout_ms, s->flags & NEURON_SUBMIT_SHORT);
 	if (ret) {
 		put_job(device, job);
 		return ret;
@@ -457,7 +457,7 @@ static int sim_transfer(struct neuron_device *base, const struct transfer *t)
 		job.sqe.fill.length = t->size;
 	}
 	queue = base->info.cores + device->next_dma++ % base->info.dma_queues;
-	ret = submit(device, &device->chip->queues[queue], &job, slots, n, 0);
+	ret = submit(device, &device->chip->queues[queue], &job, slots, n, 0, false);
 	if (ret)
 		return ret;
 	sim_job_wait(&job, INT64_MAX, &result);

@@ -154,10 +154,11 @@ void sim_queue_destroy(struct sim_queue *queue);
 void sim_queue_irq(struct sim_queue *queue);
 /*
  * Submit a job whose base, timeout and entry (but for id and slots) are filled
- * in. It is the queue's until it ends.
+ * in. It is the queue's until it ends. @now: the caller has nothing else to do, and
+ * the job is short: when it is alone it is executed before this returns.
  */
 int sim_queue_submit(struct sim_queue *queue, struct sim_job *job,
-		     const struct neuron_slot *slots, unsigned int num_slots);
+		     const struct neuron_slot *slots, unsigned int num_slots, bool now);
 /* -ETIME: it has not ended by the deadline. */
 int sim_job_wait(struct sim_job *job, int64_t deadline_ns,
 		 struct neuron_job_result *result);

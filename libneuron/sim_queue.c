@@ -209,10 +209,15 @@ static bool stop(struct sim_queue *queue)
 	return poll_clear(queue, regs + NEURON_QUEUE_STATUS, NEURON_QUEUE_ACTIVE);
 }
 
-static void push(struct sim_queue *queue, const struct sim_job *job)
+static void enter(struct sim_queue *queue, const struct sim_job *job)
 {
 	queue->sq[queue->tail] = job->sqe;
 	queue->tail = (queue->tail + 1) % SIM_RING_SIZE;
+}
+
+static void push(struct sim_queue *queue, const struct sim_job *job)
+{
+	enter(queue, job);
 	write_reg(queue, NEURON_REG_QUEUE(queue->index) + NEURON_QUEUE_SQ_TAIL,
 		  queue->tail);
 }
@@ -304,9 +309,10 @@ static bool has_room(const struct sim_queue *queue)
 }
 
 int sim_queue_submit(struct sim_queue *queue, struct sim_job *job,
-		     const struct neuron_slot *slots, unsigned int num_slots)
+		     const struct neuron_slot *slots, unsigned int num_slots, bool now)
 {
 	struct neuron_slot *table;
+	bool alone;
 	int ret = 0;
 
 	pthread_mutex_lock(&queue->lock);
@@ -316,7 +322,8 @@ int sim_queue_submit(struct sim_queue *queue, struct sim_job *job,
 		ret = -EIO;
 		goto unlock;
 	}
-	if (queue->first_id == queue->next_id)
+	alone = queue->first_id == queue->next_id;
+	if (alone)
 		queue->started_ns = now_ns();
 	job->queue = queue;
 	job->id = queue->next_id++;
@@ -326,6 +333,13 @@ int sim_queue_submit(struct sim_queue *queue, struct sim_job *job,
 	job->sqe.num_slots = num_slots;
 	job->sqe.slots = (uintptr_t)table;
 	*slot_of(queue, job->id) = job;
+	if (now && alone) {
+		enter(queue, job);
+		neuron_chip_post(queue->chip->chip, queue->index, queue->tail);
+		pthread_mutex_unlock(&queue->lock);
+		neuron_chip_work(queue->chip->chip, queue->index);
+		return 0;
+	}
 	push(queue, job);
 unlock:
 	pthread_mutex_unlock(&queue->lock);

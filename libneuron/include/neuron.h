@@ -309,6 +309,7 @@ struct neuron_binding {
 /* &neuron_submission.flags */
 #define NEURON_SUBMIT_PROFILE	(1u << 0)
 #define NEURON_SUBMIT_UNORDERED	(1u << 1)
+#define NEURON_SUBMIT_SHORT	(1u << 2)
 
 /**
  * struct neuron_submission - a program to execute
@@ -331,7 +332,10 @@ struct neuron_binding {
  *	   writes a struct neuron_inst_record for each instruction of the program.
  *	   NEURON_SUBMIT_UNORDERED: the job does not wait for others that use its
  *	   buffers, as jobs of the driver otherwise do; those of its core it follows
- *	   in any case
+ *	   in any case.
+ *	   NEURON_SUBMIT_SHORT: the caller waits for the job at once, and it is known
+ *	   to take far less than its timeout: the chip in this process may execute it
+ *	   within neuron_submit()
  */
 struct neuron_submission {
 	uint32_t core;

@@ -124,6 +124,29 @@ void neuron_chip_write(struct neuron_chip *chip, uint32_t offset,
 		       uint32_t value);
 
 /**
+ * neuron_chip_post() - a write to a queue's SQ_TAIL that wakes nobody
+ * @chip: the chip
+ * @queue: index of the queue
+ * @tail: new value
+ *
+ * For those who call neuron_chip_work() next: waking the queue's thread, and being
+ * woken by it, takes longer than many a small model.
+ */
+void neuron_chip_post(struct neuron_chip *chip, unsigned int queue, uint32_t tail);
+
+/**
+ * neuron_chip_work() - execute a queue's next entry in the calling thread
+ * @chip: the chip
+ * @queue: index of the queue
+ *
+ * Where that cannot be, because the queue's thread is at work, a reset waits or a
+ * fault is armed, the thread does it as ever, and so it does with what follows.
+ * Blocks for as long as the entry takes, and calls the chip's ops; the caller holds
+ * no lock that these need. A reset ends it early as it does in the queue's thread.
+ */
+void neuron_chip_work(struct neuron_chip *chip, unsigned int queue);
+
+/**
  * neuron_chip_reset() - the power-on state, as FLR and a bus reset ask for it
  * @chip: the chip
  *

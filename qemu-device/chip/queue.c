@@ -334,11 +334,31 @@ static void *queue_main(void *arg)
 	while (!chip->exit) {
 		bool ready = runnable(q);	/* may want to raise an error */
 
-		if (ready || q->resetting || (q->raise_error && !chip->paused))
+		/* Busy: neuron_chip_work() does it, and wakes us for what it leaves. */
+		if (!q->busy && (ready || q->resetting || (q->raise_error && !chip->paused)))
 			work(q);
 		else
 			pthread_cond_wait(&q->wake, &chip->lock);
 	}
 	pthread_mutex_unlock(&chip->lock);
 	return NULL;
+}
+
+void neuron_chip_work(struct neuron_chip *chip, unsigned int queue)
+{
+	struct queue *q = &chip->queue[queue];
+	fenv_t env;
+
+	if (queue >= chip->num_queues)
+		return;
+	fegetenv(&env);
+	fesetenv(FE_DFL_ENV);
+	pthread_mutex_lock(&chip->lock);
+	if (q->started && !q->busy && !q->resetting && !q->raise_error && !chip->exit &&
+	    !chip->armed && runnable(q))
+		work(q);
+	if (q->started && !q->busy && (q->resetting || q->raise_error || runnable(q)))
+		pthread_cond_signal(&q->wake);
+	pthread_mutex_unlock(&chip->lock);
+	fesetenv(&env);
 }

@@ -235,7 +235,7 @@ static const char *bad_doorbell(struct queue *q, const char *what)
 }
 
 /* Tail and head may only move on, and not past what is there. */
-static const char *write_sq_tail(struct queue *q, uint32_t value)
+static const char *set_sq_tail(struct queue *q, uint32_t value)
 {
 	uint32_t mask = (1u << q->shift) - 1;
 
@@ -246,8 +246,16 @@ static const char *write_sq_tail(struct queue *q, uint32_t value)
 	if (((value - q->sq_head) & mask) < ((q->sq_tail - q->sq_head) & mask))
 		return bad_doorbell(q, "SQ_TAIL went backwards");
 	q->sq_tail = value;
-	pthread_cond_signal(&q->wake);
 	return NULL;
+}
+
+static const char *write_sq_tail(struct queue *q, uint32_t value)
+{
+	const char *wrong = set_sq_tail(q, value);
+
+	if (!wrong)
+		pthread_cond_signal(&q->wake);
+	return wrong;
 }
 
 static const char *write_cq_head(struct queue *q, uint32_t value)
@@ -262,7 +270,9 @@ static const char *write_cq_head(struct queue *q, uint32_t value)
 		return bad_doorbell(q, "CQ_HEAD went past the completions");
 	q->cq_head = value;
 	q->full = false;
-	pthread_cond_signal(&q->wake);
+	/* It can have waited for room only with an entry at hand. */
+	if (q->sq_head != q->sq_tail)
+		pthread_cond_signal(&q->wake);
 	return NULL;
 }
 
@@ -376,6 +386,19 @@ static const char *write_chip(struct neuron_chip *chip, uint32_t offset,
 	if (offset >= NEURON_REG_DEBUG_ID && offset <= NEURON_REG_DEBUG_CLEAR)
 		return chip->config.debug ? write_debug(chip, offset, value) : NULL;
 	return unknown;
+}
+
+void neuron_chip_post(struct neuron_chip *chip, unsigned int queue, uint32_t tail)
+{
+	const char *wrong;
+
+	if (__atomic_load_n(&chip->vanished, __ATOMIC_ACQUIRE) || queue >= chip->num_queues)
+		return;
+	pthread_mutex_lock(&chip->lock);
+	wrong = set_sq_tail(&chip->queue[queue], tail);
+	pthread_mutex_unlock(&chip->lock);
+	if (wrong)
+		chip_guest_error(chip, "SQ_TAIL %u of queue %u: %s", tail, queue, wrong);
 }
 
 void neuron_chip_write(struct neuron_chip *chip, uint32_t offset, uint32_t value)
