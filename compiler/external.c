@@ -74,7 +74,7 @@ static bool is_safe(const char *path)
 	return true;
 }
 
-/* Kernels before 5.6: component by component, and no symbolic links at all. */
+/* Without openat2(): component by component, and no symbolic links at all. */
 static int open_stepwise(int dir, const char *path)
 {
 	int at = dup(dir), next;
@@ -108,9 +108,8 @@ static int open_beneath(int dir, const char *path)
 	};
 	int fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
 
-	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-		fd = open_stepwise(dir, path);
-	return fd;
+	/* Kernels before 5.6 have no such call, and filters may forbid it. */
+	return fd >= 0 ? fd : open_stepwise(dir, path);
 }
 
 /* The file, from the last time or anew. Return: NULL, or what is wrong. */

@@ -175,13 +175,15 @@ bool nc_infer_dft(struct nc_ctx *ctx, struct nc_node *node)
 	const struct nc_value *x;
 	struct nc_dft dft;
 
-	if (!nc_need(ctx, node, 1, 3) || !nc_infer_unary_float(ctx, &(struct nc_node) {
-			.op = node->op, .op_type = node->op_type, .name = node->name,
-			.inputs = node->inputs, .num_inputs = 1,
-			.outputs = node->outputs, .num_outputs = node->num_outputs }) ||
-	    !nc_dft_params(ctx, node, &dft))
+	if (!nc_need(ctx, node, 1, 3))
 		return false;
 	x = node->inputs[0];
+	if (!nc_dtype_is_float(x->dtype)) {
+		nc_error(ctx, node, "it is not defined for %s", nc_dtype_name(x->dtype));
+		return false;
+	}
+	if (!nc_dft_params(ctx, node, &dft))
+		return false;
 	memcpy(dims, x->dims, sizeof(dims));
 	dims[dft.axis] = dft.bins;
 	dims[x->rank - 1] = 2;

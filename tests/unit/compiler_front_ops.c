@@ -282,19 +282,21 @@ static void run_case(const struct test_case *c)
 		ktap_failed = true;
 }
 
-static void parse_node(char *text, struct test_case *c, unsigned int line)
+static bool parse_node(char *text, struct test_case *c, unsigned int line)
 {
 	char *dot;
 
 	memset(c, 0, sizeof(*c));
 	c->line = line;
-	sscanf(text, "%63s %d %511[^\n]", c->op, &c->opset, c->attrs);
+	if (sscanf(text, "%63s %d %511[^\n]", c->op, &c->opset, c->attrs) < 2)
+		return false;
 	dot = strrchr(c->op, '.');
 	if (dot) {
 		*dot = '\0';
 		strcpy(c->domain, c->op);
 		memmove(c->op, dot + 1, strlen(dot + 1) + 1);
 	}
+	return true;
 }
 
 /* All cases of one operator are one test. */
@@ -317,10 +319,9 @@ static bool parse_line(char *line, unsigned int number)
 	line[strcspn(line, "\n")] = '\0';
 	if (*line == '#' || !*line)
 		return true;
-	if (!strncmp(line, "node ", 5)) {
-		parse_node(line + 5, &cases[num_cases++], number);
-		return true;
-	}
+	if (!strncmp(line, "node ", 5))
+		return num_cases < sizeof(cases) / sizeof(cases[0]) &&
+		       parse_node(line + 5, &cases[num_cases++], number);
 	if (!c || c->num_in == MAX_TENSORS || c->num_out == MAX_TENSORS)
 		return false;
 	if (!strcmp(line, "none")) {
