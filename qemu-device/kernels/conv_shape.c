@@ -20,7 +20,7 @@
 
 /* Channels last, without gaps, in the library's order of dimensions. */
 void conv_channels_last(struct neuron_tensor *desc, const struct neuron_tensor *like,
-			  unsigned int dtype)
+			unsigned int dtype)
 {
 	int64_t stride = like->dims[1];
 
@@ -179,7 +179,7 @@ static void choose_tiles(struct conv_plan *plan, uint32_t images)
 }
 
 int64_t conv_find_kind(const struct conv_plan *plan, uint32_t images, int64_t row,
-			 struct conv_kind *kind)
+		       struct conv_kind *kind)
 {
 	unsigned int d = plan->split;
 	int64_t s = plan->stride[d], reach = (plan->kernel[d] - 1) * plan->dilation[d];

@@ -32,9 +32,9 @@ struct nk_team {
 	void *arg;
 	size_t tiles;
 
-	/* On lines of their own: everybody writes them. */
-	atomic_size_t next NK_ALIGNED;	/* the next tile */
-	atomic_uint gate NK_ALIGNED;	/* OPEN, INSIDE */
+	/* On lines of their own: everybody writes them. The next tile; OPEN and INSIDE. */
+	_Alignas(64) atomic_size_t next;
+	_Alignas(64) atomic_uint gate;
 	atomic_uint job;		/* number of the latest one */
 	atomic_uint sleepers;
 	atomic_bool waiting;		/* the caller sleeps until INSIDE is zero */

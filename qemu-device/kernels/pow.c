@@ -90,18 +90,22 @@ NK_CLONES void nk_powf(float *dst, const float *a, const float *b, size_t n)
 }
 
 /* x^n by multiplication, which doubles do nearly exactly. */
-NK_CLONES static void whole_power(float *dst, const float *src, unsigned int power, bool inverse,
-				  size_t n)
+static inline float whole_power_of(float a, unsigned int power, bool inverse)
+{
+	double x = a, x2 = x * x, x4 = x2 * x2;
+	double v = power & 1 ? x : 1;
+
+	v = power & 2 ? v * x2 : v;
+	v = power & 4 ? v * x4 : v;
+	return inverse ? 1 / v : v;
+}
+
+NK_CLONES static void whole_power(float *dst, const float *src, unsigned int power,
+				  bool inverse, size_t n)
 {
 	NK_INDEPENDENT
-	for (size_t i = 0; i < n; i++) {
-		double x = src[i], x2 = x * x, x4 = x2 * x2;
-		double v = power & 1 ? x : 1;
-
-		v = power & 2 ? v * x2 : v;
-		v = power & 4 ? v * x4 : v;
-		dst[i] = inverse ? 1 / v : v;
-	}
+	for (size_t i = 0; i < n; i++)
+		dst[i] = whole_power_of(src[i], power, inverse);
 }
 
 NK_CLONES static void any_power(float *dst, const float *a, float b, size_t n)

@@ -72,9 +72,11 @@ static void *read_file(const char *path, size_t *size)
 {
 	FILE *f = fopen(path, "rb");
 	void *data;
-	long end;
+	long end = -1;
 
-	if (!f || fseek(f, 0, SEEK_END) || (end = ftell(f)) < 0)
+	if (f && !fseek(f, 0, SEEK_END))
+		end = ftell(f);
+	if (end < 0)
 		err(1, "%s", path);
 	rewind(f);
 	data = must_alloc(end);

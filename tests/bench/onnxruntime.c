@@ -25,6 +25,8 @@
 #define MAX_RUNS	2000
 #define LEAST_RUNS	5
 
+typedef const OrtApiBase *base_fn(void);
+
 static const OrtApi *ort;
 
 static void must(OrtStatus *status)
@@ -51,10 +53,12 @@ static int by_value(const void *a, const void *b)
 static void *read_file(const char *path, size_t *size)
 {
 	FILE *f = fopen(path, "rb");
-	long end;
+	long end = -1;
 	void *data;
 
-	if (!f || fseek(f, 0, SEEK_END) || (end = ftell(f)) < 0)
+	if (f && !fseek(f, 0, SEEK_END))
+		end = ftell(f);
+	if (end < 0)
 		err(1, "%s", path);
 	rewind(f);
 	data = aligned_alloc(64, (end + 64) / 64 * 64);
@@ -106,7 +110,7 @@ int main(int argc, char **argv)
 {
 	const char *in_names[MAX_TENSORS], *out_names[MAX_TENSORS];
 	OrtValue *in[MAX_TENSORS], *out[MAX_TENSORS];
-	const OrtApiBase *(*get_base)(void);
+	base_fn *get_base;
 	size_t inputs, outputs, runs = 0;
 	static double ms[MAX_RUNS];
 	OrtAllocator *allocator;
