@@ -148,6 +148,42 @@ static bool is_known_domain(const char *domain)
 	return is_default_domain(domain) || !strcmp(domain, "com.microsoft");
 }
 
+/* Why an operator cannot run on the chip, and what to do instead. */
+static const char *reason(const char *op)
+{
+	static const char strings[] = "it works on strings; do that before the model";
+	static const char chance[] =
+		"its result is random; give the numbers to the model as an input";
+	static const char shape[] =
+		"the shape of its result depends on data; do it behind the model";
+	static const struct {
+		const char *op;
+		const char *why;
+	} reasons[] = {
+		{ "StringConcat", strings }, { "StringNormalizer", strings },
+		{ "StringSplit", strings }, { "RegexFullMatch", strings },
+		{ "TfIdfVectorizer", strings },
+		{ "RandomNormal", chance }, { "RandomNormalLike", chance },
+		{ "RandomUniform", chance }, { "RandomUniformLike", chance },
+		{ "Bernoulli", chance }, { "Multinomial", chance },
+		{ "NonMaxSuppression", shape },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (!strcmp(reasons[i].op, op))
+			return reasons[i].why;
+	return NULL;
+}
+
+static void refuse_operator(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const char *why = reason(node->op_type);
+
+	nc_error(ctx, node, "this operator is not supported%s%s", why ? ": " : "",
+		 why ? why : "");
+}
+
 static void check_operator(struct nc_ctx *ctx, struct nc_node *node)
 {
 	/* A function of the model's goes before an operator of that name. */
@@ -160,7 +196,7 @@ static void check_operator(struct nc_ctx *ctx, struct nc_node *node)
 	if (is_known_domain(node->domain)) {
 		node->op = nc_op_find(node->op_type);
 		if (node->op == NC_OP_UNKNOWN)
-			nc_error(ctx, node, "this operator is not supported");
+			refuse_operator(ctx, node);
 	} else {
 		nc_error(ctx, node,
 			 "operators of domain '%.60s' are not supported; export the model with operators of ONNX alone",

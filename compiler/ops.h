@@ -166,6 +166,8 @@
 	X(Resize,                 resize,           none,         resize,           none) \
 	X(Upsample,               resize,           none,         resize,           none) \
 	X(Trilu,                  trilu,            trilu,        trilu,            none) \
+	X(NegativeLogLikelihoodLoss,loss,             none,         none,             none) \
+	X(SoftmaxCrossEntropyLoss,loss,             none,         none,             none) \
 	/* of ONNX Runtime: others take their place while shapes are inferred */ \
 	X(FastGelu,               bias_gelu,        none,         none,             none) \
 	X(BiasGelu,               bias_gelu,        none,         none,             none) \
