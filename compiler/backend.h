@@ -36,9 +36,15 @@ struct nc_lower_part {
 	const struct nc_range *ranges;
 };
 
-/* The program that makes all parts, one after the other, of the model ctx->graph. */
+/**
+ * nc_lower_parts() - the program that makes all parts, one after the other
+ * @ctx: the compilation; ctx->graph is the model
+ * @parts: them
+ * @count: how many
+ * @before: a program of the same model, for what was made of its constants, or NULL
+ */
 void nc_lower_parts(struct nc_ctx *ctx, const struct nc_lower_part *parts,
-		    unsigned int count);
+		    unsigned int count, const struct nc_program *before);
 
 /* plan_pin.c */
 

@@ -323,7 +323,7 @@ static void lower_part(struct nc_ctx *ctx, const struct nc_graph *model,
 }
 
 void nc_lower_parts(struct nc_ctx *ctx, const struct nc_lower_part *parts,
-		    unsigned int count)
+		    unsigned int count, const struct nc_program *before)
 {
 	struct nc_graph *model = ctx->graph;
 	struct nc_program *prog = nc_alloc(ctx->arena, 1, sizeof(*prog));
@@ -335,6 +335,7 @@ void nc_lower_parts(struct nc_ctx *ctx, const struct nc_lower_part *parts,
 	prog->psum_size = ctx->options->psum_size ? ctx->options->psum_size :
 						    NC_PSUM_SIZE;
 	prog->lower = nc_alloc(ctx->arena, 1, sizeof(*prog->lower));
+	prog->lower->before = before ? before->lower : NULL;
 	make_io(ctx);
 	for (i = 0; i < count; i++) {
 		ctx->graph = parts[i].graph;
@@ -347,5 +348,5 @@ void nc_lower(struct nc_ctx *ctx)
 {
 	struct nc_lower_part whole = { .graph = ctx->graph };
 
-	nc_lower_parts(ctx, &whole, 1);
+	nc_lower_parts(ctx, &whole, 1, NULL);
 }

@@ -6,6 +6,7 @@
 #include "lower.h"
 
 struct nc_const_entry;
+struct nc_made_entry;
 
 /* A graph output, or a part of it, in the list of those that a value is. */
 struct nc_output {
@@ -43,6 +44,11 @@ void nc_choose_targets(struct nc_ctx *ctx);
  * @consts: hash table of constants, a power of two entries
  * @num_consts: used entries
  * @consts_room: entries
+ * @made: hash table of constants in another type or order than the model's, a
+ *	  power of two entries
+ * @num_made: used entries
+ * @made_room: entries
+ * @before: an earlier lowering of the same model, for what it made, or NULL
  * @pool: buffer that small constants are being put into
  * @pool_data: its bytes
  * @defer: the node's function goes into an instruction of its own, so output 0
@@ -54,6 +60,10 @@ struct nc_lower {
 	struct nc_const_entry *consts;
 	uint32_t num_consts;
 	uint32_t consts_room;
+	struct nc_made_entry *made;
+	uint32_t num_made;
+	uint32_t made_room;
+	const struct nc_lower *before;
 	struct nc_buf *pool;
 	uint8_t *pool_data;
 	bool defer;

@@ -167,10 +167,82 @@ static int64_t narrow_int(int64_t x, enum nc_dtype from, enum nc_dtype to)
 	return x < INT32_MIN ? INT32_MIN : x > INT32_MAX ? INT32_MAX : x;
 }
 
-/* The bytes of a constant as another type; the value's own when it is that. */
-static const void *convert_const(struct nc_ctx *ctx,
-				 const struct nc_value *value,
-				 unsigned int dtype)
+/*
+ * Large constants in another type or order, so that models that are lowered several
+ * times, in parts, convert them once.
+ */
+#define LARGE_CONST	4096
+
+struct nc_made_entry {
+	const void *from;
+	const void *bytes;
+	unsigned int dtype;
+	uint64_t form;
+};
+
+/* Views share bytes: the same ones in the same shape, packed or not. */
+static uint64_t form_of(const struct nc_value *value, bool packed)
+{
+	return XXH3_64bits(value->dims, value->rank * sizeof(*value->dims)) * 2 +
+	       packed;
+}
+
+static uint64_t hash_made(const void *from, unsigned int dtype, uint64_t form)
+{
+	uint64_t key[3] = { (uintptr_t)from, dtype, form };
+
+	return XXH3_64bits(key, sizeof(key));
+}
+
+static struct nc_made_entry *find_made(const struct nc_lower *lower,
+				       const void *from, unsigned int dtype,
+				       uint64_t form)
+{
+	uint32_t i = hash_made(from, dtype, form) & (lower->made_room - 1);
+	struct nc_made_entry *entry = &lower->made[i];
+
+	while (entry->from && (entry->from != from || entry->dtype != dtype ||
+			       entry->form != form)) {
+		i = (i + 1) & (lower->made_room - 1);
+		entry = &lower->made[i];
+	}
+	return entry;
+}
+
+static const void *get_made(struct nc_ctx *ctx, const void *from,
+			    unsigned int dtype, uint64_t form)
+{
+	const struct nc_lower *lower = nc_program_of(ctx)->lower;
+	const void *bytes = NULL;
+
+	for (; lower && !bytes; lower = lower->before)
+		if (lower->made_room)
+			bytes = find_made(lower, from, dtype, form)->bytes;
+	return bytes;
+}
+
+static void put_made(struct nc_ctx *ctx, const void *from, unsigned int dtype,
+		     uint64_t form, const void *bytes)
+{
+	struct nc_lower *lower = nc_program_of(ctx)->lower;
+	struct nc_made_entry *old = lower->made;
+	uint32_t i, room = lower->made_room;
+
+	if (2 * lower->num_made >= room) {
+		lower->made_room = room ? 2 * room : 64;
+		lower->made = nc_alloc(ctx->arena, lower->made_room,
+				       sizeof(*lower->made));
+		for (i = 0; i < room; i++)
+			if (old[i].from)
+				*find_made(lower, old[i].from, old[i].dtype,
+					   old[i].form) = old[i];
+	}
+	*find_made(lower, from, dtype, form) =
+		(struct nc_made_entry){ from, bytes, dtype, form };
+	lower->num_made++;
+}
+
+static void convert(const struct nc_value *value, unsigned int dtype, void *data)
 {
 	static const enum nc_dtype onnx[] = {
 		[NEURON_F32] = NC_F32, [NEURON_BF16] = NC_BF16,
@@ -178,12 +250,7 @@ static const void *convert_const(struct nc_ctx *ctx,
 		[NEURON_U8] = NC_U8, [NEURON_I32] = NC_I32,
 	};
 	int64_t i, n = nc_numel(value);
-	void *data;
 
-	if (nc_storage_dtype(value->dtype) == (int)dtype &&
-	    nc_dtype_size(value->dtype) == neuron_dtype_size(dtype))
-		return value->data;
-	data = nc_alloc(ctx->arena, n, neuron_dtype_size(dtype));
 	if (value->dtype == NC_F32 && dtype == NEURON_BF16) {
 		const float *from = value->data;
 		uint16_t *to = data;
@@ -200,6 +267,29 @@ static const void *convert_const(struct nc_ctx *ctx,
 				   narrow_int(nc_const_int(value, i),
 					      value->dtype, onnx[dtype]));
 	}
+}
+
+/* The bytes of a constant as another type; the value's own when it is that. */
+static const void *convert_const(struct nc_ctx *ctx,
+				 const struct nc_value *value,
+				 unsigned int dtype)
+{
+	size_t size = nc_numel(value) * neuron_dtype_size(dtype);
+	uint64_t form = form_of(value, false);
+	const void *made;
+	void *data;
+
+	if (nc_storage_dtype(value->dtype) == (int)dtype &&
+	    nc_dtype_size(value->dtype) == neuron_dtype_size(dtype))
+		return value->data;
+	made = size >= LARGE_CONST ? get_made(ctx, value->data, dtype, form) :
+				     NULL;
+	if (made)
+		return made;
+	data = nc_alloc(ctx->arena, 1, size);
+	convert(value, dtype, data);
+	if (size >= LARGE_CONST)
+		put_made(ctx, value->data, dtype, form, data);
 	return data;
 }
 
@@ -294,8 +384,10 @@ const struct nc_view *nc_packed_weights(struct nc_ctx *ctx,
 {
 	struct nc_storage *storage = value->lir;
 	int64_t dims[NC_MAX_RANK], taps = 1;
+	uint64_t form = form_of(value, true);
 	struct nc_arena_mark mark;
 	int perm[NC_MAX_RANK], d;
+	const void *plain, *made;
 	struct nc_view view;
 	char *data;
 
@@ -311,12 +403,26 @@ const struct nc_view *nc_packed_weights(struct nc_ctx *ctx,
 	dims[value->rank - 1] = value->dims[0];
 	perm[0] = value->rank - 1;
 	perm[1] = value->rank - 2;
-	data = nc_alloc(ctx->arena, nc_numel(value), neuron_dtype_size(dtype));
-	mark = nc_arena_mark(ctx->arena);
-	pack_weights(data, convert_const(ctx, value, dtype), value->dims[0],
-		     value->dims[1], taps, neuron_dtype_size(dtype));
-	nc_arena_release(ctx->arena, mark);
-	view = nc_const_bytes(ctx, dtype, value->rank, dims, data);
+	made = get_made(ctx, value->data, dtype, form);
+	if (!made) {
+		data = nc_alloc(ctx->arena, nc_numel(value),
+				neuron_dtype_size(dtype));
+		mark = nc_arena_mark(ctx->arena);
+		plain = value->data;
+		if (nc_storage_dtype(value->dtype) != (int)dtype) {
+			void *converted = nc_alloc(ctx->arena, nc_numel(value),
+						   neuron_dtype_size(dtype));
+
+			convert(value, dtype, converted);
+			plain = converted;
+		}
+		pack_weights(data, plain, value->dims[0], value->dims[1], taps,
+			     neuron_dtype_size(dtype));
+		nc_arena_release(ctx->arena, mark);
+		put_made(ctx, value->data, dtype, form, data);
+		made = data;
+	}
+	view = nc_const_bytes(ctx, dtype, value->rank, dims, made);
 	view = nc_view_permute(&view, perm);
 	storage->packed = nc_memdup(ctx->arena, &view, sizeof(view));
 	return storage->packed;

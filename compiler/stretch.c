@@ -83,6 +83,7 @@ static bool make_part(struct nc_ctx *ctx, struct nc_lower_part *part,
 static uint64_t try_parts(struct nc_ctx *ctx, unsigned int count,
 			  unsigned int way)
 {
+	const struct nc_program *whole = ctx->program;
 	struct nc_lower_part *parts = nc_alloc(ctx->arena, count, sizeof(*parts));
 	struct nc_graph *model = ctx->graph;
 	unsigned int i;
@@ -90,7 +91,7 @@ static uint64_t try_parts(struct nc_ctx *ctx, unsigned int count,
 	for (i = 0; i < count; i++)
 		if (!make_part(ctx, &parts[i], i, count, way))
 			return 0;
-	nc_lower_parts(ctx, parts, count);
+	nc_lower_parts(ctx, parts, count, whole);
 	if (ctx->diag.count)
 		return 0;
 	nc_plan(ctx);
