@@ -408,6 +408,8 @@ EXPORT int neuron_submit(struct neuron_device *device,
 	    (s->report_slot != NEURON_NO_BINDING &&
 	     s->report_slot >= s->num_bindings))
 		return fail(-EINVAL, "the program or the report is in a slot beyond the bindings");
+	if (s->flags & NEURON_SUBMIT_PROFILE && s->report_slot == NEURON_NO_BINDING)
+		return fail(-EINVAL, "a profiled job needs a binding for its report");
 	ret = device->backend->submit(device, s, job);
 	if (ret)
 		return ret;

@@ -214,6 +214,25 @@ static void jobs(void)
 	neuron_job_free(job);
 	CHECK(x[2048 + N - 1] == 3 * (N - 1));
 
+	/* With a record for each instruction; the program has no resident loads. */
+	b[4].size = sizeof(*report) + 4 * sizeof(struct neuron_inst_record);
+	s.flags = NEURON_SUBMIT_PROFILE | NEURON_SUBMIT_UNORDERED;
+	s.resident = 3;
+	for (i = 0; i < 2; i++) {
+		const struct neuron_inst_record *record = (const void *)(report + 1);
+
+		x[2048] = -1;
+		CHECK_OK(neuron_submit(device, &s, &job));
+		CHECK_OK(neuron_job_wait(job, -1, &result));
+		CHECK_EQ(result.state, NEURON_JOB_DONE);
+		CHECK_EQ(record[3].end, result.cycles);
+		CHECK_EQ(report->bytes_host_in, 2 * N * 4);
+		CHECK(!x[2048]);
+		neuron_job_free(job);
+	}
+	s.flags = 0;
+	s.resident = 0;
+
 	/* More than a ring holds; freeing waits. */
 	for (i = 0; i < 150; i++)
 		CHECK_OK(neuron_submit(device, &s, &many[i]));
@@ -253,6 +272,13 @@ static void jobs(void)
 	s.core = 4;
 	CHECK_FAILS(neuron_submit(device, &s, &job), -EINVAL, "core 4");
 	s.core = 1;
+	s.flags = NEURON_SUBMIT_SHORT << 1;
+	CHECK_FAILS(neuron_submit(device, &s, &job), -EINVAL, "flags 0x8");
+	s.flags = NEURON_SUBMIT_PROFILE;
+	s.report_slot = NEURON_NO_BINDING;
+	CHECK_FAILS(neuron_submit(device, &s, &job), -EINVAL, "report");
+	s.report_slot = 4;
+	s.flags = 0;
 	s.program_slot = 5;
 	CHECK_FAILS(neuron_submit(device, &s, &job), -EINVAL, "slot");
 	s.program_slot = 0;
