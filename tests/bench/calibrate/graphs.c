@@ -3,12 +3,16 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include "tests/unit/onnx_builder.h"
+#include "qemu-device/kernels/nk.h"
 #include "graphs.h"
 
 #define OPSET	17
+#define FLOAT16	ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT16
 
 static struct builder b;
 static unsigned int made;
+/* Of inputs and weights: FLOAT or FLOAT16. */
+static int type;
 
 static const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -25,11 +29,30 @@ static const char *text(const char *format, ...)
 	return line;
 }
 
+static const char *constant(const float *data, int64_t n, int rank, const int64_t *dims)
+{
+	const char *name = text("w%u", made++);
+	uint16_t *halves;
+
+	if (type == FLOAT) {
+		add_const(&b, name, FLOAT, rank, dims, data, (size_t)n * sizeof(*data));
+		return name;
+	}
+	halves = malloc((size_t)n * sizeof(*halves));
+	if (!halves)
+		abort();
+	for (int64_t i = 0; i < n; i++)
+		halves[i] = nk_f32_to_f16(data[i]);
+	add_const(&b, name, FLOAT16, rank, dims, halves, (size_t)n * sizeof(*halves));
+	free(halves);
+	return name;
+}
+
 /* A constant of numbers within @range of zero, no two neighbours alike. */
 static const char *weights(float range, int rank, const int64_t *dims)
 {
-	const char *name = text("w%u", made++);
 	static uint32_t x = 1;
+	const char *name;
 	int64_t n = 1;
 	float *data;
 	int i;
@@ -43,17 +66,14 @@ static const char *weights(float range, int rank, const int64_t *dims)
 		x = x * 1664525 + 1013904223;
 		data[k] = ((float)(x >> 8) / 0x1p24f - 0.5f) * 2 * range;
 	}
-	add_const(&b, name, FLOAT, rank, dims, data, (size_t)n * sizeof(*data));
+	name = constant(data, n, rank, dims);
 	free(data);
 	return name;
 }
 
 static const char *scalar(float value)
 {
-	const char *name = text("w%u", made++);
-
-	add_const(&b, name, FLOAT, 0, NULL, &value, sizeof(value));
-	return name;
+	return constant(&value, 1, 0, NULL);
 }
 
 static const char *node(const char *op, const char *inputs)
@@ -111,14 +131,15 @@ static const char *bottleneck(const char *in, int from, int width, int stride)
 	return relu(node("Add", text("%s %s", x, skip)));
 }
 
-void *graph_resnet50(int batch, size_t *size)
+void *graph_resnet50(int batch, bool half, size_t *size)
 {
 	static const int blocks[] = { 3, 4, 6, 3 };
 	const char *x = "image";
 	int from = 64;
 
 	b = builder(OPSET);
-	add_input(&b, x, FLOAT, DIMS(batch, 3, 224, 224));
+	type = half ? FLOAT16 : FLOAT;
+	add_input(&b, x, type, DIMS(batch, 3, 224, 224));
 	x = relu(conv(x, 3, 64, 7, 2));
 	x = node("MaxPool", x);
 	attr_ints(last(), "kernel_shape", DIMS(3, 3));
@@ -136,7 +157,7 @@ void *graph_resnet50(int batch, size_t *size)
 	x = node("Gemm", text("%s %s %s", x, weights(0.05f, DIMS(2048, 1000)),
 			      weights(0.5f, DIMS(1000))));
 	add_node(&b, "Identity", x, "scores");
-	add_output(&b, "scores");
+	APPEND(b.graph->output, b.graph->n_output, new_value("scores", type, -1, NULL));
 	return finish(size);
 }
 
@@ -206,6 +227,7 @@ void *graph_bert_base(int batch, int length, size_t *size)
 	const char *x = "embedded", *in;
 
 	b = builder(OPSET);
+	type = FLOAT;
 	add_input(&b, x, FLOAT, DIMS(batch, length, WIDTH));
 	add_input(&b, "mask", FLOAT, DIMS(batch, 1, 1, length));
 	add_ints(&b, "apart", 4, (int64_t[]) { batch, length, HEADS, HEAD });

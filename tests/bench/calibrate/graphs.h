@@ -6,11 +6,13 @@
 #ifndef TESTS_BENCH_GRAPHS_H
 #define TESTS_BENCH_GRAPHS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /**
  * graph_resnet50() - ResNet-50 for images of 224 x 224
  * @batch: images at once
+ * @half: all is fp16, or fp32
  * @size: receives the bytes of the model
  *
  * Version 1.5: the 3 x 3 convolutions have the strides. Batch normalisation is
@@ -18,7 +20,7 @@
  *
  * Return: an ONNX model, from malloc().
  */
-void *graph_resnet50(int batch, size_t *size);
+void *graph_resnet50(int batch, bool half, size_t *size);
 
 /**
  * graph_bert_base() - the encoder of BERT base
