@@ -107,6 +107,7 @@ size_t bench_program_gemm(void *buf, const struct bench_gemm *gemm, unsigned int
 		      gemm->m, gemm->n, out_at);
 	for (int i = 0; i < 2; i++) {
 		inst[i].opcode = NEURON_OP_LOAD;
+		inst[i].flags = NEURON_INST_RESIDENT;
 		inst[i].engine = NEURON_ENGINE_DMA_IN;
 		inst[i].operand[0] = 2 + i;
 		inst[i].operand[1] = i;

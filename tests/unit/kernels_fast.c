@@ -267,17 +267,40 @@ static void compare(const struct instance *x, const struct test_tensor *seen,
 
 /* Run it on another context, into a copy of the output. */
 static enum nk_status run_copy(struct instance *x, struct nk_ctx *ctx, struct test_tensor *out,
-			       struct nk_stats *stats)
+			       bool constant, struct nk_stats *stats)
 {
-	struct test_tensor *op[TEST_OPERANDS];
+	struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
+	uint64_t info = 0;
 
 	*out = x->t[0];
 	out->memory = malloc(out->bytes);
 	out->data = out->memory;
 	memcpy(out->memory, x->t[0].memory, out->bytes);
-	memcpy(op, x->op, sizeof(op));
-	op[0] = out;
-	return test_run(ctx, &x->inst, op, stats);
+	for (unsigned int i = 0; i < TEST_OPERANDS; i++)
+		if (x->op[i])
+			op[i] = test_view(x->op[i]);
+	op[0].data = out->data;
+	op[2].constant = constant;
+	return nk_execute(ctx, &x->inst, op, &x->inst, NULL, stats, &info);
+}
+
+/* Weights that are said to be constant change nothing, also once they are not any more. */
+static void check_constant(struct instance *x, const struct test_tensor *expected)
+{
+	static const bool constant[] = { true, true, false, true };
+
+	for (unsigned int i = 0; i < 4; i++) {
+		struct nk_stats stats = { 0 };
+		struct test_tensor again;
+
+		CHECK_EQ(run_copy(x, fast, &again, constant[i], &stats), NK_OK);
+		if (memcmp(again.memory, expected->memory, expected->bytes)) {
+			printf("# %s: run %u differs, weights constant: %d\n", x->text, i,
+			       constant[i]);
+			ktap_failed = true;
+		}
+		test_free(&again);
+	}
 }
 
 static void check(struct instance *x)
@@ -285,14 +308,15 @@ static void check(struct instance *x)
 	struct nk_stats stats[3] = { 0 };
 	struct test_tensor seen[3];
 
-	CHECK_EQ(run_copy(x, reference, &seen[0], &stats[0]), NK_OK);
-	CHECK_EQ(run_copy(x, fast, &seen[1], &stats[1]), NK_OK);
-	CHECK_EQ(run_copy(x, threaded, &seen[2], &stats[2]), NK_OK);
+	CHECK_EQ(run_copy(x, reference, &seen[0], false, &stats[0]), NK_OK);
+	CHECK_EQ(run_copy(x, fast, &seen[1], false, &stats[1]), NK_OK);
+	CHECK_EQ(run_copy(x, threaded, &seen[2], false, &stats[2]), NK_OK);
 	compare(x, &seen[1], &seen[0]);
 	if (memcmp(seen[1].memory, seen[2].memory, seen[1].bytes)) {
 		printf("# %s: depends on the number of threads\n", x->text);
 		ktap_failed = true;
 	}
+	check_constant(x, &seen[1]);
 	CHECK_EQ(stats[1].macs, stats[0].macs);
 	if (!x->tolerance)
 		CHECK_EQ(stats[1].saturations, stats[0].saturations);
