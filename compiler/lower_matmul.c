@@ -137,8 +137,7 @@ void nc_lower_matmul(struct nc_ctx *ctx, struct nc_node *node)
 	NC_EPILOGUE(NC_PARAMS(MATMUL, inst), node);
 	if (bias) {
 		/* [N], whatever leading ones the model wrote; a scalar repeats. */
-		struct nc_view flat = nc_view_broadcast(bias, bias->rank ?: 1,
-							(int64_t[]){ 1 });
+		struct nc_view flat = nc_view_expand_rank(bias, bias->rank ?: 1);
 
 		i = flat.rank - 1;
 		flat.dims[0] = flat.dims[i];
