@@ -254,4 +254,14 @@ double nc_apply_act(enum neuron_act act, double alpha, double beta, double x);
 bool nc_unary_act(const struct nc_node *node, enum neuron_act *act,
 		  float *alpha, float *beta);
 
+/**
+ * nc_fuse_pad() - a Pad before a convolution is the convolution's own padding
+ * @ctx: the compilation
+ * @node: Conv or QLinearConv
+ * @zero: what it pads with: zero, or the zero point
+ *
+ * Uses must be counted. Nothing happens where it can't be.
+ */
+void nc_fuse_pad(struct nc_ctx *ctx, struct nc_node *node, double zero);
+
 #endif /* COMPILER_FRONT_H */

@@ -408,35 +408,71 @@ static void fuse_factors(struct nc_ctx *ctx, struct nc_node *node)
 	node->act_beta = 0;
 }
 
-/* Zeros around the input of a Conv are its own padding. */
-static void fuse_pad(struct nc_ctx *ctx, struct nc_node *node)
+/*
+ * A Pad in front of a convolution, or in front of a Transpose there. @perm: receives
+ * the Transpose's order, or none. Return: the Pad, nobody else's, or NULL.
+ */
+static struct nc_node *pad_before(struct nc_ctx *ctx, const struct nc_node *node,
+				  struct nc_node **transpose, int *perm)
 {
 	struct nc_node *pad = node->inputs[0]->producer;
-	int64_t before[NC_MAX_RANK], after[NC_MAX_RANK], pads[2 * NC_MAX_RANK];
-	struct nc_window window;
-	double value = 0;
-	int i, n;
+	int i;
 
+	*transpose = NULL;
+	for (i = 0; i < node->inputs[0]->rank; i++)
+		perm[i] = i;
+	if (pad && pad->op == NC_OP_Transpose && pad->outputs[0]->num_uses == 1 &&
+	    !pad->outputs[0]->is_output && pad->act == NEURON_ACT_IDENTITY) {
+		*transpose = pad;
+		if (!nc_transpose_perm(ctx, pad, perm))
+			return NULL;
+		pad = pad->inputs[0]->producer;
+	}
 	if (!pad || pad->op != NC_OP_Pad || pad->outputs[0]->num_uses != 1 ||
-	    pad->outputs[0]->is_output ||
+	    pad->outputs[0]->is_output || pad->act != NEURON_ACT_IDENTITY ||
 	    strcmp(nc_attr_string(pad, "mode", "constant"), "constant"))
+		return NULL;
+	return pad;
+}
+
+void nc_fuse_pad(struct nc_ctx *ctx, struct nc_node *node, double zero)
+{
+	int64_t before[NC_MAX_RANK], after[NC_MAX_RANK], pads[2 * NC_MAX_RANK];
+	struct nc_node *transpose, *pad;
+	struct nc_window window;
+	int i, n, perm[NC_MAX_RANK];
+	double value = 0;
+
+	pad = pad_before(ctx, node, &transpose, perm);
+	if (!pad)
 		return;
-	if (nc_in(pad, 2) &&
-	    (!nc_const_splat(pad->inputs[2], &value) || value != 0))
+	if (nc_in(pad, 2) && !nc_const_splat(pad->inputs[2], &value))
 		return;
-	if (!nc_pad_amounts(ctx, pad, before, after) || nc_window(node, &window))
+	if (value != zero || !nc_pad_amounts(ctx, pad, before, after) ||
+	    nc_window(node, &window))
 		return;
-	if (before[0] || after[0] || before[1] || after[1])
+	if (before[perm[0]] || after[perm[0]] || before[perm[1]] ||
+	    after[perm[1]])
 		return;
 	n = window.num_spatial;
 	for (i = 0; i < n; i++) {
-		pads[i] = window.pad_lo[i] + before[2 + i];
-		pads[n + i] = window.pad_hi[i] + after[2 + i];
-		if (before[2 + i] < 0 || after[2 + i] < 0 ||
+		int from = perm[2 + i];
+
+		pads[i] = window.pad_lo[i] + before[from];
+		pads[n + i] = window.pad_hi[i] + after[from];
+		if (before[from] < 0 || after[from] < 0 ||
 		    pads[i] > INT16_MAX || pads[n + i] > INT16_MAX)
 			return;
 	}
-	node->inputs[0] = pad->inputs[0];
+	if (transpose) {
+		struct nc_value *out = transpose->outputs[0];
+
+		transpose->inputs[0] = pad->inputs[0];
+		for (i = 0; i < out->rank; i++)
+			out->dims[i] = pad->inputs[0]->dims[perm[i]];
+	} else {
+		node->inputs[0] = pad->inputs[0];
+	}
 	nc_set_attr_ints(ctx, node, "pads", pads, (size_t)n * 2);
 	nc_set_attr_string(ctx, node, "auto_pad", "NOTSET");
 	join_layers(ctx, node, pad);
@@ -451,7 +487,7 @@ static bool fuse(struct nc_ctx *ctx, struct nc_node *node,
 {
 	switch (node->op) {
 	case NC_OP_Conv:
-		fuse_pad(ctx, node);
+		nc_fuse_pad(ctx, node, 0);
 		return false;
 	case NC_OP_MatMul:
 		fuse_factors(ctx, node);

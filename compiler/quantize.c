@@ -330,4 +330,16 @@ void nc_quantize(struct nc_ctx *ctx)
 	graph->nodes = rw.list.nodes;
 	graph->num_nodes = rw.list.count;
 	nc_graph_update(ctx);
+	for (i = 0; i < graph->num_nodes; i++)
+		graph->nodes[i]->mark = 0;
+	for (i = 0; i < graph->num_nodes; i++) {
+		struct nc_node *node = graph->nodes[i];
+		double zero = 0;
+
+		if (node->op == NC_OP_QLinearConv &&
+		    (!nc_in(node, 2) || (nc_is_const(node->inputs[2]) &&
+					 nc_const_splat(node->inputs[2], &zero))))
+			nc_fuse_pad(ctx, node, zero);
+	}
+	nc_graph_update(ctx);
 }

@@ -226,6 +226,22 @@ static void concat(struct model *m)
 	model_output(m, unary(m, NC_OP_Neg, z));
 }
 
+/* Padded with channels last, turned and convolved, as TensorFlow's models have it. */
+static void padding(struct model *m)
+{
+	static const int64_t perm[] = { 0, 3, 1, 2 };
+	int64_t d[4] = { 1, 9, 9, 3 }, p[8] = { 0, 1, 0, 0, 0, 1, 1, 0 };
+	int64_t padded[4] = { 1, 11, 10, 3 }, w[4] = { 4, 3, 3, 3 };
+	int64_t o[4] = { 1, 4, 9, 8 };
+	struct nc_value *x = model_input(m, 4, d);
+
+	x = model_node(m, NC_OP_Pad, 4, padded, x,
+		       nc_const_ints_new(&m->ctx, "pads", p, 8), NULL);
+	x = transpose(m, x, perm);
+	model_output(m, model_node(m, NC_OP_Conv, 4, o, x,
+				   model_const(m, 4, w), NULL));
+}
+
 static const struct {
 	const char *name;
 	void (*build)(struct model *m);
@@ -240,6 +256,7 @@ static const struct {
 	{ "what is no Gelu stays", no_gelu, 5, 4 },
 	{ "attention", attention, 9, 5 },
 	{ "the same twice", twice, 8, 6 },
+	{ "padding before a Transpose and a Conv", padding, 3, 1 },
 	{ "results are made where Concat wants them", concat, 8, 5 },
 };
 
