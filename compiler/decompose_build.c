@@ -3,6 +3,15 @@
 #include <string.h>
 #include "decompose.h"
 
+/*
+ * What a node would have made that was refused: everything built on it is
+ * refused, too, without another message.
+ */
+static bool is_bad(const struct nc_value *x)
+{
+	return x->rank < 0;
+}
+
 struct nc_value *nc_build(struct nc_builder *b, struct nc_node *node)
 {
 	const struct nc_op_info *info = &nc_ops[node->op];
@@ -61,6 +70,8 @@ struct nc_value *nc_build_reshape(struct nc_builder *b, struct nc_value *out,
 	struct nc_value *shape;
 	struct nc_node *node;
 
+	if (is_bad(x) || rank < 0)
+		return x;
 	shape = nc_const_ints_new(b->ctx, b->like->name, dims, rank);
 	node = nc_node_new(b->ctx, b->like, NC_OP_Reshape, out, 2, x, shape);
 	/* The shape is meant as it is. */
@@ -73,8 +84,10 @@ struct nc_value *nc_build_transpose(struct nc_builder *b, struct nc_value *out,
 {
 	struct nc_node *node;
 
+	if (is_bad(x))
+		return x;
 	node = nc_node_new(b->ctx, b->like, NC_OP_Transpose, out, 1, x);
-	nc_set_attr_ints(b->ctx, node, "perm", perm, x->rank < 0 ? 0 : (size_t)x->rank);
+	nc_set_attr_ints(b->ctx, node, "perm", perm, (size_t)x->rank);
 	return nc_build(b, node);
 }
 
@@ -95,6 +108,8 @@ struct nc_value *nc_build_reduce(struct nc_builder *b, enum nc_op op,
 	int64_t axes[NC_MAX_RANK];
 	int i, n = 0;
 
+	if (is_bad(x))
+		return x;
 	for (i = 0; i < x->rank; i++)
 		if (mask >> i & 1)
 			axes[n++] = i;
@@ -120,6 +135,8 @@ struct nc_value *nc_build_slice(struct nc_builder *b, struct nc_value *out,
 	const char *name = b->like->name;
 	int64_t at = axis;
 
+	if (is_bad(x))
+		return x;
 	return nc_build(b, nc_node_new(b->ctx, b->like, NC_OP_Slice, out, 4, x,
 				      nc_const_ints_new(b->ctx, name, &start, 1),
 				      nc_const_ints_new(b->ctx, name, &end, 1),
@@ -145,6 +162,9 @@ struct nc_value *nc_build_scalar(struct nc_builder *b, enum nc_dtype dtype,
 {
 	uint64_t data = 0;
 
+	/* Of the type of a value that was refused. */
+	if (dtype == NC_NONE)
+		dtype = NC_F32;
 	nc_put_double(dtype, &data, 0, x);
 	return nc_const_new(b->ctx, b->like->name, dtype, 0, NULL, &data);
 }
@@ -156,6 +176,8 @@ struct nc_value *nc_build_range(struct nc_builder *b, enum nc_dtype dtype,
 	struct nc_value *value;
 	void *data;
 
+	if (dtype == NC_NONE || rank < 0 || count < 0)
+		return nc_value_new(b->ctx, b->like->name);
 	for (i = 0; i < rank; i++)
 		dims[i] = i == axis ? count : 1;
 	value = nc_value_like(b->ctx, b->like->name, dtype, rank, dims);
@@ -170,6 +192,8 @@ struct nc_value *nc_build_range(struct nc_builder *b, enum nc_dtype dtype,
 struct nc_value *nc_build_with(struct nc_builder *b, enum nc_op op,
 			       struct nc_value *out, struct nc_value *x, double y)
 {
+	if (is_bad(x))
+		return x;
 	return nc_build2(b, op, out, x, nc_build_scalar(b, x->dtype, y));
 }
 

@@ -261,7 +261,7 @@ struct nc_value *nc_value_like(struct nc_ctx *ctx, const char *name,
 
 	value->dtype = dtype;
 	value->rank = rank;
-	if (rank)
+	if (rank > 0)
 		memcpy(value->dims, dims, (size_t)rank * sizeof(*dims));
 	return value;
 }

@@ -126,6 +126,8 @@ void nc_put_int(enum nc_dtype dtype, void *data, int64_t index, int64_t x)
 void nc_put_double(enum nc_dtype dtype, void *data, int64_t index, double x)
 {
 	switch (dtype) {
+	case NC_NONE:
+		break;
 	case NC_F32:
 		((float *)data)[index] = (float)x;
 		break;
