@@ -3,6 +3,9 @@
 #include <string.h>
 #include "decompose.h"
 
+/* What values without elements point to. */
+static const uint64_t nothing;
+
 /*
  * What a node would have made that was refused: everything built on it is
  * refused, too, without another message.
@@ -24,6 +27,12 @@ struct nc_value *nc_build(struct nc_builder *b, struct nc_node *node)
 			return out;
 	if (!info->infer(b->ctx, node))
 		return out;
+	/* Without elements there is nothing to compute. */
+	if (node->num_outputs == 1 && out->rank > 0 && !nc_numel(out)) {
+		out->data = &nothing;
+		out->producer = NULL;
+		return out;
+	}
 	for (i = 0; i < node->num_inputs; i++)
 		if (node->inputs[i] && !nc_is_const(node->inputs[i]))
 			break;

@@ -194,6 +194,8 @@ bool nc_infer_split_to_sequence(struct nc_ctx *ctx, struct nc_node *node)
 		nc_error(ctx, node, "its sizes are out of range");
 		return false;
 	}
+	if (size > x->dims[axis])
+		size = x->dims[axis] ? x->dims[axis] : 1;
 	n = split && split->rank ? nc_numel(split) : (x->dims[axis] + size - 1) / size;
 	values = make(ctx, node, 0, (unsigned int)n);
 	for (i = 0; i < n; i++) {
@@ -201,7 +203,7 @@ bool nc_infer_split_to_sequence(struct nc_ctx *ctx, struct nc_node *node)
 
 		if (split && split->rank)
 			size = nc_const_int(split, i);
-		end = from + size < x->dims[axis] ? from + size : x->dims[axis];
+		end = size < x->dims[axis] - from ? from + size : x->dims[axis];
 		if (size < 0 || from > end) {
 			nc_error(ctx, node, "its sizes are out of range");
 			return false;
