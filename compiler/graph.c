@@ -84,7 +84,7 @@ bool nc_shape_fits(int rank, const int64_t *dims)
 
 bool nc_same_shape(const struct nc_value *a, const struct nc_value *b)
 {
-	return a->rank == b->rank &&
+	return a->rank == b->rank && a->rank >= 0 &&
 	       !memcmp(a->dims, b->dims, (size_t)a->rank * sizeof(a->dims[0]));
 }
 
