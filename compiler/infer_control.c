@@ -86,6 +86,30 @@ static bool alike(const struct nc_value *a, const struct nc_value *b)
 	       nc_same_shape(a, b);
 }
 
+/*
+ * Whether a value follows from inputs that are single integers: settings, such as
+ * a sampling rate, rather than data.
+ */
+static bool is_setting(const struct nc_value *value, int depth)
+{
+	unsigned int i;
+
+	if (nc_is_const(value))
+		return true;
+	if (value->is_input)
+		return (value->dtype == NC_I64 || value->dtype == NC_I32) &&
+		       value->rank >= 0 && nc_numel(value) == 1;
+	if (!value->producer || !depth)
+		return false;
+	for (i = 0; i < value->producer->num_inputs; i++) {
+		const struct nc_value *x = nc_resolve(value->producer->inputs[i]);
+
+		if (x && !is_setting(x, depth - 1))
+			return false;
+	}
+	return true;
+}
+
 bool nc_infer_if(struct nc_ctx *ctx, struct nc_node *node)
 {
 	struct nc_graph *graphs[2];
@@ -98,6 +122,11 @@ bool nc_infer_if(struct nc_ctx *ctx, struct nc_node *node)
 	cond = node->inputs[0];
 	if (nc_numel(cond) != 1) {
 		nc_error(ctx, node, "its condition is not a single value");
+		return false;
+	}
+	/* Computing both branches for what is set once would be a waste. */
+	if (!nc_is_const(cond) && is_setting(cond, 8)) {
+		nc_need_const(ctx, node, cond, "condition");
 		return false;
 	}
 	if (nc_is_const(cond)) {

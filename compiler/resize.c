@@ -9,6 +9,9 @@
 
 enum mode { NEAREST, LINEAR, CUBIC };
 
+/* Elements of an axis's matrix. */
+#define MAX_MATRIX	((int64_t)1 << 24)
+
 /*
  * What a Resize does along each axis.
  * @in, @out: elements
@@ -311,7 +314,7 @@ static struct nc_value *resize_axis(struct nc_builder *b, enum mode mode,
 	size[0] = a->out;
 	size[1] = a->in;
 	matrix = nc_value_like(b->ctx, node->name, NC_F32, 2, size);
-	data = nc_fold_alloc(b->ctx, matrix);
+	data = size[0] > MAX_MATRIX / (size[1] ? size[1] : 1) ? NULL : nc_fold_alloc(b->ctx, matrix);
 	if (!data) {
 		nc_error(b->ctx, node, "it is too large");
 		return x;
