@@ -11,7 +11,7 @@
 static int64_t most_elements(const struct nc_builder *b, int copies)
 {
 	int64_t size = b->ctx->options->sbuf_size ? b->ctx->options->sbuf_size :
-						    NC_SBUF_SIZE;
+						    NEURON_DEFAULT_SBUF_SIZE;
 
 	/* The rest is for what is loaded ahead. */
 	return size / 8 * 5 / 4 / copies;

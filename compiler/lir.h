@@ -39,10 +39,6 @@ struct nc_ctx;
 
 #define NC_NO_POS	UINT32_MAX
 
-/* The chip that programs are made for when the user names no other size. */
-#define NC_SBUF_SIZE	(8u << 20)
-#define NC_PSUM_SIZE	(2u << 20)
-
 enum nc_buf_kind {
 	NC_BUF_TEMP,	/* made and used by instructions */
 	NC_BUF_CONST,	/* in the WEIGHTS section */

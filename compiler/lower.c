@@ -331,9 +331,9 @@ void nc_lower_parts(struct nc_ctx *ctx, const struct nc_lower_part *parts,
 
 	ctx->program = prog;
 	prog->sbuf_size = ctx->options->sbuf_size ? ctx->options->sbuf_size :
-						    NC_SBUF_SIZE;
+						    NEURON_DEFAULT_SBUF_SIZE;
 	prog->psum_size = ctx->options->psum_size ? ctx->options->psum_size :
-						    NC_PSUM_SIZE;
+						    NEURON_DEFAULT_PSUM_SIZE;
 	prog->lower = nc_alloc(ctx->arena, 1, sizeof(*prog->lower));
 	prog->lower->before = before ? before->lower : NULL;
 	make_io(ctx);

@@ -49,6 +49,9 @@
 #define NEURON_MAX_CHIP_ELEMENTS (1ull << 28)	/* of one in SBUF or PSUM */
 #define NEURON_MAX_MACS		(1ull << 40)	/* of one instruction */
 #define NEURON_MAX_CHIP_SPACE	(256u << 20)	/* bytes of SBUF or of PSUM */
+/* What a core has unless the device says otherwise, and programs are made for. */
+#define NEURON_DEFAULT_SBUF_SIZE	(24u << 20)
+#define NEURON_DEFAULT_PSUM_SIZE	(2u << 20)
 
 /* Element types: X(NAME, value, bytes, text) */
 #define NEURON_DTYPES(X)                                                       \

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <neuron/isa.h>
 #include <neuron/regs.h>
 
 /**
@@ -73,8 +74,8 @@ struct neuron_chip_config {
 /* Defaults of the modelled chip. */
 #define NEURON_CHIP_CORES		4
 #define NEURON_CHIP_DMA_QUEUES		4
-#define NEURON_CHIP_SBUF_SIZE		(8u << 20)
-#define NEURON_CHIP_PSUM_SIZE		(2u << 20)
+#define NEURON_CHIP_SBUF_SIZE		NEURON_DEFAULT_SBUF_SIZE
+#define NEURON_CHIP_PSUM_SIZE		NEURON_DEFAULT_PSUM_SIZE
 #define NEURON_CHIP_DRAM_SIZE		(8ull << 30)
 #define NEURON_CHIP_CLOCK_KHZ		1000000u
 #define NEURON_CHIP_DRAM_MIBPS		51200u
