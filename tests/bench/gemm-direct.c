@@ -55,6 +55,7 @@ static void bench(dnnl_engine_t engine, dnnl_stream_t stream, const struct bench
 				gemm->dtype == NEURON_BF16 ? dnnl_bf16 : dnnl_s8;
 	size_t bytes = bench_gemm_bytes(gemm);
 	char *data = aligned_alloc(64, (bytes + 63) / 64 * 64);
+	char *weights = data + bytes / (gemm->m + gemm->n) * gemm->m;
 	void *out = aligned_alloc(64, (4ull * gemm->m * gemm->n + 63) / 64 * 64);
 	dnnl_dims_t b_dims = { gemm->k, gemm->n };
 	dnnl_memory_desc_t a_md, b_md, any_md, out_md;
@@ -71,8 +72,7 @@ static void bench(dnnl_engine_t engine, dnnl_stream_t stream, const struct bench
 	args[0].arg = DNNL_ARG_SRC;
 	args[0].memory = matrix(engine, &a_md, gemm->m, gemm->k, type, data);
 	order[0].arg = DNNL_ARG_FROM;
-	order[0].memory = matrix(engine, &b_md, gemm->k, gemm->n, type,
-				data + bytes / (gemm->m + gemm->n) * gemm->m);
+	order[0].memory = matrix(engine, &b_md, gemm->k, gemm->n, type, weights);
 	args[2].arg = DNNL_ARG_DST;
 	args[2].memory = matrix(engine, &out_md, gemm->m, gemm->n,
 				type == dnnl_s8 ? dnnl_s32 : dnnl_f32, out);

@@ -156,6 +156,7 @@ static void long_input(void)
 	uint32_t i, loads = 0, first = 0;
 
 	model_begin(&m, 9);
+	m.options.sbuf_size = 8 << 20;
 	x = model_input(&m, 3, d);
 	for (i = 0; i < 4; i++) {
 		y = model_node(&m, NC_OP_Conv, 3, d, x, model_const(&m, 3, w),

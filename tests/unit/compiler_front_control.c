@@ -207,27 +207,27 @@ static void sequences(void)
 /* F(a, b) = LeakyRelu(a + b), with the caller's alpha. */
 static Onnx__FunctionProto *add_function(struct builder *b, const char *name)
 {
-	Onnx__FunctionProto *function = malloc(sizeof(*function));
-	Onnx__OperatorSetIdProto *set = malloc(sizeof(*set));
+	Onnx__FunctionProto *function = own_memory(sizeof(*function));
+	Onnx__OperatorSetIdProto *set = own_memory(sizeof(*set));
 	Onnx__GraphProto *nodes = new_graph();
 	Onnx__AttributeProto *attr;
 
 	onnx__function_proto__init(function);
 	onnx__operator_set_id_proto__init(set);
-	set->domain = strdup("");
+	set->domain = own_text("");
 	set->has_version = 1;
 	set->version = 13;
-	function->name = strdup(name);
-	function->domain = strdup("my");
-	APPEND(function->input, function->n_input, strdup("a"));
-	APPEND(function->input, function->n_input, strdup("b"));
-	APPEND(function->output, function->n_output, strdup("c"));
-	APPEND(function->attribute, function->n_attribute, strdup("slope"));
+	function->name = own_text(name);
+	function->domain = own_text("my");
+	APPEND(function->input, function->n_input, own_text("a"));
+	APPEND(function->input, function->n_input, own_text("b"));
+	APPEND(function->output, function->n_output, own_text("c"));
+	APPEND(function->attribute, function->n_attribute, own_text("slope"));
 	APPEND(function->opset_import, function->n_opset_import, set);
 	add_node_to(nodes, "Add", "a b", "sum");
 	attr = add_attr(add_node_to(nodes, "LeakyRelu", "sum", "c"), "alpha",
 			ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
-	attr->ref_attr_name = strdup("slope");
+	attr->ref_attr_name = own_text("slope");
 	function->node = nodes->node;
 	function->n_node = nodes->n_node;
 	APPEND(b->model.functions, b->model.n_functions, function);
@@ -239,7 +239,7 @@ static Onnx__NodeProto *call(struct builder *b, const char *name, const char *in
 {
 	Onnx__NodeProto *node = add_node(b, name, inputs, output);
 
-	node->domain = strdup("my");
+	node->domain = own_text("my");
 	return node;
 }
 
@@ -262,8 +262,8 @@ static void functions(void)
 	/* One that calls itself. */
 	b = with_x(13);
 	function = add_function(&b, "F");
-	function->node[0]->op_type = strdup("F");
-	function->node[0]->domain = strdup("my");
+	function->node[0]->op_type = own_text("F");
+	function->node[0]->domain = own_text("my");
 	call(&b, "F", "x two", "y");
 	add_output(&b, "y");
 	REFUSED(&b, "call each other more than");
