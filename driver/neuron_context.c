@@ -183,10 +183,17 @@ void neuron_context_postclose(struct drm_device *drm, struct drm_file *file)
 	neuron_context_disown(ctx, ~0u);
 	WRITE_ONCE(ctx->closed, true);
 
-	/* Not drm_sched_entity_destroy(), which waits until all is executed. */
+	/*
+	 * Not drm_sched_entity_destroy(), which waits until all is executed. A
+	 * scheduler that takes a job of an entity just now would sort the entity in
+	 * again after drm_sched_entity_fini() has taken it out (up to Linux 6.12 at
+	 * least), so none must.
+	 */
+	neuron_queues_pause(ndev);
 	for (i = 0; i < ndev->num_cores; i++)
 		drm_sched_entity_fini(&ctx->core[i]);
 	drm_sched_entity_fini(&ctx->copy);
+	neuron_queues_continue(ndev);
 
 	neuron_context_hurry(ctx);
 

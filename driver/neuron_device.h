@@ -70,6 +70,8 @@ struct neuron_core {
  * @queue: the queues; released with the last fence that they gave out
  * @dma_sched: schedulers of the DMA queues, for entities
  * @reset_wq: ordered: watchdogs and recovery of all queues, one at a time
+ * @pause_lock: protects @paused
+ * @paused: neuron_queues_pause() calls that have not been ended
  * @dead: no reset helped; submissions get EIO
  * @frozen: somebody else resets the function; queues stay stopped
  * @error_timeout: goes on after an error of the link if nobody else does
@@ -109,6 +111,8 @@ struct neuron_device {
 	struct neuron_queue *queue[NEURON_MAX_QUEUES];
 	struct drm_gpu_scheduler *dma_sched[NEURON_MAX_DMA_QUEUES];
 	struct workqueue_struct *reset_wq;
+	struct mutex pause_lock; /* @paused */
+	unsigned int paused;
 	bool dead;
 	bool frozen;
 	struct delayed_work error_timeout;

@@ -3,8 +3,6 @@
 #include <linux/delay.h>
 #include <linux/pm_runtime.h>
 
-#include <drm/gpu_scheduler.h>
-
 #include "neuron_device.h"
 #include "neuron_pm.h"
 #include "neuron_queue.h"
@@ -68,22 +66,6 @@ static void neuron_pm_power_off(struct neuron_device *ndev)
 	neuron_chip_quiet(ndev);
 }
 
-static void neuron_pm_pause(struct neuron_device *ndev)
-{
-	unsigned int i;
-
-	for (i = 0; i < ndev->num_queues; i++)
-		drm_sched_wqueue_stop(&ndev->queue[i]->sched);
-}
-
-static void neuron_pm_continue(struct neuron_device *ndev)
-{
-	unsigned int i;
-
-	for (i = 0; i < ndev->num_queues; i++)
-		drm_sched_wqueue_start(&ndev->queue[i]->sched);
-}
-
 static bool neuron_pm_is_idle(struct neuron_device *ndev)
 {
 	bool idle = true;
@@ -119,7 +101,7 @@ static int neuron_pm_suspend(struct device *dev)
 	struct neuron_device *ndev = dev_get_drvdata(dev);
 	int ret;
 
-	neuron_pm_pause(ndev);
+	neuron_queues_pause(ndev);
 
 	ret = neuron_pm_wait_idle(ndev);
 	if (ret) {
@@ -138,7 +120,7 @@ static int neuron_pm_suspend(struct device *dev)
 	return 0;
 
 start:
-	neuron_pm_continue(ndev);
+	neuron_queues_continue(ndev);
 
 	return ret;
 }
@@ -150,7 +132,7 @@ static int neuron_pm_resume(struct device *dev)
 	/* Should it not come back, jobs are LOST and calls get EIO. */
 	neuron_dram_restore(ndev);
 	neuron_chip_thaw(ndev);
-	neuron_pm_continue(ndev);
+	neuron_queues_continue(ndev);
 	neuron_dram_start(ndev);
 
 	return 0;

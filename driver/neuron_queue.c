@@ -533,6 +533,38 @@ static int neuron_queue_init(struct neuron_device *ndev, unsigned int index)
 	return 0;
 }
 
+/**
+ * neuron_queues_pause() - keep the schedulers from starting and freeing jobs
+ * @ndev: device
+ *
+ * When this returns none of them is in the middle of it. Calls nest.
+ */
+void neuron_queues_pause(struct neuron_device *ndev)
+{
+	unsigned int i;
+
+	mutex_lock(&ndev->pause_lock);
+	if (!ndev->paused++)
+		for (i = 0; i < ndev->num_queues; i++)
+			drm_sched_wqueue_stop(&ndev->queue[i]->sched);
+	mutex_unlock(&ndev->pause_lock);
+}
+
+/**
+ * neuron_queues_continue() - end what neuron_queues_pause() began
+ * @ndev: device
+ */
+void neuron_queues_continue(struct neuron_device *ndev)
+{
+	unsigned int i;
+
+	mutex_lock(&ndev->pause_lock);
+	if (!--ndev->paused)
+		for (i = 0; i < ndev->num_queues; i++)
+			drm_sched_wqueue_start(&ndev->queue[i]->sched);
+	mutex_unlock(&ndev->pause_lock);
+}
+
 static void neuron_reset_wq_fini(struct drm_device *drm, void *data)
 {
 	destroy_workqueue(data);
@@ -548,6 +580,10 @@ int neuron_queues_init(struct neuron_device *ndev)
 {
 	unsigned int i;
 	int ret;
+
+	ret = drmm_mutex_init(&ndev->drm, &ndev->pause_lock);
+	if (ret)
+		return ret;
 
 	ndev->reset_wq = alloc_ordered_workqueue("neuron-reset", WQ_MEM_RECLAIM);
 	if (!ndev->reset_wq)

@@ -143,6 +143,8 @@ static inline void neuron_queue_write(struct neuron_queue *q, u32 reg, u32 value
 }
 
 int neuron_queues_init(struct neuron_device *ndev);
+void neuron_queues_pause(struct neuron_device *ndev);
+void neuron_queues_continue(struct neuron_device *ndev);
 void neuron_queue_put(struct neuron_queue *q);
 struct dma_fence *neuron_queue_wait_turn(struct neuron_queue *q, struct neuron_job *job);
 void neuron_queue_push(struct neuron_queue *q, struct neuron_job *job);
