@@ -57,6 +57,39 @@ static void slow_program(struct program *p, struct submission *s, int fd, struct
 	submission_slot(s, source->handle, DRM_NEURON_SLOT_READ);
 }
 
+/*
+ * A job that hangs on another core for a while: what waits for it piles up, however
+ * slowly the machine submits.
+ */
+static int64_t close_gate(int fd, uint32_t gate)
+{
+	struct program p = program_new(fd);
+	struct submission s;
+
+	program_inst(&p, NEURON_OP_NOP, NEURON_ENGINE_PE);
+	submission_init(&s, &p, 1);
+	submission_out(&s, gate, 0);
+	s.args.timeout_ms = 5000;
+	if (inject("hang-core 1 1"))
+		return -EOPNOTSUPP;
+
+	return submit(fd, &s);
+}
+
+/* A sync object under a handle of another file; 0 if that fails. */
+static uint32_t share(int fd, uint32_t gate, int other)
+{
+	struct drm_syncobj_handle args = { .fd = syncobj_export(fd, gate, false) };
+	int ret;
+
+	if (args.fd < 0)
+		return 0;
+	ret = dev_ioctl(other, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &args);
+	close(args.fd);
+
+	return ret ? 0 : args.handle;
+}
+
 static int count_pending(int fd, int64_t last)
 {
 	struct drm_neuron_job_status status;
@@ -72,20 +105,27 @@ static int count_pending(int fd, int64_t last)
 /* Behind a backlog of one client, a job of another gets its turn soon. */
 TEST_F_TIMEOUT(fair, no_backlog_keeps_others_out, 60)
 {
+	uint32_t gate = syncobj_new(self->fd);
 	struct submission s, quick;
+	int64_t closed, job, last = 0;
 	struct program p, nop;
-	int64_t job, last = 0;
 	int i;
 
+	if (!can_inject())
+		SKIP(return, "the device does not offer fault injection");
 	slow_program(&p, &s, self->fd, &self->source);
 	nop = program_new(self->other);
 	program_inst(&nop, NEURON_OP_NOP, NEURON_ENGINE_PE);
 	submission_init(&quick, &nop, 0);
+	closed = close_gate(self->fd, gate);
+	ASSERT_LT(0, closed);
+	submission_in(&s, gate, 0);
 
 	for (i = 0; i < BACKLOG; i++) {
 		last = submit(self->fd, &s);
 		ASSERT_LT(0, last);
 	}
+	ASSERT_EQ(DRM_NEURON_JOB_TIMEOUT, job_wait(self->fd, closed, 30 * SECOND_NS));
 	job = submit(self->other, &quick);
 	ASSERT_LT(0, job);
 	ASSERT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->other, job, 30 * SECOND_NS));
@@ -96,28 +136,37 @@ TEST_F_TIMEOUT(fair, no_backlog_keeps_others_out, 60)
 /* Of two backlogs the one of the higher priority is worked off first. */
 TEST_F_TIMEOUT(fair, priorities, 60)
 {
+	uint32_t gate = syncobj_new(self->fd), theirs;
+	int64_t closed, last = 0, job = 0;
 	struct submission s, t;
-	int64_t last = 0, job = 0;
 	struct program p, q;
 	struct bo source;
 	int i;
 
+	if (!can_inject())
+		SKIP(return, "the device does not offer fault injection");
 	source = bo_new(self->other, DRM_NEURON_BO_DRAM, CHUNK);
 	ASSERT_TRUE(source.map);
 	slow_program(&p, &s, self->fd, &self->source);
 	slow_program(&q, &t, self->other, &source);
 	ASSERT_EQ(0, priority(self->fd, DRM_NEURON_PRIORITY_LOW));
+	closed = close_gate(self->fd, gate);
+	ASSERT_LT(0, closed);
+	submission_in(&s, gate, 0);
+	theirs = share(self->fd, gate, self->other);
+	ASSERT_NE(0, theirs);
+	submission_in(&t, theirs, 0);
 
-	for (i = 0; i < BACKLOG / 2; i++) {
+	for (i = 0; i < BACKLOG / 4; i++) {
 		last = submit(self->fd, &s);
 		ASSERT_LT(0, last);
 	}
-	for (i = 0; i < BACKLOG / 4; i++) {
+	for (i = 0; i < BACKLOG / 16; i++) {
 		job = submit(self->other, &t);
 		ASSERT_LT(0, job);
 	}
 	ASSERT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->other, job, 30 * SECOND_NS));
-	EXPECT_LT(BACKLOG / 8, count_pending(self->fd, last));
+	EXPECT_LT(BACKLOG / 12, count_pending(self->fd, last));
 	EXPECT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->fd, last, 60 * SECOND_NS));
 	munmap(source.map, CHUNK);
 }
