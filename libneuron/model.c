@@ -529,6 +529,23 @@ static void leave(struct nrt_model *model)
 	runtime_leave();
 }
 
+/* enter() for a call about one of the model's cores. Return: 0 or an errno value. */
+static int enter_core(const char *function, const nrt_model_t *handle, unsigned int index,
+		      struct nrt_model **model)
+{
+	uint32_t cores;
+
+	if (enter(function, handle, model))
+		return -EINVAL;
+	cores = (*model)->num_cores;
+	if (index < cores)
+		return 0;
+	leave(*model);
+	neuron_log(NEURON_LOG_ERROR, function,
+		   "the model has no core %u, only %u of them", index, cores);
+	return -ENOENT;
+}
+
 static NRT_STATUS ask_count(const char *function, const nrt_model_t *handle,
 			    uint32_t *count, bool instances)
 {
@@ -668,16 +685,13 @@ EXPORT int neuron_model_get_report(nrt_model_t *handle, unsigned int index,
 {
 	struct neuron_report last = { 0 };
 	struct nrt_model *model;
+	int ret;
 
 	if (!report)
 		return fail(-EINVAL, "report is NULL");
-	if (enter(__func__, handle, &model))
-		return -EINVAL;
-	if (index >= model->num_cores) {
-		leave(model);
-		return fail(-ENOENT, "the model has no core %u, only %u of them", index,
-			    model->num_cores);
-	}
+	ret = enter_core(__func__, handle, index, &model);
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&model->lock);
 	last = model->reports[index];
 	pthread_mutex_unlock(&model->lock);
@@ -705,17 +719,14 @@ EXPORT int neuron_model_get_records(nrt_model_t *handle, unsigned int index,
 	size_t room, n = 0;
 	struct nrt_model *model;
 	bool found = false;
+	int ret;
 
 	if (!count || (*count && !records))
 		return fail(-EINVAL, "count or records is NULL");
 	room = *count;
-	if (enter(__func__, handle, &model))
-		return -EINVAL;
-	if (index >= model->num_cores) {
-		leave(model);
-		return fail(-ENOENT, "the model has no core %u, only %u of them", index,
-			    model->num_cores);
-	}
+	ret = enter_core(__func__, handle, index, &model);
+	if (ret)
+		return ret;
 	pthread_mutex_lock(&model->lock);
 	found = model->records[index];
 	if (found)
