@@ -205,8 +205,9 @@ static enum nk_status reference(const struct nk_call *call, struct conv *c)
 }
 
 /* Multiplications of a convolution, those with padding included. */
-static uint64_t macs(const struct nk_call *call, bool transpose)
+static uint64_t macs(const struct nk_call *call)
 {
+	bool transpose = call->inst->opcode == NEURON_OP_CONV_TRANSPOSE;
 	const struct neuron_tensor *w = call->op[2].desc;
 	const struct neuron_tensor *positions = call->op[transpose ? 1 : 0].desc;
 	uint64_t n = nk_times(nk_elements(w), positions->dims[0]);
@@ -214,6 +215,16 @@ static uint64_t macs(const struct nk_call *call, bool transpose)
 	for (unsigned int d = 2; d < positions->rank; d++)
 		n = nk_times(n, positions->dims[d]);
 	return n;
+}
+
+static bool is_fast(const struct nk_call *call)
+{
+	return !nk_reference_only(call->ctx) && macs(call) <= NK_FAST_MACS;
+}
+
+enum nk_status nk_conv_prepare(const struct nk_call *call)
+{
+	return is_fast(call) ? nk_fast_conv_prepare(call) : NK_OK;
 }
 
 enum nk_status nk_conv(const struct nk_call *call)
@@ -225,10 +236,9 @@ enum nk_status nk_conv(const struct nk_call *call)
 		.transpose = call->inst->opcode == NEURON_OP_CONV_TRANSPOSE,
 	};
 	enum nk_status status = NK_UNSUPPORTED;
-	uint64_t work = macs(call, c.transpose);
 
-	call->stats->macs += work;
-	if (!nk_reference_only(call->ctx) && work <= NK_FAST_MACS)
+	call->stats->macs += macs(call);
+	if (is_fast(call))
 		status = nk_fast_conv(call);
 	return status == NK_UNSUPPORTED ? reference(call, &c) : status;
 }

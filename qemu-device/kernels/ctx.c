@@ -159,6 +159,26 @@ enum nk_status nk_execute(struct nk_ctx *ctx, const struct neuron_inst *inst,
 	return kernels[inst->opcode](&call);
 }
 
+enum nk_status nk_prepare(struct nk_ctx *ctx, const struct neuron_inst *inst,
+			  const struct nk_view *operands, const void *key)
+{
+	const struct nk_call call = {
+		.ctx = ctx,
+		.inst = inst,
+		.op = operands,
+		.key = key,
+	};
+
+	switch (inst->opcode) {
+	case NEURON_OP_MATMUL:
+		return nk_matmul_prepare(&call);
+	case NEURON_OP_CONV:
+	case NEURON_OP_CONV_TRANSPOSE:
+		return nk_conv_prepare(&call);
+	}
+	return NK_OK;
+}
+
 void nk_forget(struct nk_ctx *ctx)
 {
 	nk_plans_clear(ctx->plans);

@@ -37,6 +37,19 @@ static void repeat(void *array, size_t channels, size_t times)
 		memcpy((float *)array + i * channels, array, channels * sizeof(float));
 }
 
+static bool has_integer_bias(const struct nk_view *op, bool integer)
+{
+	return op[3].desc && integer && op[3].desc->dtype == NEURON_I32;
+}
+
+/* Integers throughout: nothing is scaled, and int32 is stored. */
+static bool is_exact(const struct neuron_inst *inst, const struct nk_view *op, bool integer)
+{
+	return integer && op[0].desc->dtype == NEURON_I32 && !op[4].desc &&
+	       (!op[3].desc || has_integer_bias(op, integer)) &&
+	       NEURON_CPARAMS(MATMUL, inst)->act == NEURON_ACT_IDENTITY;
+}
+
 void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
 		      const struct nk_view *op, size_t channels, bool integer,
 		      float *arrays)
@@ -54,8 +67,9 @@ void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
 		.zero_point = op[0].desc->zero_point,
 		.accumulate = inst->flags & NEURON_INST_ACCUMULATE,
 		.channels = channels,
+		.exact = is_exact(inst, op, integer),
 	};
-	if (op[3].desc && integer && op[3].desc->dtype == NEURON_I32) {
+	if (has_integer_bias(op, integer)) {
 		ep->bias_i32 = (int32_t *)(arrays + room);
 		gather(arrays + room, &op[3], channels, false);
 		repeat(arrays + room, channels, times);
@@ -77,8 +91,6 @@ void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
 			arrays[i] = op[1].desc->scale * arrays[i] / op[0].desc->scale;
 		repeat(arrays, channels, times);
 	}
-	ep->exact = integer && ep->dtype == NEURON_I32 && !ep->scale && !ep->bias_f32 &&
-		    ep->act == NEURON_ACT_IDENTITY;
 }
 
 /* The parameters of a row's elements: one for all, or one for each. */
@@ -312,16 +324,19 @@ void nk_epilogue_rows(const struct nk_epilogue *ep, const void *sums, bool integ
 	}
 }
 
-bool nk_epilogue_direct(const struct nk_epilogue *ep, const struct neuron_tensor *out,
+bool nk_epilogue_direct(const struct neuron_inst *inst, const struct nk_view *op, bool integer,
 			unsigned int dtype)
 {
-	if (out->dtype != dtype || ep->scale || ep->accumulate || ep->bias_i32)
+	uint32_t act = NEURON_CPARAMS(MATMUL, inst)->act;
+
+	if (op[0].desc->dtype != dtype || op[4].desc || inst->flags & NEURON_INST_ACCUMULATE ||
+	    has_integer_bias(op, integer))
 		return false;
-	if (ep->exact)
+	if (is_exact(inst, op, integer))
 		return true;
 	/* Functions come before rounding to bf16, where that makes a difference. */
 	return dtype == NEURON_F32 || (dtype == NEURON_BF16 &&
-	       (ep->act == NEURON_ACT_IDENTITY || ep->act == NEURON_ACT_RELU));
+	       (act == NEURON_ACT_IDENTITY || act == NEURON_ACT_RELU));
 }
 
 /* x < 0 ? 0 : x; NaN and -0 stay */

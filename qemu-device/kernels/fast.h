@@ -21,6 +21,10 @@
 enum nk_status nk_fast_matmul(const struct nk_call *call);
 enum nk_status nk_fast_conv(const struct nk_call *call);
 
+/* Make their plans, which follow from the instruction and its operands' descriptors. */
+enum nk_status nk_fast_matmul_prepare(const struct nk_call *call);
+enum nk_status nk_fast_conv_prepare(const struct nk_call *call);
+
 #define NK_SIGNATURE_OPERANDS	5
 
 /* What a plan may depend on, besides the data. */
@@ -66,11 +70,15 @@ void nk_plans_clear(struct nk_plans *plans);
 void nk_plans_destroy(struct nk_plans *plans);
 struct nk_plans *nk_ctx_plans(const struct nk_ctx *ctx);
 
-void nk_signature_init(struct nk_signature *sig, const struct nk_call *call);
-/* The plan with this signature, or NULL. */
-struct nk_plan *nk_plan_find(struct nk_plans *plans, const struct nk_signature *sig);
-/* Keep a plan; @plan->bytes and @plan->destroy are set. It may push out others. */
-void nk_plan_add(struct nk_plans *plans, struct nk_plan *plan, const struct nk_signature *sig);
+/**
+ * nk_plan_get() - the plan of an instruction, made if there is none
+ * @call: the instruction
+ * @make: makes it, with @bytes and @destroy set. It may push out others
+ *
+ * Return: the plan, or NULL without memory.
+ */
+struct nk_plan *nk_plan_get(const struct nk_call *call,
+			    struct nk_plan *(*make)(const struct nk_call *call));
 /* The plan, which is in use, holds more now. It may push out others. */
 void nk_plan_grow(struct nk_plans *plans, struct nk_plan *plan, size_t bytes);
 

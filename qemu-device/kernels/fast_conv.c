@@ -88,13 +88,11 @@ static enum nk_status few_tile(void *arg, size_t tile, unsigned int thread, stru
 	return NK_OK;
 }
 
-static struct conv_plan *make(const struct nk_call *call)
+static struct nk_plan *make(const struct nk_call *call)
 {
 	const struct neuron_tensor *out = call->op[0].desc;
 	const struct lib_features *lib = lib_features();
 	struct conv_plan *plan = calloc(1, sizeof(*plan));
-	struct nk_epilogue ep;
-	float *arrays;
 	int threads;
 
 	if (!plan)
@@ -103,16 +101,15 @@ static struct conv_plan *make(const struct nk_call *call)
 	plan->head.bytes = sizeof(*plan) + 131072;	/* about that for code */
 	plan->transpose = call->inst->opcode == NEURON_OP_CONV_TRANSPOSE;
 	plan->refused = true;
-	arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS, nk_epilogue_bytes(out->dims[1]));
-	if (!lib || !arrays || !conv_find_shape(plan, call, lib))
-		return plan;
+	if (!lib || !conv_find_shape(plan, call, lib))
+		return &plan->head;
 	if (choose_few(plan, call)) {
 		plan->refused = false;
-		return plan;
+		return &plan->head;
 	}
-	nk_epilogue_init(&ep, call->inst, call->op, out->dims[1], plan->integer, arrays);
 	plan->direct = !plan->as_f32 && conv_is_channels_last(out) &&
-		       nk_epilogue_direct(&ep, out, plan->integer ? NEURON_I32 :
+		       nk_epilogue_direct(call->inst, call->op, plan->integer,
+					  plan->integer ? NEURON_I32 :
 					  plan->in_type == NEURON_BF16 &&
 					  out->dtype == NEURON_BF16 ? NEURON_BF16 : NEURON_F32);
 
@@ -126,7 +123,7 @@ static struct conv_plan *make(const struct nk_call *call)
 	}
 	plan->refused = plan->refused || !conv_make_weights(plan, call);
 	lib_leave(threads);
-	return plan;
+	return &plan->head;
 }
 
 /* The finished sums of some rows to the output: dense [images][positions][filters]. */
@@ -254,25 +251,22 @@ static enum nk_status prepare_input(struct run *run)
 	       nk_move(call, &view, &call->op[1]);
 }
 
+enum nk_status nk_fast_conv_prepare(const struct nk_call *call)
+{
+	return nk_plan_get(call, make) ? NK_OK : NK_NO_MEMORY;
+}
+
 enum nk_status nk_fast_conv(const struct nk_call *call)
 {
-	struct nk_plans *plans = nk_ctx_plans(call->ctx);
 	const struct neuron_tensor *out = call->op[0].desc;
+	struct conv_plan *plan = (struct conv_plan *)nk_plan_get(call, make);
 	struct run run = { .call = call };
-	struct nk_signature sig;
-	struct conv_plan *plan;
 	enum nk_status status;
 	size_t sums = 0;
 	float *arrays;
 
-	nk_signature_init(&sig, call);
-	plan = (struct conv_plan *)nk_plan_find(plans, &sig);
-	if (!plan) {
-		plan = make(call);
-		if (!plan)
-			return NK_NO_MEMORY;
-		nk_plan_add(plans, &plan->head, &sig);
-	}
+	if (!plan)
+		return NK_NO_MEMORY;
 	if (plan->refused)
 		return NK_UNSUPPORTED;
 

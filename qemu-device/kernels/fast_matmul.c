@@ -51,7 +51,7 @@ static bool make_op(struct matmul_plan *plan, struct lib_op *op, uint32_t rows,
 	dnnl_data_type_t out_type = plan->integer && !plan->as_f32 ? dnnl_s32 : dnnl_f32;
 	int32_t a_zero = plan->a.zero_point;
 	int32_t b_zero = plan->b.zero_point - (plan->b.dtype == NEURON_U8 ? 128 : 0);
-	bool has_bias = plan->direct && plan->head.sig.op[3].present;
+	bool has_bias = plan->direct && plan->has_bias;
 	dnnl_memory_desc_t a, b, bias, dst;
 	dnnl_primitive_attr_t attr;
 	dnnl_matmul_desc_t desc;
@@ -113,34 +113,28 @@ static bool make_ops(struct matmul_plan *plan, unsigned int threads)
 	return true;
 }
 
-static struct matmul_plan *make(const struct nk_call *call, const struct nk_signature *sig)
+static struct nk_plan *make(const struct nk_call *call)
 {
 	const struct lib_features *lib = lib_features();
 	struct matmul_plan *plan = calloc(1, sizeof(*plan));
-	struct nk_epilogue ep;
-	float *arrays;
 	int threads;
 
 	if (!plan)
 		return NULL;
 	plan->head.destroy = destroy;
 	plan->head.bytes = sizeof(*plan) + 131072;	/* about that for code */
-	plan->head.sig = *sig;
 	plan->out = *call->op[0].desc;
 	plan->a = *call->op[1].desc;
 	plan->b = *call->op[2].desc;
+	plan->has_bias = call->op[3].desc;
 	plan->refused = true;
 	if (!lib)
-		return plan;
+		return &plan->head;
 
 	matmul_find_shape(plan, lib);
-
-	arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS, nk_epilogue_bytes(plan->n));
-	if (!arrays)
-		return plan;
-	nk_epilogue_init(&ep, call->inst, call->op, plan->n, plan->integer, arrays);
 	plan->direct = !plan->as_f32 &&
-		       nk_epilogue_direct(&ep, &plan->out, plan->integer ? NEURON_I32 :
+		       nk_epilogue_direct(call->inst, call->op, plan->integer,
+					  plan->integer ? NEURON_I32 :
 					  plan->a_type == NEURON_BF16 &&
 					  plan->out.dtype == NEURON_BF16 ?
 					  NEURON_BF16 : NEURON_F32) &&
@@ -149,16 +143,16 @@ static struct matmul_plan *make(const struct nk_call *call, const struct nk_sign
 
 	if (matmul_choose_few(plan)) {
 		/* It adds no bias. */
-		plan->direct = plan->direct && plan->out.dtype == NEURON_F32 && !ep.bias_f32;
+		plan->direct = plan->direct && plan->out.dtype == NEURON_F32 && !call->op[3].desc;
 		plan->refused = false;
-		return plan;
+		return &plan->head;
 	}
 	plan->sgemm = plan->a_type == NEURON_F32 && plan->m <= SGEMM_ROWS &&
 		      (uint64_t)plan->k * plan->n >= MUCH_ELEMENTS;
 	if (plan->sgemm) {
 		plan->direct = false;
 		plan->refused = false;
-		return plan;
+		return &plan->head;
 	}
 
 	threads = lib_enter();
@@ -170,7 +164,7 @@ static struct matmul_plan *make(const struct nk_call *call, const struct nk_sign
 		plan->refused = !make_ops(plan, nk_threads(call->ctx));
 	}
 	lib_leave(threads);
-	return plan;
+	return &plan->head;
 }
 
 static enum nk_status compute(const struct run *run, uint64_t entry, uint32_t row,
@@ -314,24 +308,21 @@ static enum nk_status prepare(const struct nk_call *call, const struct nk_view *
 	return status;
 }
 
+enum nk_status nk_fast_matmul_prepare(const struct nk_call *call)
+{
+	return nk_plan_get(call, make) ? NK_OK : NK_NO_MEMORY;
+}
+
 enum nk_status nk_fast_matmul(const struct nk_call *call)
 {
-	struct nk_plans *plans = nk_ctx_plans(call->ctx);
+	struct matmul_plan *plan = (struct matmul_plan *)nk_plan_get(call, make);
 	struct run run = { .call = call };
-	struct nk_signature sig;
-	struct matmul_plan *plan;
 	enum nk_status status;
 	struct nk_view a, b;
 	float *arrays;
 
-	nk_signature_init(&sig, call);
-	plan = (struct matmul_plan *)nk_plan_find(plans, &sig);
-	if (!plan) {
-		plan = make(call, &sig);
-		if (!plan)
-			return NK_NO_MEMORY;
-		nk_plan_add(plans, &plan->head, &sig);
-	}
+	if (!plan)
+		return NK_NO_MEMORY;
 	if (plan->refused)
 		return NK_UNSUPPORTED;
 

@@ -87,6 +87,22 @@ enum nk_status nk_execute(struct nk_ctx *ctx, const struct neuron_inst *inst,
 			  uint64_t *info);
 
 /**
+ * nk_prepare() - make the plan of an instruction before it is executed
+ * @ctx: the context
+ * @inst: as for nk_execute()
+ * @operands: the same; only the descriptors are looked at, so @data may be NULL
+ * @key: that nk_execute() will be called with
+ *
+ * nk_execute() does this itself when it meets an instruction first. Here it can be
+ * done where time matters less, when a program is loaded. What is made of constant
+ * operands (nk_view.constant) is made by the first execution that finds them so.
+ *
+ * Return: NK_OK, for instructions without a plan, too, or NK_NO_MEMORY.
+ */
+enum nk_status nk_prepare(struct nk_ctx *ctx, const struct neuron_inst *inst,
+			  const struct nk_view *operands, const void *key);
+
+/**
  * nk_forget() - drop all plans, because keys will be used anew
  * @ctx: the context
  */

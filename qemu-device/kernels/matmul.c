@@ -125,6 +125,24 @@ static enum nk_status reference(const struct nk_call *call, struct matmul *mm)
 	return nk_parallel(call, batch * mm->row_tiles, tile, mm);
 }
 
+/* Multiplications and additions of the instruction. */
+static uint64_t work_of(const struct nk_call *call)
+{
+	const struct neuron_tensor *a = call->op[1].desc;
+
+	return nk_times(nk_elements(call->op[0].desc), a->dims[a->rank - 1]);
+}
+
+static bool is_fast(const struct nk_call *call)
+{
+	return !nk_reference_only(call->ctx) && work_of(call) <= NK_FAST_MACS;
+}
+
+enum nk_status nk_matmul_prepare(const struct nk_call *call)
+{
+	return is_fast(call) ? nk_fast_matmul_prepare(call) : NK_OK;
+}
+
 enum nk_status nk_matmul(const struct nk_call *call)
 {
 	const struct nk_view *op = call->op;
@@ -137,10 +155,9 @@ enum nk_status nk_matmul(const struct nk_call *call)
 		.k = a->dims[a->rank - 1],
 	};
 	enum nk_status status = NK_UNSUPPORTED;
-	uint64_t work = nk_times(nk_elements(out), mm.k);
 
-	call->stats->macs += work;
-	if (!nk_reference_only(call->ctx) && work <= NK_FAST_MACS)
+	call->stats->macs += work_of(call);
+	if (is_fast(call))
 		status = nk_fast_matmul(call);
 	return status == NK_UNSUPPORTED ? reference(call, &mm) : status;
 }

@@ -22,6 +22,7 @@ struct matmul_plan {
 	bool integer;		/* sums are int32 */
 	bool as_f32;		/* integers are computed in fp32 */
 	bool direct;
+	bool has_bias;
 	bool sgemm;
 	struct few few;		/* without the library; of a whole tile */
 	unsigned int a_type, b_type;	/* that the library sees */

@@ -435,13 +435,14 @@ void nk_epilogue_rows(const struct nk_epilogue *ep, const void *sums, bool integ
 
 /**
  * nk_epilogue_direct() - can a library write the output itself?
- * @ep: what to do after the sum
- * @out: the output
+ * @inst: MATMUL, CONV or CONV_TRANSPOSE
+ * @op: its operands, of which no data is read
+ * @integer: sums are int32
  * @dtype: type that the library would write
  *
  * It may add a bias of fp32; nk_epilogue_finish() does the rest.
  */
-bool nk_epilogue_direct(const struct nk_epilogue *ep, const struct neuron_tensor *out,
+bool nk_epilogue_direct(const struct neuron_inst *inst, const struct nk_view *op, bool integer,
 			unsigned int dtype);
 
 /**
@@ -480,7 +481,9 @@ enum nk_status nk_fill(const struct nk_call *call);
 enum nk_status nk_gather(const struct nk_call *call);
 enum nk_status nk_scatter(const struct nk_call *call);
 enum nk_status nk_matmul(const struct nk_call *call);
+enum nk_status nk_matmul_prepare(const struct nk_call *call);
 enum nk_status nk_conv(const struct nk_call *call);
+enum nk_status nk_conv_prepare(const struct nk_call *call);
 enum nk_status nk_act(const struct nk_call *call);
 enum nk_status nk_quantize(const struct nk_call *call);
 enum nk_status nk_dequantize(const struct nk_call *call);

@@ -65,7 +65,7 @@ void nk_plans_destroy(struct nk_plans *plans)
 }
 
 /* All that a plan may depend on, in a form that can be compared. */
-void nk_signature_init(struct nk_signature *sig, const struct nk_call *call)
+static void signature_init(struct nk_signature *sig, const struct nk_call *call)
 {
 	memset(sig, 0, sizeof(*sig));
 	sig->key = call->key;
@@ -102,7 +102,7 @@ static uint64_t hash_of(const struct nk_signature *sig)
 	return hash;
 }
 
-struct nk_plan *nk_plan_find(struct nk_plans *plans, const struct nk_signature *sig)
+static struct nk_plan *find(struct nk_plans *plans, const struct nk_signature *sig)
 {
 	uint64_t hash = hash_of(sig);
 	struct nk_plan *plan = plans->bucket[hash % BUCKETS];
@@ -116,7 +116,7 @@ struct nk_plan *nk_plan_find(struct nk_plans *plans, const struct nk_signature *
 	return plan;
 }
 
-void nk_plan_add(struct nk_plans *plans, struct nk_plan *plan, const struct nk_signature *sig)
+static void add(struct nk_plans *plans, struct nk_plan *plan, const struct nk_signature *sig)
 {
 	plan->sig = *sig;
 	plan->hash = hash_of(sig);
@@ -128,6 +128,23 @@ void nk_plan_add(struct nk_plans *plans, struct nk_plan *plan, const struct nk_s
 	link_newest(plans, plan);
 	plans->count++;
 	plans->bytes += plan->bytes;
+}
+
+struct nk_plan *nk_plan_get(const struct nk_call *call,
+			    struct nk_plan *(*make)(const struct nk_call *call))
+{
+	struct nk_plans *plans = nk_ctx_plans(call->ctx);
+	struct nk_signature sig;
+	struct nk_plan *plan;
+
+	signature_init(&sig, call);
+	plan = find(plans, &sig);
+	if (plan)
+		return plan;
+	plan = make(call);
+	if (plan)
+		add(plans, plan, &sig);
+	return plan;
 }
 
 void nk_plan_grow(struct nk_plans *plans, struct nk_plan *plan, size_t bytes)

@@ -158,6 +158,55 @@ static void no_allocation(void)
 	nk_ctx_destroy(ctx);
 }
 
+/* An instruction that was prepared finds all it needs; its data came later. */
+static void prepared(void)
+{
+	static const unsigned int types[] = { NEURON_F32, NEURON_BF16, NEURON_U8 };
+	struct nk_ctx *ctx = nk_ctx_create(1, false);
+	struct neuron_inst matmul = test_inst(NEURON_OP_MATMUL), act = test_inst(NEURON_OP_ACT);
+	const uint32_t dims[2] = { 64, 64 };
+
+	if (SANITIZED) {
+		ktap_skip("a sanitizer's allocator does not count");
+		nk_ctx_destroy(ctx);
+		return;
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
+		struct neuron_inst first;
+		struct convolution c;
+		struct test_tensor t;
+		uint64_t sum;
+		size_t before;
+
+		make_conv(&c, 32, 20, types[i]);
+		first = c.inst;
+		CHECK_EQ(test_run(ctx, &first, (struct test_tensor *[5]){ &c.out, &c.in, &c.weight },
+				  NULL), NK_OK);
+		sum = sum_bytes(&c.out);
+		memset(c.out.memory, 0, c.out.bytes);
+
+		op[0].desc = &c.out.desc;
+		op[1].desc = &c.in.desc;
+		op[2].desc = &c.weight.desc;
+		CHECK_EQ(nk_prepare(ctx, &c.inst, op, &c.inst), NK_OK);
+		before = mallinfo2().uordblks;
+		CHECK_EQ(nk_prepare(ctx, &c.inst, op, &c.inst), NK_OK);
+		CHECK_EQ(run_conv(ctx, &c), NK_OK);
+		/* What the allocator keeps at hand is none of ours, and far below a plan. */
+		CHECK(mallinfo2().uordblks < before + 1024);
+		CHECK_EQ(sum_bytes(&c.out), sum);
+		free_conv(&c);
+
+		test_alloc(&t, types[i], 2, dims, TEST_DENSE);
+		op[0].desc = op[1].desc = op[2].desc = &t.desc;
+		CHECK_EQ(nk_prepare(ctx, &matmul, op, &matmul), NK_OK);
+		test_free(&t);
+	}
+	CHECK_EQ(nk_prepare(ctx, &act, (struct nk_view[NEURON_MAX_OPERANDS]){ 0 }, &act), NK_OK);
+	nk_ctx_destroy(ctx);
+}
+
 static void *run_often(void *arg)
 {
 	struct nk_ctx *ctx = nk_ctx_create(2, false);
@@ -397,6 +446,7 @@ int main(void)
 	ktap_run("shapes that change under a key", shapes_change);
 	ktap_run("plans are bounded", plans_are_bounded);
 	ktap_run("repeated execution allocates nothing", no_allocation);
+	ktap_run("a prepared instruction needs nothing more", prepared);
 	ktap_run("several contexts at once", several_contexts);
 	ktap_run("results do not depend on the number of threads", thread_counts);
 	ktap_run("only the context's own threads exist", no_foreign_threads);
