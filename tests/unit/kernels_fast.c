@@ -10,6 +10,9 @@
 
 #define CASES	400
 
+/* Memory behind an output that nothing may write. */
+#define BEHIND	65536
+
 static struct nk_ctx *reference, *fast, *threaded;
 
 struct instance {
@@ -270,18 +273,30 @@ static enum nk_status run_copy(struct instance *x, struct nk_ctx *ctx, struct te
 			       bool constant, struct nk_stats *stats)
 {
 	struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
+	enum nk_status status;
+	unsigned char *behind;
 	uint64_t info = 0;
 
 	*out = x->t[0];
-	out->memory = malloc(out->bytes);
+	out->memory = malloc(out->bytes + BEHIND);
 	out->data = out->memory;
 	memcpy(out->memory, x->t[0].memory, out->bytes);
+	behind = (unsigned char *)out->memory + out->bytes;
+	memset(behind, 0xa5, BEHIND);
 	for (unsigned int i = 0; i < TEST_OPERANDS; i++)
 		if (x->op[i])
 			op[i] = test_view(x->op[i]);
 	op[0].data = out->data;
 	op[2].constant = constant;
-	return nk_execute(ctx, &x->inst, op, &x->inst, NULL, stats, &info);
+	status = nk_execute(ctx, &x->inst, op, &x->inst, NULL, stats, &info);
+	for (unsigned int i = 0; i < BEHIND; i++) {
+		if (behind[i] == 0xa5)
+			continue;
+		printf("# %s: writes byte %u behind its output\n", x->text, i);
+		ktap_failed = true;
+		break;
+	}
+	return status;
 }
 
 /* Weights that are said to be constant change nothing, also once they are not any more. */
@@ -418,6 +433,54 @@ static void known_library_faults(void)
 }
 
 /*
+ * oneDNN 2.6.3 with AMX writes rows behind the output of some convolutions of int8 whose
+ * kernel is one and whose input has a zero point (what happens to be there: other sums).
+ */
+static void pointwise_convolutions(void)
+{
+	static const uint32_t known[][4] = {
+		{ 64, 384, 3, 14 }, { 160, 512, 3, 16 }, { 96, 16, 16, 3 }, { 128, 100, 16, 3 },
+	};
+	static const uint32_t channels[] = { 8, 16, 24, 64, 96, 100, 192 };
+	size_t fixed = sizeof(known) / sizeof(known[0]);
+
+	for (size_t i = 0; i < fixed + CASES / 8; i++) {
+		uint32_t in[4] = { 1 }, out[4] = { 1 }, w[4] = { 1, 1, 1, 1 };
+		struct neuron_params_CONV *p;
+		struct instance x;
+
+		memset(&x, 0, sizeof(x));
+		if (i < fixed) {
+			w[1] = known[i][0];
+			w[0] = known[i][1];
+			in[2] = known[i][2];
+			in[3] = known[i][3];
+		} else {
+			w[1] = channels[test_below(7)];
+			w[0] = channels[test_below(7)];
+			in[2] = 1 + test_below(16);
+			in[3] = 1 + test_below(20);
+		}
+		in[1] = w[1];
+		memcpy(out, in, sizeof(out));
+		out[1] = w[0];
+		x.inst = test_inst(NEURON_OP_CONV);
+		p = NEURON_PARAMS(CONV, &x.inst);
+		p->groups = 1;
+		for (unsigned int d = 0; d < 2; d++)
+			p->stride[d] = p->dilation[d] = 1;
+		add(&x, 0, NEURON_I32, 4, out, TEST_CHANNELS_LAST);
+		add(&x, 1, test_below(2) ? NEURON_U8 : NEURON_I8, 4, in, TEST_CHANNELS_LAST);
+		add(&x, 2, NEURON_I8, 4, w, TEST_DENSE);
+		x.t[1].desc.zero_point = test_below(100);
+		snprintf(x.text, sizeof(x.text), "%u to %u channels, %u x %u", w[1], w[0], in[2],
+			 in[3]);
+		check(&x);
+		drop(&x);
+	}
+}
+
+/*
  * NaN around the input: what lies there must not matter. One tile, whose padding
  * behind is everything from none to nearly the whole kernel.
  */
@@ -467,6 +530,7 @@ int main(void)
 	ktap_run("transposed convolutions agree with the reference", transposed_convolutions);
 
 	ktap_run("cases that the library gets wrong", known_library_faults);
+	ktap_run("convolutions with a kernel of one stay in their output", pointwise_convolutions);
 	ktap_run("what lies behind an input does not matter", nothing_beyond_the_input);
 
 	nk_ctx_destroy(reference);
