@@ -13,7 +13,7 @@
 struct nk_ctx {
 	unsigned int threads;
 	bool reference;
-	bool no_team;		/* the host refused threads */
+	unsigned int asked;	/* threads of the team, if the host gave them */
 	struct nk_team *team;
 	struct {
 		void *data;
@@ -24,10 +24,12 @@ struct nk_ctx {
 
 static unsigned int real_threads(unsigned int threads)
 {
-	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	if (!threads) {
+		/* The C library reads a file to know. */
+		long online = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (!threads)
 		threads = online > 0 ? online : 1;
+	}
 	return threads > NK_MAX_THREADS ? NK_MAX_THREADS : threads;
 }
 
@@ -60,13 +62,8 @@ void nk_ctx_destroy(struct nk_ctx *ctx)
 
 void nk_ctx_threads(struct nk_ctx *ctx, unsigned int threads)
 {
-	threads = real_threads(threads);
-	if (threads == ctx->threads)
-		return;
-	nk_team_destroy(ctx->team);
-	ctx->team = NULL;
-	ctx->no_team = false;
-	ctx->threads = threads;
+	/* A team that is larger stays: the number goes up and down as cores come and go. */
+	ctx->threads = real_threads(threads);
 }
 
 unsigned int nk_threads(const struct nk_ctx *ctx)
@@ -86,9 +83,12 @@ struct nk_plans *nk_ctx_plans(const struct nk_ctx *ctx)
 
 struct nk_team *nk_ctx_team(struct nk_ctx *ctx)
 {
-	if (ctx->threads > 1 && !ctx->team && !ctx->no_team) {
+	if (ctx->threads <= 1)
+		return NULL;
+	if (ctx->threads > ctx->asked) {
+		nk_team_destroy(ctx->team);
 		ctx->team = nk_team_create(ctx->threads);
-		ctx->no_team = !ctx->team;
+		ctx->asked = ctx->threads;
 	}
 	return ctx->team;
 }

@@ -31,6 +31,7 @@ struct nk_team {
 	nk_tile_fn *fn;
 	void *arg;
 	size_t tiles;
+	unsigned int members;		/* threads that may take part, the caller included */
 
 	/* On lines of their own: everybody writes them. The next tile; OPEN and INSIDE. */
 	_Alignas(64) atomic_size_t next;
@@ -137,7 +138,8 @@ static void *help(void *arg)
 		seen = atomic_load_explicit(&team->job, memory_order_relaxed);
 		if (!join(team))
 			continue;
-		run_tiles(team, helper->number, &helper->stats);
+		if (helper->number < team->members)
+			run_tiles(team, helper->number, &helper->stats);
 		leave(team);
 	}
 	return NULL;
@@ -232,6 +234,7 @@ enum nk_status nk_parallel(const struct nk_call *call, size_t tiles, nk_tile_fn 
 			   void *arg)
 {
 	struct nk_team *team = tiles > 1 ? nk_ctx_team(call->ctx) : NULL;
+	unsigned int members = nk_threads(call->ctx);
 
 	if (!team)
 		return run_alone(call, tiles, fn, arg);
@@ -240,14 +243,15 @@ enum nk_status nk_parallel(const struct nk_call *call, size_t tiles, nk_tile_fn 
 	team->fn = fn;
 	team->arg = arg;
 	team->tiles = tiles;
+	team->members = members;
 	atomic_store_explicit(&team->next, 0, memory_order_relaxed);
 	atomic_store_explicit(&team->status, NK_OK, memory_order_relaxed);
 	atomic_store_explicit(&team->gate, OPEN, memory_order_release);
 	atomic_fetch_add(&team->job, 1);
 	if (atomic_load(&team->sleepers)) {
 		pthread_mutex_lock(&team->lock);
-		/* Wake no more than there is work for. */
-		if (tiles > team->helpers)
+		/* Wake no more than there is work for; who wakes cannot be chosen. */
+		if (tiles > team->helpers || members <= team->helpers)
 			pthread_cond_broadcast(&team->work);
 		else
 			for (size_t i = 1; i < tiles; i++)
