@@ -44,6 +44,15 @@ static void *dram(const struct queue *q, uint64_t offset)
 	return (char *)q->chip->config.dram + offset;
 }
 
+/* Elements of a type, dense at @from, to DRAM. */
+#define WRITE_APART(type)							\
+	for (size_t i = 0; i < n; i++, from += sizeof(type), offset += step) {	\
+		type value;							\
+										\
+		memcpy(&value, from, sizeof(value));				\
+		memcpy(dram(q, offset), &value, sizeof(value));			\
+	}
+
 static enum neuron_fault_kind read_bus(struct queue *q, uint64_t addr, void *buf,
 				       size_t len, bool ring)
 {
@@ -120,6 +129,34 @@ enum neuron_fault_kind dram_write(struct queue *q, uint64_t offset, const void *
 	memcpy(dram(q, offset), buf, len);
 	leave(q);
 	ecc_write(q->chip, offset, len);
+	return NEURON_FAULT_NONE;
+}
+
+enum neuron_fault_kind dram_write_apart(struct queue *q, uint64_t offset, uint64_t step,
+					const void *buf, size_t size, size_t n)
+{
+	const char *from = buf;
+
+	if (fails(q, false))
+		return NEURON_FAULT_DMA_ABORT;
+	if (!enter(q))
+		return NEURON_FAULT_CANCELLED;
+	switch (size) {
+	case 1:
+		WRITE_APART(uint8_t)
+		break;
+	case 2:
+		WRITE_APART(uint16_t)
+		break;
+	case 4:
+		WRITE_APART(uint32_t)
+		break;
+	default:
+		WRITE_APART(uint64_t)
+		break;
+	}
+	leave(q);
+	/* None covers a line: they heal nothing. */
 	return NEURON_FAULT_NONE;
 }
 

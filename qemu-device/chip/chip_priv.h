@@ -230,6 +230,9 @@ enum neuron_fault_kind bus_write_ring(struct queue *q, uint64_t addr, const void
 enum neuron_fault_kind dram_read(struct queue *q, uint64_t offset, void *buf, size_t len);
 enum neuron_fault_kind dram_write(struct queue *q, uint64_t offset, const void *buf,
 				  size_t len);
+/* @n elements of 1, 2, 4 or 8 bytes, with memory between them that stays as it is. */
+enum neuron_fault_kind dram_write_apart(struct queue *q, uint64_t offset, uint64_t step,
+					const void *buf, size_t size, size_t n);
 enum neuron_fault_kind dram_copy(struct queue *q, uint64_t dst, uint64_t src, size_t len);
 enum neuron_fault_kind dram_fill(struct queue *q, uint64_t offset, int value, size_t len);
 /* Zero whole pages by giving them back; up to CHIP_DISCARD_CHUNK. */
@@ -273,6 +276,10 @@ enum neuron_fault_kind slot_read(struct queue *q, uint32_t slot, uint64_t offset
 				 void *buf, uint64_t length, __le64 *info);
 enum neuron_fault_kind slot_write(struct queue *q, uint32_t slot, uint64_t offset,
 				  const void *buf, uint64_t length, __le64 *info);
+/* The same for @n elements of @size bytes, @step apart in the slot, dense in @buf. */
+enum neuron_fault_kind slot_write_apart(struct queue *q, uint32_t slot, uint64_t offset,
+					uint64_t step, const void *buf, uint64_t size,
+					uint64_t n, __le64 *info);
 
 static inline bool slot_is_dram(const struct queue *q, uint32_t slot)
 {

@@ -313,6 +313,7 @@ static enum neuron_fault_kind store_apart(struct walk *w, uint64_t offset, char 
 
 	for (uint64_t done = 0; done < count; ) {
 		char *staging = (char *)w->q->work->staging;
+		enum neuron_fault_kind kind;
 		uint64_t n = count - done;
 
 		if (n > WINDOW / w->slot_size)
@@ -321,16 +322,10 @@ static enum neuron_fault_kind store_apart(struct walk *w, uint64_t offset, char 
 		if (w->poison)
 			poison(w->slot_dtype, staging, n);
 		w->result->nans += nk_count_nans(w->slot_dtype, staging, n);
-		for (uint64_t i = 0; i < n; i++) {
-			enum neuron_fault_kind kind;
-
-			kind = slot_write(w->q, w->slot,
-					  offset + (done + i) * slot_step,
-					  staging + i * w->slot_size,
-					  w->slot_size, &w->result->info);
-			if (kind != NEURON_FAULT_NONE)
-				return kind;
-		}
+		kind = slot_write_apart(w->q, w->slot, offset + done * slot_step, slot_step,
+					staging, w->slot_size, n, &w->result->info);
+		if (kind != NEURON_FAULT_NONE)
+			return kind;
 		done += n;
 	}
 	return NEURON_FAULT_NONE;

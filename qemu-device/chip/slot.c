@@ -211,3 +211,24 @@ enum neuron_fault_kind slot_write(struct queue *q, uint32_t slot, uint64_t offse
 	}
 	return kind;
 }
+
+enum neuron_fault_kind slot_write_apart(struct queue *q, uint32_t slot, uint64_t offset,
+					uint64_t step, const void *buf, uint64_t size,
+					uint64_t n, __le64 *info)
+{
+	enum neuron_fault_kind kind = NEURON_FAULT_NONE;
+
+	/* DRAM is one piece; pages take their elements one by one. */
+	if (n && slot_is_dram(q, slot)) {
+		kind = slot_check(q, slot, offset, (n - 1) * step + size, NEURON_SLOT_WRITE,
+				  info);
+		if (kind != NEURON_FAULT_NONE)
+			return kind;
+		*info = offset;
+		return dram_write_apart(q, q->work->slot[slot].addr + offset, step, buf, size, n);
+	}
+	for (uint64_t i = 0; i < n && kind == NEURON_FAULT_NONE; i++)
+		kind = slot_write(q, slot, offset + i * step, (const char *)buf + i * size, size,
+				  info);
+	return kind;
+}
