@@ -50,6 +50,16 @@ include tests/bench/calibrate.mk
 # The tools, whole models and single operators, as they come.
 HOST_TESTS += $(addprefix tests/conformance/,tools onnx-cases corpus memory)
 
+# Linked statically, so that it sees who allocates.
+HOST_TESTS += tests/conformance/allocations
+check: $(BUILD)/tests/conformance/count-allocations
+CFLAGS-tests/conformance/allocations := $(NRT_CPPFLAGS)
+$(BUILD)/tests/conformance/count-allocations: $(BUILD)/obj/tests/conformance/allocations.o \
+		$(BUILD)/lib/libneuron.a $(LIBNEURON_DEPS)
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBNEURON_LIBS)
+
 # What the simulator puts out is made outside of the VM, before.
 VM_TESTS += $(BUILD)/tests/conformance/compare-backends
 $(BUILD)/tests/conformance/compare-backends: tests/conformance/compare-backends \

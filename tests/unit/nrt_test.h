@@ -133,6 +133,28 @@ static inline nrt_model_t *t_load(void *file, size_t size)
 	return model;
 }
 
+/* A set with a tensor for each input or output that the model has. */
+static inline nrt_tensor_set_t *t_all(nrt_model_t *model, nrt_tensor_usage_t usage,
+				      nrt_tensor_placement_t placement)
+{
+	nrt_tensor_info_array_t *info;
+	nrt_tensor_set_t *set = NULL;
+
+	CHECK_OK(nrt_allocate_tensor_set(&set));
+	CHECK_OK(nrt_get_model_tensor_info(model, &info));
+	for (uint64_t i = 0; i < info->tensor_count; i++) {
+		const nrt_tensor_info_t *t = &info->tensor_array[i];
+		nrt_tensor_t *tensor;
+
+		if (t->usage != usage)
+			continue;
+		tensor = t_tensor(placement, t->size);
+		CHECK_OK(nrt_add_tensor_to_tensor_set(set, t->name, tensor));
+	}
+	nrt_free_model_tensor_info(info);
+	return set;
+}
+
 /* A set with one tensor of each name: up to a NULL. */
 static inline nrt_tensor_set_t *t_set(const char *name, nrt_tensor_t *tensor, ...)
 {
