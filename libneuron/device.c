@@ -404,6 +404,11 @@ EXPORT int neuron_submit(struct neuron_device *device,
 		if (ret)
 			return ret;
 	}
+	for (i = 0; i < s->num_after; i++) {
+		if (!s->after || !s->after[i] || s->after[i]->device != device)
+			return fail(-EINVAL, "job %u to come after is none of %s", i,
+				    device->info.name);
+	}
 	if (s->program_slot >= s->num_bindings ||
 	    (s->report_slot != NEURON_NO_BINDING &&
 	     s->report_slot >= s->num_bindings))

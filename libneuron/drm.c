@@ -574,10 +574,12 @@ static int drm_submit(struct neuron_device *base, const struct neuron_submission
 {
 	struct drm_device *device = to_drm(base);
 	struct drm_neuron_slot slots[s->num_bindings ? s->num_bindings : 1];
+	struct drm_neuron_sync after[s->num_after ? s->num_after : 1];
 	struct drm_neuron_sync sync = { 0 };
 	struct drm_neuron_submit submit = {
 		.core = s->core,
 		.slots = array(slots, s->num_bindings, sizeof(*slots)),
+		.in_syncs = array(after, s->num_after, sizeof(*after)),
 		.out_syncs = array(&sync, 1, sizeof(sync)),
 		.program_slot = s->program_slot,
 		.program_size = s->program_size,
@@ -610,6 +612,10 @@ static int drm_submit(struct neuron_device *base, const struct neuron_submission
 		if (b->flags & NEURON_BIND_WRITE)
 			slots[i].flags |= DRM_NEURON_SLOT_WRITE;
 	}
+	for (i = 0; i < s->num_after; i++)
+		after[i] = (struct drm_neuron_sync) {
+			.handle = ((struct drm_job *)s->after[i])->sync,
+		};
 	job = get_job(device);
 	if (!job)
 		return fail(-ENOMEM, "not enough host memory");

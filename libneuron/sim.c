@@ -396,10 +396,13 @@ static int sim_submit(struct neuron_device *base, const struct neuron_submission
 	struct sim_device *device = to_sim(base);
 	struct neuron_slot slots[NEURON_MAX_SLOTS];
 	struct sim_job *job;
+	struct neuron_job_result ended;
 	const void *owner;
 	unsigned int i;
 	int ret;
 
+	for (i = 0; i < s->num_after; i++)
+		sim_job_wait((struct sim_job *)s->after[i], INT64_MAX, &ended);
 	pthread_mutex_lock(&device->chip->lock);
 	owner = device->chip->owners[s->core];
 	pthread_mutex_unlock(&device->chip->lock);

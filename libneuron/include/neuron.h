@@ -336,6 +336,10 @@ struct neuron_binding {
  *	   NEURON_SUBMIT_SHORT: the caller waits for the job at once, and it is known
  *	   to take far less than its timeout: the chip in this process may execute it
  *	   within neuron_submit()
+ * @num_after: number of @after
+ * @after: jobs of this device, not freed yet, that have to end before this one starts,
+ *	   however they end. neuron_submit() does not wait for them, but with the chip
+ *	   in this process it does
  */
 struct neuron_submission {
 	uint32_t core;
@@ -349,6 +353,8 @@ struct neuron_submission {
 	uint64_t report_offset;
 	uint32_t resident;
 	uint32_t flags;
+	uint32_t num_after;
+	struct neuron_job *const *after;
 };
 
 /**

@@ -240,6 +240,29 @@ static void jobs(void)
 		neuron_job_free(many[i]);
 	neuron_job_free(NULL);
 
+	/* On one core after another, each when those before have ended. */
+	for (i = 0; i < 12; i++) {
+		s.core = i % 4;
+		s.after = many;
+		s.num_after = i;
+		CHECK_OK(neuron_submit(device, &s, &many[i]));
+	}
+	CHECK_OK(neuron_job_wait(many[11], -1, &result));
+	for (i = 0; i < 12; i++) {
+		CHECK_OK(neuron_job_wait(many[i], 0, &result));
+		CHECK_EQ(result.state, NEURON_JOB_DONE);
+	}
+	for (i = 0; i < 12; i++)
+		neuron_job_free(many[i]);
+	job = NULL;
+	s.after = &job;
+	s.num_after = 1;
+	CHECK_FAILS(neuron_submit(device, &s, &job), -EINVAL, "job 0");
+	s.after = NULL;
+	CHECK_FAILS(neuron_submit(device, &s, &job), -EINVAL, "job 0");
+	s.num_after = 0;
+	s.core = 1;
+
 	/* A slot that does not grant what the program does. */
 	b[3].flags = NEURON_BIND_READ;
 	CHECK_OK(neuron_submit(device, &s, &job));
