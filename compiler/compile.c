@@ -47,6 +47,20 @@ static bool done(struct nc_ctx *ctx, const char *pass)
 
 static void list_needed(struct nc_ctx *ctx);
 
+/* From instructions on whole tensors to a program that was checked. */
+static void finish_program(struct nc_ctx *ctx)
+{
+	if (!done(ctx, "plan"))
+		return;
+	nc_schedule(ctx);
+	if (!done(ctx, "schedule"))
+		return;
+	nc_emit(ctx);
+	if (ctx->diag.count)
+		return;
+	nc_check_races(ctx);
+}
+
 /* From the graph to a program. */
 void nc_back_end(struct nc_ctx *ctx)
 {
@@ -57,15 +71,16 @@ void nc_back_end(struct nc_ctx *ctx)
 	if (ctx->diag.count)
 		return;
 	nc_stretch(ctx);
-	if (!done(ctx, "plan"))
+	finish_program(ctx);
+}
+
+void nc_back_end_part(struct nc_ctx *ctx, const struct nc_lower_part *part)
+{
+	nc_lower_parts(ctx, part, 1, NULL);
+	if (!done(ctx, "lower"))
 		return;
-	nc_schedule(ctx);
-	if (!done(ctx, "schedule"))
-		return;
-	nc_emit(ctx);
-	if (ctx->diag.count)
-		return;
-	nc_check_races(ctx);
+	nc_plan(ctx);
+	finish_program(ctx);
 }
 
 static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
@@ -124,7 +139,6 @@ static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 		nc_summarize_parts(ctx);
 	else
 		nc_summarize(ctx);
-	ctx->result->summary.cores = ctx->parts ? ctx->parts->count : 1;
 }
 
 /* Inputs that have to be constants, for the caller to try again with. */

@@ -84,6 +84,10 @@ static void put_slots(const struct nc_parts *parts,
 			nc_bytes(in ? graph->inputs[i] :
 				 graph->outputs[i - graph->num_inputs]);
 	}
+	if (parts->num_stages > 1) {
+		to[NC_SLOT_FIRST_IO + n].kind = NEURON_NEFF_SLOT_HANDOVER;
+		to[NC_SLOT_FIRST_IO + n].size = parts->handover_size;
+	}
 }
 
 void nc_put_weights(const struct nc_program *prog, uint8_t *to)
@@ -127,6 +131,7 @@ static const struct nc_parts *all_parts(struct nc_ctx *ctx)
 		return ctx->parts;
 	parts = nc_alloc(ctx->arena, 1, sizeof(*parts));
 	parts->count = 1;
+	parts->num_stages = 1;
 	parts->part = nc_alloc(ctx->arena, 1, sizeof(*parts->part));
 	parts->part->image = prog->image;
 	parts->part->image_size = prog->image_size;
@@ -150,7 +155,8 @@ static unsigned int list_sections(const struct nc_graph *graph,
 	};
 	sections[n++] = (struct neuron_neff_section) {
 		.type = NEURON_NEFF_SLOTS,
-		.size = (NC_SLOT_FIRST_IO + io) * sizeof(struct neuron_neff_slot),
+		.size = (NC_SLOT_FIRST_IO + io + (parts->num_stages > 1)) *
+			sizeof(struct neuron_neff_slot),
 	};
 	sections[n++] = (struct neuron_neff_section) {
 		.type = NEURON_NEFF_WEIGHTS, .size = parts->weights_size,
@@ -164,12 +170,16 @@ static unsigned int list_sections(const struct nc_graph *graph,
 			.type = NEURON_NEFF_PROGRAM, .index = i,
 			.size = parts->part[i].image_size,
 		};
+	if (parts->num_stages > 1)
+		sections[n++] = (struct neuron_neff_section) {
+			.type = NEURON_NEFF_STAGES, .size = parts->count * sizeof(uint32_t),
+		};
 	return n;
 }
 
 void nc_neff_write(struct nc_ctx *ctx)
 {
-	struct neuron_neff_section sections[4 + NEURON_MAX_CORES];
+	struct neuron_neff_section sections[5 + NC_MAX_CORES];
 	const struct nc_parts *parts = all_parts(ctx);
 	const struct nc_graph *graph = ctx->graph;
 	unsigned int i, n = list_sections(graph, parts, sections);
@@ -209,6 +219,12 @@ void nc_neff_write(struct nc_ctx *ctx)
 			header->sbuf_size = part->sbuf_used;
 		if (header->psum_size < part->psum_used)
 			header->psum_size = part->psum_used;
+	}
+	if (parts->num_stages > 1) {
+		uint32_t *stages = (void *)(file + sections[4 + parts->count].offset);
+
+		for (i = 0; i < parts->count; i++)
+			stages[i] = parts->part[i].stage;
 	}
 	if (!ctx->parts)
 		nc_put_weights(ctx->program, file + sections[2].offset);

@@ -36,6 +36,13 @@ struct nc_const_arg {
 	const void *data;
 };
 
+/* What several cores are for. */
+enum nc_spread_goal {
+	NC_SPREAD_LATENCY = 0,	/* whatever makes one execution fastest, fewer if need be */
+	NC_SPREAD_PARTS,	/* the same, but side by side only */
+	NC_SPREAD_STAGES,	/* a pipeline of stages: the most executions a second */
+};
+
 /**
  * struct nc_options - how to compile
  * @auto_cast: type of matrix operands
@@ -43,8 +50,8 @@ struct nc_const_arg {
  * @num_shapes: entries of @shapes
  * @consts: inputs whose contents are fixed: shapes, axes, sampling rates
  * @num_consts: entries of @consts
- * @cores: cores that the model shall run on, if that makes an execution faster; 0 and
- *	   1: one
+ * @cores: cores that the model may run on; 0 and 1: one
+ * @spread: what they are for
  * @sbuf_size: scratchpad bytes a core; 0: the chip's default
  * @psum_size: accumulator bytes a core; 0: the chip's default
  * @no_scratchpad: send every intermediate through device DRAM
@@ -63,6 +70,7 @@ struct nc_options {
 	const struct nc_const_arg *consts;
 	unsigned int num_consts;
 	unsigned int cores;
+	enum nc_spread_goal spread;
 	uint32_t sbuf_size;
 	uint32_t psum_size;
 	bool no_scratchpad;
@@ -103,6 +111,34 @@ struct nc_layer_summary {
 };
 
 /**
+ * struct nc_core_summary - what one of a model's cores does
+ * @stage: its stage
+ * @cycles: of its program when the weights that stay on the chip are there
+ * @kept_bytes: weights that stay in its scratchpad
+ */
+struct nc_core_summary {
+	unsigned int stage;
+	uint64_t cycles;
+	uint64_t kept_bytes;
+};
+
+/**
+ * struct nc_try - a way to spread a model over cores
+ * @what: in words
+ * @cores: that it takes
+ * @cycles: of one execution with weights in place
+ * @interval: cycles between executions when all cores work
+ * @chosen: it is the one
+ */
+struct nc_try {
+	const char *what;
+	unsigned int cores;
+	uint64_t cycles;
+	uint64_t interval;
+	bool chosen;
+};
+
+/**
  * struct nc_summary - what the compiler made
  * @layers: per layer that costs anything
  * @num_layers: entries of @layers
@@ -112,12 +148,17 @@ struct nc_layer_summary {
  * @kept_bytes: of these, what stays in the scratchpad between executions
  * @scratch_bytes: device DRAM for what does not stay in the scratchpad
  * @num_insts: instructions
- * @report: the timing model's word on one execution; with several cores, on the
- *	    slowest one's program, as are the other figures
+ * @report: the timing model's word on one execution: its cycles from the first
+ *	    stage's beginning to the last one's end, all else of all cores together
  * @warm: the same for an execution after another one
  * @cores: cores that the model runs on
- * @core_cycles: by core: cycles of its program when the weights that stay on the
- *		 chip are there; NULL for one core
+ * @stages: that follow each other, each on cores of its own
+ * @core: by core, in the order of their stages; NULL for one core
+ * @interval: cycles from one execution to the next, when each stage works on another
+ *	      and the weights that stay on the chip are there
+ * @handover_bytes: device DRAM for what stages hand on, for each execution under way
+ * @tries: with several cores asked for: what has been looked at
+ * @num_tries: entries of @tries
  */
 struct nc_summary {
 	struct nc_layer_summary *layers;
@@ -131,7 +172,12 @@ struct nc_summary {
 	struct neuron_report report;
 	struct neuron_report warm;
 	unsigned int cores;
-	const uint64_t *core_cycles;
+	unsigned int stages;
+	const struct nc_core_summary *core;
+	uint64_t interval;
+	uint64_t handover_bytes;
+	const struct nc_try *tries;
+	unsigned int num_tries;
 };
 
 /**

@@ -75,11 +75,11 @@ void nc_expose(struct nc_ctx *ctx);
 /* compile.c: all of the back end up to a program that was checked. */
 void nc_back_end(struct nc_ctx *ctx);
 /*
- * cores.c: share the model between options->cores cores where that makes an
- * execution faster; result->note says why not.
+ * spread.c: share the model between options->cores cores, for what options->spread
+ * says; result->note says why it has fewer.
  */
 void nc_cores(struct nc_ctx *ctx);
-/* The figures of the slowest core's part. */
+/* cores.c: the figures of all cores. */
 void nc_summarize_parts(struct nc_ctx *ctx);
 
 /* Back end: the state is ctx->program, see lir.h. */

@@ -24,40 +24,19 @@
 #define MAX_PARTS	64
 #define MAX_INSTS	(1u << 16)
 
-/* Which dimension of the outputs is cut. */
-enum { FIRST, SPATIAL, NUM_WAYS };
-
-/*
- * An equal share of an output: along its first dimension, or the first behind the
- * channels.
- */
-static struct nc_range share(const struct nc_value *output, unsigned int number,
-			     unsigned int count, unsigned int way)
-{
-	struct nc_range range = { .axis = 2 };
-
-	if (way == FIRST)
-		return nc_part_share(output, number, count);
-	if (output->rank < 3 || output->dims[2] < count)
-		return (struct nc_range){ .axis = NC_WHOLE };
-	range.lo = output->dims[2] * number / count;
-	range.hi = output->dims[2] * (number + 1) / count;
-	return range;
-}
-
 static bool can_cut(const struct nc_graph *model, unsigned int count,
 		    unsigned int way)
 {
-	bool differs = way == FIRST;
+	bool differs = way == NC_WAY_FIRST;
 	unsigned int i;
 
 	for (i = 0; i < model->num_outputs; i++) {
-		struct nc_range range = share(model->outputs[i], 0, count, way);
+		struct nc_range range = nc_part_share(model->outputs[i], 0, count, way);
 
 		if (range.axis < 0)
 			return false;
 		differs |= range.axis !=
-			   share(model->outputs[i], 0, count, FIRST).axis;
+			   nc_part_share(model->outputs[i], 0, count, NC_WAY_FIRST).axis;
 	}
 	return model->num_outputs > 0 && differs;
 }
@@ -71,7 +50,7 @@ static bool make_part(struct nc_ctx *ctx, struct nc_lower_part *part,
 	unsigned int i;
 
 	for (i = 0; i < model->num_outputs; i++)
-		wanted[i] = share(model->outputs[i], number, count, way);
+		wanted[i] = nc_part_share(model->outputs[i], number, count, way);
 	part->graph = nc_part_graph(ctx, wanted);
 	part->ranges = wanted;
 	nc_verify(ctx, "stretch");
@@ -174,7 +153,7 @@ void nc_stretch(struct nc_ctx *ctx)
 		return;
 	best.cycles = nc_program_cycles(ctx, whole, 1);
 	best.traffic = nc_traffic(whole, NULL);
-	for (way = 0; way < NUM_WAYS && best.cycles; way++)
+	for (way = 0; way < NC_NUM_WAYS && best.cycles; way++)
 		search(ctx, way, &best);
 	if (best.count)
 		try_parts(ctx, best.count, best.way);

@@ -148,6 +148,8 @@ void nc_summarize(struct nc_ctx *ctx)
 	unsigned int i, j;
 	int ret;
 
+	summary->cores = 1;
+	summary->stages = 1;
 	summary->num_nodes = graph->num_nodes;
 	summary->num_insts = header->num_insts;
 	summary->weight_bytes = prog->weights_size;
@@ -183,6 +185,7 @@ void nc_summarize(struct nc_ctx *ctx)
 		return;
 	}
 
+	summary->interval = summary->warm.cycles;
 	layers = nc_alloc(ctx->arena, graph->num_layers, sizeof(*layers));
 	for (i = 0; i < graph->num_nodes; i++) {
 		const struct nc_node *node = graph->nodes[i];

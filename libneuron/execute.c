@@ -24,6 +24,9 @@ static void destroy_run(const struct nrt_model *model, struct run *run)
 
 	for (i = 0; run->copies && i < model->num_tensors; i++)
 		neuron_buffer_free(run->copies[i]);
+	for (i = 0; run->handover && i < model->num_slots; i++)
+		neuron_buffer_free(run->handover[i]);
+	free(run->handover);
 	neuron_buffer_free(run->reports);
 	free(run->bindings);
 	free(run->copies);
@@ -123,6 +126,26 @@ static void bind_constant(const struct instance *instance, struct run *run)
 	}
 }
 
+/* Executions under way at the same time are in different stages: each has its own. */
+static int make_handover(const struct instance *instance, struct run *run)
+{
+	const struct nrt_model *model = instance->model;
+	uint32_t i;
+	int ret = 0;
+
+	for (i = 0; i < model->num_slots && !ret; i++) {
+		const uint64_t size = model->slots[i].size;
+
+		if (model->slots[i].kind != NEURON_NEFF_SLOT_HANDOVER || !size)
+			continue;
+		ret = neuron_buffer_create(instance->device, NEURON_MEMORY_DRAM, size,
+					   &run->handover[i]);
+		run->bindings[i] = bind_to(run->handover[i], 0, size,
+					   NEURON_BIND_READ | NEURON_BIND_WRITE);
+	}
+	return ret;
+}
+
 static struct run *create_run(const struct instance *instance)
 {
 	const struct nrt_model *model = instance->model;
@@ -134,9 +157,11 @@ static struct run *create_run(const struct instance *instance)
 	run->copies = calloc(model->num_tensors + 1, sizeof(*run->copies));
 	run->tensors = calloc(model->num_tensors + 1, sizeof(*run->tensors));
 	run->copied = calloc(model->num_tensors + 1, sizeof(*run->copied));
+	run->handover = calloc(model->num_slots + 1, sizeof(*run->handover));
 	run->jobs = calloc(model->num_cores, sizeof(*run->jobs));
 	if (!run->bindings || !run->copies || !run->tensors || !run->copied ||
-	    !run->jobs || make_reports(instance, run, false)) {
+	    !run->handover || !run->jobs || make_handover(instance, run) ||
+	    make_reports(instance, run, false)) {
 		destroy_run(model, run);
 		return NULL;
 	}
@@ -325,9 +350,25 @@ static uint64_t copied_bytes(const struct nrt_model *model, const struct run *ru
  * Jobs
  */
 
+/* One of the model's programs, on its core. */
+static int submit_job(struct instance *instance, struct run *run, uint32_t core,
+		      struct neuron_submission *s)
+{
+	const struct nrt_model *model = instance->model;
+
+	s->core = instance->cores[core];
+	s->program_size = model->programs[core].size;
+	s->report_offset = report_offset(model, core, run->profiled);
+	run->bindings[model->program_slot] =
+		bind_to(instance->programs, model->programs[core].offset,
+			model->programs[core].size, NEURON_BIND_READ);
+	return neuron_submit(instance->device, s, &run->jobs[core]);
+}
+
 static NRT_STATUS submit_jobs(struct instance *instance, struct run *run)
 {
 	const struct nrt_model *model = instance->model;
+	const bool at_once = model->num_cores > 1 && model->num_stages == 1;
 	struct neuron_submission s = {
 		.num_bindings = model->num_slots + 1,
 		.bindings = run->bindings,
@@ -337,29 +378,28 @@ static NRT_STATUS submit_jobs(struct instance *instance, struct run *run)
 		.resident = instance->resident,
 		.flags = run->profiled ? NEURON_SUBMIT_PROFILE : 0,
 	};
-	uint32_t i;
+	uint32_t i, first = 0;
 	int ret = 0;
 
 	/* Its parts write to parts of the same buffers, and must not wait for each other. */
 	if (model->num_cores > 1)
 		s.flags |= NEURON_SUBMIT_UNORDERED;
-	else if (instance->quick)
+	if (model->num_cores == model->num_stages && instance->quick)
 		s.flags |= NEURON_SUBMIT_SHORT;
 
 	for (i = 0; i < model->num_cores; i++)
 		memset(run_report(model, run, i), 0, sizeof(struct neuron_report));
-	if (model->num_cores > 1)
+	if (at_once)
 		pthread_mutex_lock(&instance->order);
 	for (i = 0; i < model->num_cores && !ret; i++) {
-		s.core = instance->cores[i];
-		s.program_size = model->programs[i].size;
-		s.report_offset = report_offset(model, i, run->profiled);
-		run->bindings[model->program_slot] =
-			bind_to(instance->programs, model->programs[i].offset,
-				model->programs[i].size, NEURON_BIND_READ);
-		ret = neuron_submit(instance->device, &s, &run->jobs[i]);
+		if (i && model->stages[i] != model->stages[i - 1]) {
+			s.after = &run->jobs[first];
+			s.num_after = i - first;
+			first = i;
+		}
+		ret = submit_job(instance, run, i, &s);
 	}
-	if (model->num_cores > 1)
+	if (at_once)
 		pthread_mutex_unlock(&instance->order);
 	return runtime_status(ret);
 }

@@ -251,7 +251,9 @@ static struct nrt_model *create_model(const struct neff *neff)
 		model->programs[i].num_insts =
 			neuron_program_header(neff->programs[i].data)->num_insts;
 		offset += ALIGN_UP(neff->programs[i].size);
+		model->stages[i] = neff->stages ? neff->stages[i] : 0;
 	}
+	model->num_stages = model->stages[model->num_cores - 1] + 1;
 	/* One more of each, as there may be no tensors. */
 	model->tensors = calloc(neff->num_tensors + 1, sizeof(*model->tensors));
 	model->slots = calloc(neff->num_slots + 1, sizeof(*model->slots));

@@ -24,6 +24,7 @@
  *	    first needed
  * @tensors: by tensor: the application's, with a reference; NULL between uses
  * @copied: by tensor: this execution uses the copy
+ * @handover: device DRAM by slot, for what stages hand on; NULL for slots of other kinds
  * @jobs: by core
  */
 struct run {
@@ -35,6 +36,7 @@ struct run {
 	struct neuron_buffer **copies;
 	struct nrt_tensor **tensors;
 	bool *copied;
+	struct neuron_buffer **handover;
 	struct neuron_job **jobs;
 };
 
@@ -50,7 +52,7 @@ struct run {
  * @resident: what executions leave on the cores: unlike that of any other instance
  * @active: executions under way
  * @quick: the last execution took less than QUICK_NS
- * @order: with several cores: held while jobs are submitted, so that executions
+ * @order: with several cores at once: held while jobs are submitted, so that executions
  *	   reach all cores in the same order
  * @lock: guards @idle
  * @idle: runs that nobody uses
@@ -91,6 +93,8 @@ struct program {
  * @program_slot: the one that is for the program
  * @num_cores: cores of an instance
  * @programs: by core
+ * @num_stages: a stage's cores begin when those of the stage before have ended
+ * @stages: by core: its stage, ascending
  * @profile: executions that begin from now on are profiled
  * @num_instances: instances
  * @instances: the instances
@@ -112,6 +116,8 @@ struct nrt_model {
 	uint32_t program_slot;
 	uint32_t num_cores;
 	struct program programs[NEURON_NEFF_MAX_CORES];
+	uint32_t num_stages;
+	uint32_t stages[NEURON_NEFF_MAX_CORES];
 	atomic_bool profile;
 	uint32_t num_instances;
 	struct instance *instances;

@@ -174,6 +174,29 @@ static enum neff_status take_array(struct parser *p,
 	return NEFF_OK;
 }
 
+/* Every core has a stage, and no stage is left out. */
+static enum neff_status take_stages(struct parser *p, const struct neuron_neff_section *s)
+{
+	struct neff *neff = p->neff;
+	enum neff_status status;
+	uint32_t count, last = 0, i;
+
+	status = take_array(p, s, "STAGES", sizeof(*neff->stages),
+			    (const void **)&neff->stages, &count);
+	if (status)
+		return status;
+	if (count != neff->header->num_cores)
+		return damaged(p, "the STAGES section has %u entries for %u cores", count,
+			       neff->header->num_cores);
+	for (i = 0; i < count; i++) {
+		if (neff->stages[i] > last + !!i || neff->stages[i] < last)
+			return damaged(p, "core %u has stage %u after stage %u", i,
+				       neff->stages[i], last);
+		last = neff->stages[i];
+	}
+	return NEFF_OK;
+}
+
 static enum neff_status take_section(struct parser *p,
 				     const struct neuron_neff_section *s)
 {
@@ -189,6 +212,8 @@ static enum neff_status take_section(struct parser *p,
 	case NEURON_NEFF_LAYERS:
 		return take_array(p, s, "LAYERS", sizeof(*neff->layers),
 				  (const void **)&neff->layers, &neff->num_layers);
+	case NEURON_NEFF_STAGES:
+		return take_stages(p, s);
 	case NEURON_NEFF_WEIGHTS:
 		if (neff->weights.data)
 			return damaged(p, "there are two WEIGHTS sections");
@@ -317,6 +342,7 @@ static enum neff_status parse_slot(struct parser *p, uint32_t i, bool *program)
 				       (unsigned long long)neff->weights.size);
 		break;
 	case NEURON_NEFF_SLOT_SCRATCH:
+	case NEURON_NEFF_SLOT_HANDOVER:
 		if (s->size > SIZE_MAX - NEURON_NEFF_ALIGN)
 			return damaged(p, "slot %u is too large", i);
 		break;

@@ -32,6 +32,7 @@ struct neff_bytes {
  * @layers: their names
  * @weights: contents of the WEIGHTS section, may be empty
  * @programs: one for each of header->num_cores
+ * @stages: by core: its stage; NULL: all are of one
  *
  * All of it points into the file's bytes.
  */
@@ -46,6 +47,7 @@ struct neff {
 	const struct neuron_neff_layer *layers;
 	struct neff_bytes weights;
 	struct neff_bytes programs[NEURON_NEFF_MAX_CORES];
+	const uint32_t *stages;
 };
 
 #define NEFF_ERROR_SIZE	192

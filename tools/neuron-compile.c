@@ -23,6 +23,8 @@ static const char help[] =
 "  -a, --auto-cast TYPE     type of matrix operands: none, bf16 (default), fp16\n"
 "  -n, --cores N            cores that the model may use for an execution\n"
 "                           (default 1)\n"
+"      --spread WAY         what several cores are for: auto (default) and parts,\n"
+"                           the fastest execution; stages, the most a second\n"
 "      --no-scratchpad      send every intermediate through device DRAM\n"
 "  -s, --summary            print what each layer costs\n"
 "  -j, --json               print the summary as JSON\n"

@@ -100,6 +100,7 @@ static void print_header(const struct neff *neff)
 		[NEURON_NEFF_SLOT_PROGRAM] = "program",
 		[NEURON_NEFF_SLOT_WEIGHTS] = "weights",
 		[NEURON_NEFF_SLOT_SCRATCH] = "scratch",
+		[NEURON_NEFF_SLOT_HANDOVER] = "hand-over",
 		[NEURON_NEFF_SLOT_INPUT] = "input",
 		[NEURON_NEFF_SLOT_OUTPUT] = "output",
 	};
@@ -114,6 +115,8 @@ static void print_header(const struct neff *neff)
 	printf("\ncompiler  %s\n", h->compiler);
 	printf("isa       version %" PRIu32 "\n", h->isa_version);
 	printf("cores     %" PRIu32 "\n", h->num_cores);
+	if (neff->stages)
+		printf("stages    %" PRIu32 "\n", neff->stages[h->num_cores - 1] + 1);
 	printf("sbuf      %s\n", bytes_text(h->sbuf_size, text));
 	printf("psum      %s\n", bytes_text(h->psum_size, text));
 	printf("weights   %s\n", bytes_text(neff->weights.size, text));

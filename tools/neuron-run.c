@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <compiler/graph.h>
+#include <qemu-device/timing/timing.h>
 #include <tools/common/file.h>
 #include <tools/common/model.h>
 #include <tools/common/options.h>
@@ -25,6 +26,8 @@ static const char help[] =
 "  -o, --output-dir DIR     write DIR/output_0.pb, output_1.pb ...; made if missing\n"
 "  -a, --auto-cast TYPE     when compiling: none, bf16 (default), fp16\n"
 "  -n, --cores N            when compiling: cores that the model runs on\n"
+"      --spread WAY         what several cores are for: auto (default) and parts,\n"
+"                           the fastest execution; stages, the most a second\n"
 "      --no-scratchpad      when compiling: every intermediate through DRAM\n"
 "  -r, --repeat N           execute N times\n"
 "  -p, --profile            print what each layer cost: cycles, engine, MACs, bytes,\n"
@@ -405,7 +408,7 @@ static bool print_run(const struct settings *settings, struct run *run)
 	cJSON *json = NULL, *cores = NULL;
 	bool ok = true;
 	struct neuron_report report;
-	uint64_t cycles = 0;
+	uint64_t cycles = 0, slowest = 0;
 	unsigned int i;
 
 	run_times_sort(times);
@@ -423,10 +426,15 @@ static bool print_run(const struct settings *settings, struct run *run)
 			print_outputs(settings, session);
 	}
 	for (i = 0; i < session->cores; i++) {
+		/* Cores of a stage work side by side, the next ones follow. */
+		if (session->stages && i && session->stages[i] != session->stages[i - 1]) {
+			cycles += slowest + neuron_timing_handover();
+			slowest = 0;
+		}
 		if (!session_report(session, i, &report))
 			continue;
-		if (report.cycles > cycles)	/* they work side by side */
-			cycles = report.cycles;
+		if (report.cycles > slowest)
+			slowest = report.cycles;
 		if (settings->json) {
 			cJSON_AddItemToArray(cores, json_report(&report));
 			continue;
@@ -435,7 +443,7 @@ static bool print_run(const struct settings *settings, struct run *run)
 		print_report(stdout, &report);
 	}
 	if (settings->json)
-		cJSON_AddNumberToObject(json, "cycles", (double)cycles);
+		cJSON_AddNumberToObject(json, "cycles", (double)(cycles + slowest));
 	if (settings->profile)
 		ok = print_profile(run, json);
 	if (ok && settings->compare)

@@ -30,6 +30,8 @@ static const char help[] =
 "                           element (tensors of one or two dimensions) and a signal\n"
 "                           to noise ratio of at least 20 dB\n"
 "  -n, --cores N            cores that the models run on\n"
+"      --spread WAY         what several cores are for: auto (default) and parts,\n"
+"                           the fastest execution; stages, the most a second\n"
 "      --no-scratchpad      send every intermediate through device DRAM\n"
 "  -S, --save DIR           also write what came out to DIR/CASE/SET/output_N.pb\n"
 "  -C, --compiled DIR       take compiled models from DIR/CASE/SET/model.neff, and\n"

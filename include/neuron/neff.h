@@ -6,6 +6,10 @@
  * the file, sections are 64-byte aligned, in ascending order, and do not
  * overlap; what lies between them is zero. Little-endian. Version 1.
  *
+ * Programs of several cores run at the same time. With a STAGES section those of a
+ * stage do, after all of the stage before have ended; different executions may be in
+ * different stages.
+ *
  * It shares only its suffix with the container of AWS's compiler, whose
  * instruction encoding is not public.
  */
@@ -27,6 +31,7 @@ enum neuron_neff_section_type {
 	NEURON_NEFF_PROGRAM  = 3,	/* a program; index: the model's core that runs it */
 	NEURON_NEFF_WEIGHTS  = 4,	/* constants, loaded once and never written */
 	NEURON_NEFF_LAYERS   = 5,	/* struct neuron_neff_layer[]: names for neuron_inst.layer */
+	NEURON_NEFF_STAGES   = 10,	/* uint32_t[]: by core: its stage, from 0 on, ascending */
 };
 
 /**
@@ -127,6 +132,7 @@ enum neuron_neff_slot_kind {
 	NEURON_NEFF_SLOT_SCRATCH = 2,	/* device DRAM of the model's own; read and write */
 	NEURON_NEFF_SLOT_INPUT   = 3,	/* tensor number index; read */
 	NEURON_NEFF_SLOT_OUTPUT  = 4,	/* tensor number index; write, and read where flagged */
+	NEURON_NEFF_SLOT_HANDOVER = 5,	/* device DRAM of each execution: what stages hand on */
 };
 
 /**

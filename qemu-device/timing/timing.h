@@ -101,4 +101,7 @@ uint64_t neuron_timing_work(const void *program, uint32_t index, uint64_t *bytes
 uint64_t neuron_timing_copy(const struct neuron_timing_config *config,
 			    uint64_t bytes, bool src_dram, bool dst_dram);
 
+/* Cycles from the end of a job to the start of one on another core that waits for it. */
+uint64_t neuron_timing_handover(void);
+
 #endif /* NEURON_TIMING_H */

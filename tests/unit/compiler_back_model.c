@@ -87,6 +87,34 @@ void model_output(struct model *m, struct nc_value *value)
 	m->outputs[m->graph.num_outputs++] = value;
 }
 
+/* Stages that end anywhere, on one to three cores each. */
+static struct nc_parts *compile_stages(struct model *m)
+{
+	struct nc_spread spread = { 0 };
+	unsigned int n = m->graph.num_nodes, at = 0, k;
+	struct nc_stage *stage;
+
+	while (at < n) {
+		stage = &spread.stages[spread.num_stages++];
+		stage->first = at;
+		at += 1 + model_random(m, n - at);
+		if (spread.num_stages == m->stages)
+			at = n;
+		stage->end = at;
+		stage->cores = 1 + model_random(m, 3);
+		stage->way = model_random(m, NC_NUM_WAYS);
+	}
+	nc_stages_connect(&m->ctx, spread.stages, spread.num_stages);
+	for (k = 0; k < spread.num_stages; k++) {
+		stage = &spread.stages[k];
+		for (at = 0; at < stage->num_outputs; at++)
+			if (nc_part_share(stage->outputs[at].value, 0, stage->cores,
+					  NC_WAY_SPATIAL).axis < 0)
+				stage->way = NC_WAY_FIRST;
+	}
+	return nc_compile_spread(&m->ctx, &spread);
+}
+
 bool model_compile(struct model *m)
 {
 	static void (*const passes[])(struct nc_ctx *ctx) = {
@@ -111,6 +139,11 @@ bool model_compile(struct model *m)
 			continue;
 		if (i == LAST_FUSING + 1 && m->cores > 1) {
 			m->ctx.parts = nc_compile_parts(&m->ctx, m->cores);
+			if (!m->ctx.parts)
+				return false;
+		}
+		if (i == LAST_FUSING + 1 && m->stages > 1) {
+			m->ctx.parts = compile_stages(m);
 			if (!m->ctx.parts)
 				return false;
 		}

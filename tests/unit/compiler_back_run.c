@@ -131,10 +131,24 @@ static const char *execute_once(struct machine *m, uint64_t seed)
 	return why;
 }
 
+/* Its elements, and not what lies between them: that is others'. */
+static void spoil_tensor(char *slot, const struct neuron_tensor *t, unsigned int dim,
+			 int64_t at)
+{
+	const size_t size = neuron_dtype_size(t->dtype);
+	uint32_t i;
+
+	if (dim == t->rank) {
+		memset(slot + t->offset + at * (int64_t)size, 0xee, size);
+		return;
+	}
+	for (i = 0; i < t->dims[dim]; i++)
+		spoil_tensor(slot, t, dim + 1, at + (int64_t)i * t->strides[dim]);
+}
+
 /* Whatever the program stored: it has to do so again. */
 static void spoil_results(const struct machine *m)
 {
-	uint64_t start, end;
 	uint32_t i;
 
 	for (i = 0; i < m->num_insts; i++) {
@@ -143,8 +157,7 @@ static void spoil_results(const struct machine *m)
 		if (m->insts[i].opcode != NEURON_OP_STORE)
 			continue;
 		to = &m->tensors[m->insts[i].operand[0]];
-		neuron_tensor_extent(to, &start, &end);
-		memset((char *)m->slots[to->slot] + start, 0xee, end - start);
+		spoil_tensor(m->slots[to->slot], to, 0, 0);
 	}
 }
 
@@ -202,7 +215,7 @@ const char *run_neff(const void *neff, const void *const *inputs,
 	uint32_t i, n;
 	void **memory;
 	uint64_t *sizes;
-	void *scratch = NULL;
+	void *scratch = NULL, *handover = NULL;
 	const char *why = NULL;
 
 	slots_at = find_section(header, NEURON_NEFF_SLOTS);
@@ -225,6 +238,12 @@ const char *run_neff(const void *neff, const void *const *inputs,
 			if (scratch)
 				memset(scratch, 0xff, sizes[i]);
 			break;
+		case NEURON_NEFF_SLOT_HANDOVER:
+			handover = malloc(sizes[i] + 1);
+			memory[i] = handover;
+			if (handover)
+				memset(handover, 0xff, sizes[i]);
+			break;
 		case NEURON_NEFF_SLOT_INPUT:
 			memory[i] = (void *)inputs[slots[i].index];
 			break;
@@ -241,6 +260,7 @@ const char *run_neff(const void *neff, const void *const *inputs,
 			why = run_program((const char *)neff + sections[i].offset,
 					  memory, sizes, seed, reference);
 	free(scratch);
+	free(handover);
 	free(memory);
 	free(sizes);
 	return why;

@@ -358,19 +358,21 @@ static void random_model(struct model *m, uint64_t seed)
 		model_output(m, unary(m, NC_OP_Relu, values[0]));
 }
 
-static float *run(uint64_t seed, unsigned int cores, size_t *n, unsigned int *cut)
+static float *run(uint64_t seed, unsigned int cores, unsigned int stages, size_t *n,
+		  unsigned int *cut)
 {
 	struct model m;
 	float *out = NULL;
 
 	random_model(&m, seed);
 	m.cores = cores;
+	m.stages = stages;
 	m.fuse = seed % 2;
 	if (model_compile(&m))
 		out = model_run(&m, seed, 0, n);
 	else
-		printf("# model %u on %u cores: %s\n", (unsigned int)seed, cores,
-		       m.ctx.diag.text ? m.ctx.diag.text : "no memory");
+		printf("# model %u on %u cores, in %u stages: %s\n", (unsigned int)seed,
+		       cores, stages, m.ctx.diag.text ? m.ctx.diag.text : "no memory");
 	for (unsigned int i = 0; m.ctx.parts && i < m.ctx.parts->count; i++)
 		*cut += m.ctx.parts->part[i].image_size > sizeof(struct neuron_program_header);
 	model_end(&m);
@@ -383,37 +385,59 @@ static bool equal(float a, float b)
 	return a == b || (isnan(a) && isnan(b));
 }
 
+static void compare(uint64_t seed, const float *one, size_t n, unsigned int cores,
+		    unsigned int stages, unsigned int *programs)
+{
+	size_t k = 0, at = 0;
+	float *several = run(seed, cores, stages, &k, programs);
+
+	CHECK(several);
+	CHECK_EQ(k, n);
+	while (several && at < n && equal(several[at], one[at]))
+		at++;
+	if (several && at < n) {
+		printf("# model %u on %u cores, in %u stages: element %zu of %zu is %.9g instead of %.9g\n",
+		       (unsigned int)seed, cores, stages, at, n, several[at], one[at]);
+		CHECK(!"the same");
+	}
+	free(several);
+}
+
 static void random_models(void)
 {
 	unsigned int programs = 0, wanted = 0;
 
 	for (uint64_t seed = 1; seed <= MODELS; seed++) {
-		size_t n = 0, k = 0;
+		size_t n = 0;
 		unsigned int none = 0;
-		float *one = run(seed, 1, &n, &none);
+		float *one = run(seed, 1, 1, &n, &none);
 
 		CHECK(one);
 		for (unsigned int cores = 2; one && cores <= 4; cores++) {
-			float *several = run(seed, cores, &k, &programs);
-			size_t at = 0;
-
 			wanted += cores;
-			CHECK(several);
-			CHECK_EQ(k, n);
-			while (several && at < n && equal(several[at], one[at]))
-				at++;
-			if (several && at < n) {
-				printf("# model %u on %u cores: element %zu of %zu is %.9g instead of %.9g\n",
-				       (unsigned int)seed, cores, at, n, several[at],
-				       one[at]);
-				CHECK(!"the same");
-			}
-			free(several);
+			compare(seed, one, n, cores, 1, &programs);
 		}
 		free(one);
 	}
 	/* Most models have outputs for all of them. */
 	CHECK(programs > wanted / 2);
+}
+
+static void random_stages(void)
+{
+	unsigned int programs = 0;
+
+	for (uint64_t seed = 1; seed <= MODELS; seed++) {
+		size_t n = 0;
+		unsigned int none = 0;
+		float *one = run(seed, 1, 1, &n, &none);
+
+		CHECK(one);
+		for (unsigned int stages = 2; one && stages <= 5; stages++)
+			compare(seed, one, n, 1, stages, &programs);
+		free(one);
+	}
+	CHECK(programs > 4 * MODELS);
 }
 
 /* A batch of four on four cores: each does a quarter, with one set of weights. */
@@ -449,6 +473,7 @@ static void batch(void)
 int main(void)
 {
 	ktap_run("parts of random models", random_models);
+	ktap_run("stages of random models", random_stages);
 	ktap_run("a batch", batch);
 	return ktap_done();
 }

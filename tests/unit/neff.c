@@ -82,6 +82,49 @@ static void good(void)
 	CHECK(neff.programs[0].data && neff.programs[1].data);
 }
 
+static uint32_t *stages(void)
+{
+	return (uint32_t *)(file + section(NEURON_NEFF_STAGES)->offset);
+}
+
+static void start_stages(void)
+{
+	free(file);
+	file = nb_stages(8, &size);
+}
+
+static void good_stages(void)
+{
+	start_stages();
+	expect(NEFF_OK, NULL);
+	CHECK_EQ(neff.header->num_cores, 4);
+	CHECK(neff.stages);
+	for (unsigned int i = 0; neff.stages && i < 4; i++)
+		CHECK_EQ(neff.stages[i], i ? i - 1 : 0);
+}
+
+static void bad_stages(void)
+{
+	start_stages();
+	stages()[0] = 1;
+	expect(NEFF_DAMAGED, "stage 1");
+	start_stages();
+	stages()[3] = 3;
+	expect(NEFF_DAMAGED, "stage 3");
+	start_stages();
+	stages()[3] = 0;
+	expect(NEFF_DAMAGED, "stage 0");
+	start_stages();
+	section(NEURON_NEFF_STAGES)->size -= 4;
+	expect(NEFF_DAMAGED, "3 entries for 4 cores");
+	start_stages();
+	section(NEURON_NEFF_STAGES)->size -= 1;
+	expect(NEFF_DAMAGED, "no multiple");
+	start_stages();
+	section(NEURON_NEFF_STAGES)->index = 1;
+	expect(NEFF_DAMAGED, "index 1");
+}
+
 static void truncated(void)
 {
 	char *copy;
@@ -287,8 +330,8 @@ static void bad_slots(void)
 	slots()[1].kind = NEURON_NEFF_SLOT_OUTPUT;
 	expect(NEFF_DAMAGED, "output 0");
 	start();
-	slots()[1].kind = 5;
-	expect(NEFF_DAMAGED, "kind, 5");
+	slots()[1].kind = 6;
+	expect(NEFF_DAMAGED, "kind, 6");
 	start();
 	slots()[1].index = UINT32_MAX;
 	expect(NEFF_DAMAGED, "slot 1");
@@ -317,6 +360,8 @@ static void names_of_types(void)
 int main(void)
 {
 	ktap_run("neff good files", good);
+	ktap_run("neff with stages", good_stages);
+	ktap_run("neff with bad stages", bad_stages);
 	ktap_run("neff truncated at each byte", truncated);
 	ktap_run("neff with bytes behind its end", longer);
 	ktap_run("neff with each bit flipped", flipped);

@@ -45,6 +45,7 @@ struct nb {
 	uint64_t weights_size;
 	struct nb_program programs[NB_MAX_CORES];
 	struct nb_program *program;	/* the one that is being written */
+	uint32_t stages[NB_MAX_CORES];
 };
 
 static inline void nb_begin(struct nb *b, const char *name)
@@ -66,7 +67,17 @@ static inline void nb_begin(struct nb *b, const char *name)
 /* A further core, whose program is written next. */
 static inline void nb_next_core(struct nb *b)
 {
+	b->stages[b->header.num_cores] = b->stages[b->header.num_cores - 1];
 	b->program = &b->programs[b->header.num_cores++];
+}
+
+/* The same, for a stage that follows those before. */
+static inline void nb_next_stage(struct nb *b)
+{
+	uint32_t stage = b->stages[b->header.num_cores - 1] + 1;
+
+	nb_next_core(b);
+	b->stages[b->header.num_cores - 1] = stage;
 }
 
 /* Inputs first, then outputs. The slot is returned. */
@@ -245,7 +256,8 @@ static inline void nb_section(char *file, unsigned int *n, uint32_t type,
 static inline void *nb_end(struct nb *b, size_t *size)
 {
 	unsigned int num_io = b->header.num_inputs + b->header.num_outputs;
-	unsigned int num_sections = 3 + b->header.num_cores + !!b->weights_size;
+	bool staged = b->stages[b->header.num_cores - 1];
+	unsigned int num_sections = 3 + b->header.num_cores + !!b->weights_size + staged;
 	size_t at = nb_align(sizeof(b->header) +
 			     num_sections * sizeof(struct neuron_neff_section));
 	size_t total = at, start;
@@ -256,6 +268,8 @@ static inline void *nb_end(struct nb *b, size_t *size)
 	total += nb_align(b->num_slots * sizeof(b->slots[0]));
 	total += nb_align(sizeof(b->layer));
 	total += nb_align(b->weights_size);
+	if (staged)
+		total += nb_align(b->header.num_cores * sizeof(b->stages[0]));
 	for (i = 0; i < b->header.num_cores; i++)
 		total += nb_align(nb_program_size(&b->programs[i]));
 	for (i = 0; i < b->header.num_cores; i++) {
@@ -280,6 +294,9 @@ static inline void *nb_end(struct nb *b, size_t *size)
 		nb_section(file, &n, NEURON_NEFF_WEIGHTS, 0, &at, b->weights,
 			   b->weights_size);
 	nb_section(file, &n, NEURON_NEFF_LAYERS, 0, &at, &b->layer, sizeof(b->layer));
+	if (staged)
+		nb_section(file, &n, NEURON_NEFF_STAGES, 0, &at, b->stages,
+			   b->header.num_cores * sizeof(b->stages[0]));
 	assert(at == total);
 	b->header.num_sections = n;
 	b->header.file_size = total;
@@ -413,6 +430,44 @@ static inline void *nb_two_cores(uint32_t n, size_t *size)
 		nb_sync(nb_store(b, nb_tensor(b, NEURON_SPACE_SLOT, y, NEURON_F32, at,
 					      n / 2), s), 0, 1, -1);
 	}
+	file = nb_end(b, size);
+	free(b);
+	return file;
+}
+
+/* @n elements of slot @to, from @at on, are those of slot @from twice */
+static inline void nb_double(struct nb *b, unsigned int to, unsigned int from, uint64_t at,
+			     uint32_t n)
+{
+	unsigned int s = nb_tensor(b, NEURON_SPACE_SBUF, 0, NEURON_F32, 0, n);
+	unsigned int t = nb_tensor(b, NEURON_SPACE_SBUF, 0, NEURON_F32, nb_align(4 * n), n);
+
+	nb_sync(nb_load(b, s, nb_tensor(b, NEURON_SPACE_SLOT, from, NEURON_F32, at, n)),
+		0, 0, 0);
+	nb_sync(nb_eltwise(b, NEURON_BINARY_ADD, t, s, s), 0, 1, 1);
+	nb_sync(nb_store(b, nb_tensor(b, NEURON_SPACE_SLOT, to, NEURON_F32, at, n), t),
+		1, 1, -1);
+}
+
+/* y = 8 x: two cores hand on a half of 2 x each, a third 4 x, and a fourth makes y */
+static inline void *nb_stages(uint32_t n, size_t *size)
+{
+	struct nb *b = malloc(sizeof(*b));
+	unsigned int x, y, h2, h4;
+	void *file;
+
+	nb_begin(b, "stages");
+	x = nb_io(b, false, "x", NEURON_NEFF_F32, 1, &n);
+	y = nb_io(b, true, "y", NEURON_NEFF_F32, 1, &n);
+	h2 = nb_slot(b, NEURON_NEFF_SLOT_HANDOVER, 4 * n);
+	h4 = nb_slot(b, NEURON_NEFF_SLOT_HANDOVER, 4 * n);
+	nb_double(b, h2, x, 0, n / 2);
+	nb_next_core(b);
+	nb_double(b, h2, x, 4 * (n / 2), n - n / 2);
+	nb_next_stage(b);
+	nb_double(b, h4, h2, 0, n);
+	nb_next_stage(b);
+	nb_double(b, y, h4, 0, n);
 	file = nb_end(b, size);
 	free(b);
 	return file;

@@ -120,7 +120,10 @@ static void many_models(void)
 	CHECK_EQ((uintptr_t)in_thread(execute_own, THREADS), 0);
 }
 
-static void *execute_two_cores(void *arg)
+/* Several cores make y of x: so many times x. */
+static int factor;
+
+static void *execute_several_cores(void *arg)
 {
 	float x[N], y[N];
 	nrt_tensor_t *tx, *ty;
@@ -138,7 +141,8 @@ static void *execute_two_cores(void *arg)
 		NEED(!nrt_tensor_write(tx, x, 0, sizeof(x)));
 		NEED(!nrt_execute(shared, in, out));
 		NEED(!nrt_tensor_read(ty, y, 0, sizeof(y)));
-		NEED(!memcmp(x, y, sizeof(x)));
+		for (i = 0; i < N; i++)
+			NEED(y[i] == factor * x[i]);
 	}
 	nrt_tensor_free(&tx);
 	nrt_tensor_free(&ty);
@@ -152,8 +156,21 @@ static void model_of_two_cores(void)
 	size_t size;
 	void *file = nb_two_cores(N, &size);
 
+	factor = 1;
 	shared = t_load(file, size);
-	CHECK_EQ((uintptr_t)in_thread(execute_two_cores, THREADS), 0);
+	CHECK_EQ((uintptr_t)in_thread(execute_several_cores, THREADS), 0);
+	CHECK_OK(nrt_unload(shared));
+}
+
+/* Executions overlap, each in another stage. */
+static void model_of_stages(void)
+{
+	size_t size;
+	void *file = nb_stages(N, &size);
+
+	factor = 8;
+	shared = t_load(file, size);
+	CHECK_EQ((uintptr_t)in_thread(execute_several_cores, THREADS), 0);
 	CHECK_OK(nrt_unload(shared));
 }
 
@@ -325,6 +342,7 @@ int main(void)
 	ktap_run("threads execute four instances", four_instances);
 	ktap_run("threads load and execute models", many_models);
 	ktap_run("threads execute a model of two cores", model_of_two_cores);
+	ktap_run("a model of three stages", model_of_stages);
 	ktap_run("threads execute while it is unloaded", unload_while_executing);
 	ktap_run("threads execute while all is closed", close_while_executing);
 	ktap_run("threads make and use tensors", tensors_in_threads);

@@ -18,6 +18,19 @@ bool parse_auto_cast(const char *text, enum nc_auto_cast *auto_cast)
 	return true;
 }
 
+static bool parse_spread(const char *text, enum nc_spread_goal *spread)
+{
+	if (!strcmp(text, "auto"))
+		*spread = NC_SPREAD_LATENCY;
+	else if (!strcmp(text, "parts"))
+		*spread = NC_SPREAD_PARTS;
+	else if (!strcmp(text, "stages"))
+		*spread = NC_SPREAD_STAGES;
+	else
+		return false;
+	return true;
+}
+
 bool parse_number(const char *text, long min, long max, long *number)
 {
 	char *end;
@@ -41,6 +54,11 @@ bool compile_option(int c, const char *argument, struct nc_options *options)
 		if (!parse_number(argument, 1, 64, &number))
 			usage_error("--cores '%s' is no number from 1 to 64", argument);
 		options->cores = (unsigned int)number;
+		return true;
+	case OPT_SPREAD:
+		if (!parse_spread(argument, &options->spread))
+			usage_error("--spread '%s' is none of auto, parts, stages",
+				    argument);
 		return true;
 	case OPT_NO_SCRATCHPAD:
 		options->no_scratchpad = true;

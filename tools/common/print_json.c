@@ -93,13 +93,35 @@ static cJSON *json_layer(const struct nc_layer_summary *layer)
 	return json;
 }
 
+static cJSON *json_core(const struct nc_core_summary *core)
+{
+	cJSON *json = object();
+
+	number(json, "stage", core->stage);
+	number(json, "cycles", core->cycles);
+	number(json, "kept_bytes", core->kept_bytes);
+	return json;
+}
+
+static cJSON *json_try(const struct nc_try *try)
+{
+	cJSON *json = object();
+
+	cJSON_AddStringToObject(json, "what", try->what);
+	number(json, "cores", try->cores);
+	number(json, "cycles", try->cycles);
+	number(json, "interval", try->interval);
+	cJSON_AddBoolToObject(json, "chosen", try->chosen);
+	return json;
+}
+
 cJSON *json_summary(const struct nc_summary *summary)
 {
 	cJSON *json = object(), *layers = cJSON_CreateArray();
-	cJSON *cores = cJSON_CreateArray();
+	cJSON *cores = cJSON_CreateArray(), *tries = cJSON_CreateArray();
 	unsigned int i;
 
-	if (!layers || !cores)
+	if (!layers || !cores || !tries)
 		die_oom();
 	number(json, "operators", summary->num_nodes);
 	number(json, "parameters", summary->num_params);
@@ -108,9 +130,15 @@ cJSON *json_summary(const struct nc_summary *summary)
 	number(json, "scratch_bytes", summary->scratch_bytes);
 	number(json, "instructions", summary->num_insts);
 	number(json, "cores", summary->cores);
-	for (i = 0; i < summary->cores && summary->core_cycles; i++)
-		cJSON_AddItemToArray(cores, cJSON_CreateNumber((double)summary->core_cycles[i]));
-	cJSON_AddItemToObject(json, "core_cycles", cores);
+	number(json, "stages", summary->stages);
+	number(json, "interval", summary->interval);
+	number(json, "handover_bytes", summary->handover_bytes);
+	for (i = 0; i < summary->cores && summary->core; i++)
+		cJSON_AddItemToArray(cores, json_core(&summary->core[i]));
+	cJSON_AddItemToObject(json, "by_core", cores);
+	for (i = 0; i < summary->num_tries; i++)
+		cJSON_AddItemToArray(tries, json_try(&summary->tries[i]));
+	cJSON_AddItemToObject(json, "looked_at", tries);
 	for (i = 0; i < summary->num_layers; i++)
 		cJSON_AddItemToArray(layers, json_layer(&summary->layers[i]));
 	cJSON_AddItemToObject(json, "layers", layers);

@@ -139,6 +139,28 @@ static void print_layer(FILE *file, const struct nc_layer_summary *layer)
 		layer->cycles);
 }
 
+/* How the model is spread over cores, and how it could have been. */
+static void print_cores(FILE *file, const struct nc_summary *summary)
+{
+	char text[32];
+	unsigned int i;
+
+	for (i = 0; i < summary->num_tries; i++) {
+		const struct nc_try *try = &summary->tries[i];
+
+		fprintf(file, "%c %-44s %2u %s: %10" PRIu64 " cycles, one every %" PRIu64 "\n",
+			try->chosen ? '*' : ' ', try->what, try->cores,
+			try->cores == 1 ? "core " : "cores", try->cycles, try->interval);
+	}
+	for (i = 0; i < summary->cores && summary->core; i++)
+		fprintf(file, "core %-7u stage %u: %" PRIu64 " cycles with %s of weights in place\n",
+			i, summary->core[i].stage, summary->core[i].cycles,
+			bytes_text(summary->core[i].kept_bytes, text));
+	if (summary->stages > 1)
+		fprintf(file, "hand-over    %s of device DRAM for each execution under way\n",
+			bytes_text(summary->handover_bytes, text));
+}
+
 void print_summary(FILE *file, const struct nc_summary *summary)
 {
 	char a[32], b[32];
@@ -164,11 +186,7 @@ void print_summary(FILE *file, const struct nc_summary *summary)
 	fprintf(file, "scratch      %s of device DRAM\n",
 		bytes_text(summary->scratch_bytes, a));
 	fprintf(file, "instructions %u\n", summary->num_insts);
-	for (i = 0; i < summary->cores && summary->core_cycles; i++)
-		fprintf(file, "core %-7u %" PRIu64 " cycles with weights in place\n", i,
-			summary->core_cycles[i]);
-	if (summary->cores > 1)
-		fputs("the slowest core's part of ", file);
+	print_cores(file, summary);
 	fputs("the first execution, as modelled:\n", file);
 	print_report(file, &summary->report);
 	fprintf(file, "the next ones: %" PRIu64 " cycles, %s in, %s out\n",

@@ -75,6 +75,15 @@ static void fill_port(struct port *port, const struct neuron_neff_tensor *tensor
 	port->size = tensor->size;
 }
 
+static void *copy_of(const void *data, size_t size)
+{
+	void *copy = malloc(size + 1);
+
+	if (!copy)
+		die_oom();
+	return memcpy(copy, data, size);
+}
+
 /* The ports of a file that nrt_load() has accepted: its tables are sound. */
 static bool read_ports(struct session *session, const void *neff, size_t size)
 {
@@ -85,10 +94,14 @@ static bool read_ports(struct session *session, const void *neff, size_t size)
 
 	if (size < sizeof(*header))
 		return false;
-	for (i = 0; i < header->num_sections; i++)
+	for (i = 0; i < header->num_sections; i++) {
+		const void *data = (const char *)neff + section[i].offset;
+
 		if (section[i].type == NEURON_NEFF_TENSORS)
-			tensors = (const void *)((const char *)neff +
-						 section[i].offset);
+			tensors = data;
+		else if (section[i].type == NEURON_NEFF_STAGES)
+			session->stages = copy_of(data, section[i].size);
+	}
 	total = header->num_inputs + header->num_outputs;
 	session->num_inputs = header->num_inputs;
 	session->num_outputs = header->num_outputs;
@@ -193,6 +206,7 @@ void session_close(struct session *session)
 	free(priv->out);
 	free(priv->names);
 	free(priv);
+	free(session->stages);
 	free(session->inputs);
 	free(session);
 }

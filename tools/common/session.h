@@ -22,6 +22,7 @@ struct port {
  * @outputs: in the model's order
  * @num_outputs: entries of @outputs
  * @cores: that the model runs on
+ * @stages: by core: its stage, ascending; NULL: they work at the same time
  * @load_seconds: time that loading took
  * @priv: the library's handles
  */
@@ -31,6 +32,7 @@ struct session {
 	struct port *outputs;
 	unsigned int num_outputs;
 	unsigned int cores;
+	uint32_t *stages;
 	double load_seconds;
 	struct session_priv *priv;
 };
