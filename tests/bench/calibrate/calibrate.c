@@ -4,6 +4,7 @@
  * published, row by row, as a table for qemu-device/SPEC.md.
  *
  *	calibrate [--scratchpad MIB] [ROW...]
+ *	calibrate --save ROW FILE.onnx	the network, for other programs
  *
  * TIMING_PE_PASS_OVERHEAD is fitted to one row, whose weights stay on the chip so that
  * the PE array alone counts; the other rows are predictions.
@@ -25,8 +26,6 @@
 #include "graphs.h"
 
 #define CORES	NEURON_CHIP_CORES
-/* NeuronLink of the chip, MiB/s: public. */
-#define LINK_MIBPS	(32 * 1024)
 #define SEQUENCE	128
 
 /* Scratchpad of a core, in bytes; 0: the chip's. */
@@ -60,6 +59,7 @@ static const struct row {
  * @pe: cycles in which the PE array works
  * @dram: bytes to and from device DRAM
  * @macs: multiply-accumulates
+ * @interval: cycles between two executions: less in a pipeline
  */
 struct cost {
 	double cycles;
@@ -67,6 +67,7 @@ struct cost {
 	double pe;
 	double dram;
 	double macs;
+	double interval;
 };
 
 static double port_copies(const struct neuron_timing_config *chip, const struct neff *neff)
@@ -97,9 +98,6 @@ static bool schedule(const void *file, size_t size, const struct row *row, struc
 		fprintf(stderr, "%s: %s\n", row->name, error);
 		return false;
 	}
-	/* A stage's part of the weights stays in its scratchpad. */
-	if (row->way == PIPELINE)
-		chip.dram_mibps = UINT32_MAX;
 	memset(dram, true, sizeof(dram));
 	if (neuron_timing_schedule(&chip, neff.programs[0].data, dram, NEURON_MAX_SLOTS, true,
 				   NULL, &report)) {
@@ -114,21 +112,60 @@ static bool schedule(const void *file, size_t size, const struct row *row, struc
 	return true;
 }
 
+/* A pipeline of stages that were compiled: the time of one, and between two. */
+static bool add_up(const struct nc_summary *summary, const struct row *row, struct cost *cost)
+{
+	if (summary->stages != row->cores) {
+		fprintf(stderr, "%s: %u stages\n", row->name, summary->stages);
+		return false;
+	}
+	cost->cycles = (double)summary->warm.cycles;
+	cost->interval = (double)summary->interval;
+	cost->pe = (double)summary->warm.engine[NEURON_ENGINE_PE].busy / summary->stages;
+	cost->dram = (double)(summary->warm.bytes_dram_in + summary->warm.bytes_dram_out);
+	cost->macs = (double)summary->warm.macs;
+	return true;
+}
+
+static void *make_graph(const struct row *row, size_t *size)
+{
+	return row->bert ? graph_bert_base(row->batch, SEQUENCE, size) :
+			   graph_resnet50(row->batch, row->half, size);
+}
+
+static int save(const struct row *row, const char *path)
+{
+	size_t size;
+	void *onnx = make_graph(row, &size);
+	FILE *file = fopen(path, "wb");
+	bool ok = file && fwrite(onnx, 1, size, file) == size;
+
+	if ((file && fclose(file)) || !ok) {
+		perror(path);
+		return 1;
+	}
+	free(onnx);
+	return 0;
+}
+
 static bool compile(const struct row *row, struct cost *cost)
 {
 	const struct nc_options options = {
 		.auto_cast = NC_CAST_BF16, .sbuf_size = scratchpad,
+		.cores = row->way == PIPELINE ? row->cores : 1, .spread = NC_SPREAD_STAGES,
 	};
 	struct nc_result result;
 	size_t size;
-	void *onnx = row->bert ? graph_bert_base(row->batch, SEQUENCE, &size) :
-				 graph_resnet50(row->batch, row->half, &size);
+	void *onnx = make_graph(row, &size);
 	bool ok = nc_compile(onnx, size, row->name, &options, &result);
 
 	if (!ok)
 		fprintf(stderr, "%s: %s", row->name, result.errors);
 	free(onnx);
-	ok = ok && schedule(result.neff, result.neff_size, row, cost);
+	if (ok && row->way == PIPELINE)
+		ok = add_up(&result.summary, row, cost);
+	else
+		ok = ok && schedule(result.neff, result.neff_size, row, cost);
 	nc_result_free(&result);
 	return ok;
 }
@@ -143,11 +180,10 @@ static void predict(const struct row *row, const struct cost *cost, double *rate
 
 	switch (row->way) {
 	case PIPELINE:
-		/* One stage of it, and the hop of its activations to the next. */
-		cycles = cycles / row->cores +
-			 (double)SEQUENCE * 768 * 2 / (LINK_MIBPS * 1048576.0) * hertz;
-		*rate = row->batch * hertz / cycles;
-		*latency = (row->cores * cycles + cost->copy) / hertz * 1e3;
+		*rate = row->batch * hertz / cost->interval;
+		*latency = in_flight * cost->interval / hertz * 1e3;
+		if (*latency < cycles / hertz * 1e3)
+			*latency = cycles / hertz * 1e3;
 		return;
 	default:
 		/* With one request a core nothing is there to do beside the copies. */
@@ -173,7 +209,7 @@ static void print_row(const struct row *row)
 	printf("| %s%s | %d | %.1f | %.1f | %.2f | %.1f | %.1f | %.2f | %.0f %% | %.1f |\n",
 	       row->name, row->fitted ? " (fitted)" : "", row->batch, rate, row->rate,
 	       rate / row->rate, latency, row->latency, latency / row->latency,
-	       100 * cost.pe / cost.cycles, cost.dram / row->batch / 1e6);
+	       100 * cost.pe / (cost.interval > 0 ? cost.interval : cost.cycles), cost.dram / row->batch / 1e6);
 	fflush(stdout);
 }
 
@@ -181,6 +217,11 @@ int main(int argc, char **argv)
 {
 	const unsigned int n = sizeof(rows) / sizeof(rows[0]);
 
+	if (argc == 4 && !strcmp(argv[1], "--save")) {
+		unsigned int row = (unsigned int)atoi(argv[2]) - 1;
+
+		return row < n ? save(&rows[row], argv[3]) : 2;
+	}
 	if (argc > 2 && !strcmp(argv[1], "--scratchpad")) {
 		scratchpad = (uint32_t)atoi(argv[2]) << 20;
 		argc -= 2;
