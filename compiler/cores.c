@@ -114,6 +114,7 @@ static void relocate(const struct nc_graph *model, const struct nc_parts *parts,
 	}
 	header->num_slots = NC_SLOT_FIRST_IO + model->num_inputs + model->num_outputs +
 			    (parts->num_stages > 1);
+	header->sharing = stage->cores;
 }
 
 static bool still_good(struct nc_ctx *ctx, const struct nc_program *prog)

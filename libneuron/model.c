@@ -309,8 +309,28 @@ static int upload_weights(struct instance *instance, const struct neff_bytes *we
 	return ret;
 }
 
+/*
+ * Instances are there to work at the same time: for the timing model their programs
+ * share the memories of a device.
+ */
+static int upload_program(struct instance *instance, const struct neff_bytes *program,
+			  uint64_t offset, unsigned int neighbours)
+{
+	struct neuron_program_header header = *neuron_program_header(program->data);
+	int ret;
+
+	ret = neuron_buffer_write(instance->programs, offset, program->data, program->size);
+	if (ret || neighbours == 1)
+		return ret;
+	header.sharing = (header.sharing ? header.sharing : 1) * neighbours;
+	if (header.sharing > instance->device->info.cores)
+		header.sharing = instance->device->info.cores;
+	return neuron_buffer_write(instance->programs, offset, &header, sizeof(header));
+}
+
 /* Put programs and weights into the device, and make room for intermediates. */
-static int upload(struct instance *instance, const struct neff *neff, bool consume)
+static int upload(struct instance *instance, const struct neff *neff,
+		  unsigned int neighbours, bool consume)
 {
 	const struct nrt_model *model = instance->model;
 	const struct program *last = &model->programs[model->num_cores - 1];
@@ -320,9 +340,8 @@ static int upload(struct instance *instance, const struct neff *neff, bool consu
 	ret = neuron_buffer_create(instance->device, NEURON_MEMORY_DRAM,
 				   last->offset + last->size, &instance->programs);
 	for (i = 0; i < model->num_cores && !ret; i++)
-		ret = neuron_buffer_write(instance->programs, model->programs[i].offset,
-					  neff->programs[i].data,
-					  neff->programs[i].size);
+		ret = upload_program(instance, &neff->programs[i],
+				     model->programs[i].offset, neighbours);
 	if (!ret && neff->weights.size)
 		ret = upload_weights(instance, &neff->weights, consume);
 	for (i = 0; i < model->num_slots && !ret; i++) {
@@ -333,6 +352,19 @@ static int upload(struct instance *instance, const struct neff *neff, bool consu
 						   &instance->scratch[i]);
 	}
 	return ret;
+}
+
+/* Of @count instances from core @vnc on, those on the device of number @n. */
+static unsigned int neighbours(const struct runtime *runtime, const struct neff *neff,
+			       unsigned int vnc, unsigned int count, unsigned int n)
+{
+	uint32_t cores = neff->header->num_cores;
+	unsigned int i, found = 0;
+
+	for (i = 0; i < count; i++)
+		found += runtime->cores[vnc + i * cores].device ==
+			 runtime->cores[vnc + n * cores].device;
+	return found;
 }
 
 static NRT_STATUS create_instances(struct runtime *runtime, struct nrt_model *model,
@@ -364,7 +396,8 @@ static NRT_STATUS create_instances(struct runtime *runtime, struct nrt_model *mo
 		instance->scratch = calloc(model->num_slots, sizeof(*instance->scratch));
 		if (!instance->scratch)
 			return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
-		ret = upload(instance, neff, consume && n == count - 1);
+		ret = upload(instance, neff, neighbours(runtime, neff, vnc, count, n),
+			     consume && n == count - 1);
 		if (ret)
 			return runtime_status(ret);
 	}

@@ -555,8 +555,13 @@ struct neuron_inst {
  * @num_slots: slots that the program names: all are below this number
  * @sbuf_size: scratchpad bytes that the program uses
  * @psum_size: accumulator bytes that the program uses
+ * @sharing: for the timing model alone: cores that do the like at the same time and
+ *	     share the memories, this one included; 0 and 1: it has them to itself. At
+ *	     most NEURON_MAX_SHARING
  * @reserved: must be zero
  */
+#define NEURON_MAX_SHARING	64
+
 struct neuron_program_header {
 	uint32_t magic;
 	uint16_t version;
@@ -569,7 +574,8 @@ struct neuron_program_header {
 	uint32_t num_slots;
 	uint32_t sbuf_size;
 	uint32_t psum_size;
-	uint32_t reserved[6];
+	uint32_t sharing;
+	uint32_t reserved[5];
 };
 
 _Static_assert(sizeof(struct neuron_tensor) == 96, "layout");

@@ -286,8 +286,7 @@ static bool enter_kernels(struct core *core)
 	unsigned int threads;
 
 	pthread_mutex_lock(&chip->lock);
-	core->sharing = ++chip->running_cores;
-	threads = chip->config.threads / core->sharing;
+	threads = chip->config.threads / ++chip->running_cores;
 	pthread_mutex_unlock(&chip->lock);
 	if (!threads)
 		threads = 1;

@@ -54,7 +54,7 @@ struct core_timing {
  * @resident: it has LOADs flagged NEURON_INST_RESIDENT
  * @constant: if so, for each instruction the operands, by bit, that nothing but
  *	      such LOADs writes
- * @timing: on a cold core and on a warm one, by how many cores share the memories
+ * @timing: on a cold core and on a warm one
  *
  * A program that comes again, byte for byte, is not checked again, its schedule
  * is known, and the kernels' plans, whose keys are the instructions' addresses,
@@ -71,7 +71,7 @@ struct core_program {
 	uint32_t psum_high;
 	bool resident;
 	uint8_t *constant;
-	struct core_timing timing[2][NEURON_MAX_CORES];
+	struct core_timing timing[2];
 };
 
 /**
@@ -102,7 +102,6 @@ struct core_left {
  * @psum_high: the same for PSUM
  * @left: by the previous job
  * @cancel: polled by the kernels, written atomically
- * @sharing: cores that ran a job when the present one began, this one included
  * @nk: kernels' context; created with the first job that computes
  * @program: cache
  * @previous: of @program: what the previous job ran, or NULL
@@ -122,7 +121,6 @@ struct core {
 	uint32_t psum_high;
 	struct core_left left;
 	bool cancel;
-	unsigned int sharing;
 	struct nk_ctx *nk;
 	struct core_program program[CORE_PROGRAMS];
 	struct core_program *previous;

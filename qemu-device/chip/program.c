@@ -210,12 +210,18 @@ enum neuron_fault_kind program_get(struct core *core, const struct neuron_sqe *s
 	return fits(core, *found, fault);
 }
 
-/* The memories are shared with the cores that ran when the job began. */
-static struct neuron_timing_config speeds(const struct core *core)
+/*
+ * The memories are shared with as many cores as the program says, and not with those
+ * that happen to run: what a job takes is to be the same each time.
+ */
+static struct neuron_timing_config speeds(const struct core *core,
+					  const struct core_program *program)
 {
 	struct neuron_timing_config config = core->chip->timing;
 
-	config.cores = core->sharing;
+	config.cores = neuron_program_header(program->bytes)->sharing;
+	if (config.cores > core->chip->config.cores)
+		config.cores = core->chip->config.cores;
 	return config;
 }
 
@@ -233,8 +239,8 @@ static uint32_t placed(const struct core *core, const struct core_program *progr
 const struct neuron_report *program_time(struct core *core, struct core_program *program,
 					 bool warm)
 {
-	struct core_timing *timing = &program->timing[warm][core->sharing - 1];
-	const struct neuron_timing_config config = speeds(core);
+	struct core_timing *timing = &program->timing[warm];
+	const struct neuron_timing_config config = speeds(core, program);
 	bool dram[NEURON_MAX_SLOTS];
 	uint32_t slots = placed(core, program, dram);
 
@@ -253,7 +259,7 @@ struct neuron_inst_time *program_times(struct core *core,
 {
 	uint32_t n = neuron_program_header(program->bytes)->num_insts;
 	struct neuron_inst_time *times = calloc(n + 1, sizeof(*times));
-	const struct neuron_timing_config config = speeds(core);
+	const struct neuron_timing_config config = speeds(core, program);
 	bool dram[NEURON_MAX_SLOTS];
 	uint32_t slots = placed(core, program, dram);
 

@@ -8,7 +8,8 @@
  * 1. The header: magic, version, sizes, reserved words zero. The tensor table
  *    and the instruction array lie behind the header, aligned to 8 bytes,
  *    inside the program, and do not overlap. sbuf_size and psum_size are at
- *    most 256 MiB, num_slots at most NEURON_MAX_SLOTS.
+ *    most 256 MiB, num_slots at most NEURON_MAX_SLOTS, sharing at most
+ *    NEURON_MAX_SHARING.
  * 2. Each tensor, used or not: known space and type; rank at most 8; dims from 1
  *    up within the rank, dims and strides zero beyond it; at most 2^32
  *    elements, in SBUF and PSUM 2^28; reserved fields zero; offset a multiple of the element size;
@@ -128,8 +129,11 @@ static const char *check_header(const struct neuron_program_header *h,
 	AT(psum_size);
 	if (h->psum_size > NEURON_MAX_CHIP_SPACE)
 		return "psum_size is greater than any accumulator memory";
+	AT(sharing);
+	if (h->sharing > NEURON_MAX_SHARING)
+		return "more cores share the memories than any chip has";
 	AT(reserved);
-	for (unsigned int i = 0; i < 6; i++)
+	for (unsigned int i = 0; i < 5; i++)
 		if (h->reserved[i])
 			return "reserved words of the header are not zero";
 #undef AT

@@ -733,7 +733,7 @@ static void all_at_once(void)
 	static struct program each[4];
 	struct ring rings[6];
 	struct slots s[4];
-	uint64_t out[4];
+	uint64_t out[4], cycles[6] = { 0 };
 	uint32_t want[4];
 
 	set_up();
@@ -759,6 +759,8 @@ static void all_at_once(void)
 		pb_signal(i, 1, 1);
 		pb_wait(pb_inst(e, NEURON_OP_STORE, NEURON_ENGINE_DMA_OUT, to, twice),
 			1, 1);
+		/* Two of them say that four cores share the memory. */
+		e->header.sharing = c % 2 ? 4 : 0;
 		pb_finish(e);
 		addr = m_alloc(&m, e->size);
 		put(&m, addr, e->bytes, e->size);
@@ -793,9 +795,16 @@ static void all_at_once(void)
 				CHECK(q_wait(&rings[q], &cqe));
 				CHECK_EQ(cqe.id, job - k);
 				CHECK_EQ(cqe.fault.kind, NEURON_FAULT_NONE);
+				/* Whoever else runs: always the same. */
+				if (cycles[q])
+					CHECK_EQ(cqe.cycles, cycles[q]);
+				cycles[q] = cqe.cycles;
 			}
 		}
 	}
+	CHECK_EQ(cycles[2], cycles[0]);
+	CHECK_EQ(cycles[3], cycles[1]);
+	CHECK(cycles[1] > cycles[0]);
 	for (unsigned int c = 0; c < 4; c++) {
 		static uint32_t seen[N];
 		bool ok = true;

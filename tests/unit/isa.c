@@ -188,7 +188,8 @@ static void header(void)
 	NO_HEADER(num_slots, p.header.num_slots = 257);
 	NO_HEADER(sbuf_size, p.header.sbuf_size = (256u << 20) + 1);
 	NO_HEADER(psum_size, p.header.psum_size = (256u << 20) + 1);
-	NO_HEADER(reserved, p.header.reserved[5] = 1);
+	NO_HEADER(sharing, p.header.sharing = NEURON_MAX_SHARING + 1);
+	NO_HEADER(reserved, p.header.reserved[4] = 1);
 	BROKEN(size, 191);
 	BROKEN(size, ~0u);
 	BROKEN(num_tensors, 0xffff);

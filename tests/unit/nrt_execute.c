@@ -468,6 +468,7 @@ static void placement(void)
 static void several_instances(void)
 {
 	struct job job = add_job(NRT_TENSOR_PLACEMENT_DEVICE);
+	struct neuron_report one, four;
 	nrt_model_t *model;
 	uint32_t count;
 	size_t size;
@@ -480,6 +481,15 @@ static void several_instances(void)
 	CHECK_EQ(count, 4);
 	CHECK_OK(nrt_execute_repeat(model, job.in, job.out, 3));
 	check_sum(job.c);
+	CHECK_OK(neuron_model_get_report(model, 0, &four, sizeof(four)));
+	CHECK_OK(nrt_unload(model));
+
+	/* As modelled, instances share the memory, whether they work or not. */
+	CHECK_OK(nrt_load(file, size, 0, 1, &model));
+	CHECK_OK(nrt_execute_repeat(model, job.in, job.out, 3));
+	CHECK_OK(neuron_model_get_report(model, 0, &one, sizeof(one)));
+	CHECK(four.cycles > one.cycles);
+	CHECK_EQ(four.bytes_dram_in, one.bytes_dram_in);
 	CHECK_OK(nrt_unload(model));
 	end_job(&job);
 	free(file);
