@@ -94,6 +94,8 @@ static int neuron_submit_add_slots(struct neuron_job *job, struct drm_file *file
 				   args->program_offset, args->program_size))
 		return -EINVAL;
 
+	if (args->flags & DRM_NEURON_SUBMIT_PREPARE && args->report_slot != DRM_NEURON_NO_SLOT)
+		return -EINVAL;
 	if (args->report_slot == DRM_NEURON_NO_SLOT) {
 		if (args->report_offset || args->flags & DRM_NEURON_SUBMIT_PROFILE)
 			return -EINVAL;
@@ -107,6 +109,8 @@ static int neuron_submit_add_slots(struct neuron_job *job, struct drm_file *file
 	/* Only the chip knows how many records there are, and checks their slot. */
 	if (args->flags & DRM_NEURON_SUBMIT_PROFILE)
 		sqe->flags = NEURON_SQE_PROFILE;
+	else if (args->flags & DRM_NEURON_SUBMIT_PREPARE)
+		sqe->flags = NEURON_SQE_PREPARE;
 	sqe->exec.program_slot = cpu_to_le32(args->program_slot);
 	sqe->exec.program_size = cpu_to_le32(args->program_size);
 	sqe->exec.program_offset = cpu_to_le64(args->program_offset);
@@ -155,7 +159,8 @@ int neuron_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *fil
 	int ret;
 
 	timeout = neuron_job_timeout(args->timeout_ms);
-	if (args->flags & ~(DRM_NEURON_SUBMIT_PROFILE | DRM_NEURON_SUBMIT_UNORDERED) ||
+	if (args->flags & ~(DRM_NEURON_SUBMIT_PROFILE | DRM_NEURON_SUBMIT_UNORDERED |
+			    DRM_NEURON_SUBMIT_PREPARE) ||
 	    args->pad || !timeout || !args->slots.count || args->slots.count > ndev->max_slots)
 		return -EINVAL;
 

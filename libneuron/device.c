@@ -394,7 +394,8 @@ EXPORT int neuron_submit(struct neuron_device *device,
 	if (s->core >= device->info.cores)
 		return fail(-EINVAL, "%s has no core %u, only %u of them",
 			    device->info.name, s->core, device->info.cores);
-	if (s->flags & ~(NEURON_SUBMIT_PROFILE | NEURON_SUBMIT_UNORDERED | NEURON_SUBMIT_SHORT))
+	if (s->flags & ~(NEURON_SUBMIT_PROFILE | NEURON_SUBMIT_UNORDERED | NEURON_SUBMIT_SHORT |
+			 NEURON_SUBMIT_PREPARE))
 		return fail(-EINVAL, "the submission has unknown flags %#x", s->flags);
 	if (s->num_bindings > device->info.max_bindings)
 		return fail(-EINVAL, "%u bindings, at most %u are possible",
@@ -415,6 +416,8 @@ EXPORT int neuron_submit(struct neuron_device *device,
 		return fail(-EINVAL, "the program or the report is in a slot beyond the bindings");
 	if (s->flags & NEURON_SUBMIT_PROFILE && s->report_slot == NEURON_NO_BINDING)
 		return fail(-EINVAL, "a profiled job needs a binding for its report");
+	if (s->flags & NEURON_SUBMIT_PREPARE && s->report_slot != NEURON_NO_BINDING)
+		return fail(-EINVAL, "a job that only prepares has no report");
 	ret = device->backend->submit(device, s, job);
 	if (ret)
 		return ret;

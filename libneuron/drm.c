@@ -597,6 +597,8 @@ static int drm_submit(struct neuron_device *base, const struct neuron_submission
 		submit.flags |= DRM_NEURON_SUBMIT_PROFILE;
 	if (s->flags & NEURON_SUBMIT_UNORDERED)
 		submit.flags |= DRM_NEURON_SUBMIT_UNORDERED;
+	if (s->flags & NEURON_SUBMIT_PREPARE)
+		submit.flags |= DRM_NEURON_SUBMIT_PREPARE;
 	for (i = 0; i < s->num_bindings; i++) {
 		const struct neuron_binding *b = &s->bindings[i];
 		struct drm_buffer *buffer = (struct drm_buffer *)b->buffer;

@@ -109,7 +109,7 @@ static int make_reports(const struct instance *instance, struct run *run, bool p
 }
 
 /* The slots that are the same in each execution. */
-static void bind_constant(const struct instance *instance, struct run *run)
+static void bind_constant(const struct instance *instance, struct neuron_binding *bindings)
 {
 	const struct nrt_model *model = instance->model;
 	uint32_t i;
@@ -118,11 +118,11 @@ static void bind_constant(const struct instance *instance, struct run *run)
 		uint64_t size = model->slots[i].size;
 
 		if (model->slots[i].kind == NEURON_NEFF_SLOT_WEIGHTS)
-			run->bindings[i] = bind_to(instance->weights, 0, size,
-						   NEURON_BIND_READ);
+			bindings[i] = bind_to(instance->weights, 0, size,
+					      NEURON_BIND_READ);
 		else if (model->slots[i].kind == NEURON_NEFF_SLOT_SCRATCH)
-			run->bindings[i] = bind_to(instance->scratch[i], 0, size,
-						   NEURON_BIND_READ | NEURON_BIND_WRITE);
+			bindings[i] = bind_to(instance->scratch[i], 0, size,
+					      NEURON_BIND_READ | NEURON_BIND_WRITE);
 	}
 }
 
@@ -146,6 +146,13 @@ static int make_handover(const struct instance *instance, struct run *run)
 	return ret;
 }
 
+static struct neuron_binding bind_program(const struct instance *instance, uint32_t core)
+{
+	const struct program *program = &instance->model->programs[core];
+
+	return bind_to(instance->programs, program->offset, program->size, NEURON_BIND_READ);
+}
+
 static struct run *create_run(const struct instance *instance)
 {
 	const struct nrt_model *model = instance->model;
@@ -165,7 +172,7 @@ static struct run *create_run(const struct instance *instance)
 		destroy_run(model, run);
 		return NULL;
 	}
-	bind_constant(instance, run);
+	bind_constant(instance, run->bindings);
 	return run;
 }
 
@@ -359,9 +366,7 @@ static int submit_job(struct instance *instance, struct run *run, uint32_t core,
 	s->core = instance->cores[core];
 	s->program_size = model->programs[core].size;
 	s->report_offset = report_offset(model, core, run->profiled);
-	run->bindings[model->program_slot] =
-		bind_to(instance->programs, model->programs[core].offset,
-			model->programs[core].size, NEURON_BIND_READ);
+	run->bindings[model->program_slot] = bind_program(instance, core);
 	return neuron_submit(instance->device, s, &run->jobs[core]);
 }
 
@@ -402,6 +407,42 @@ static NRT_STATUS submit_jobs(struct instance *instance, struct run *run)
 	if (at_once)
 		pthread_mutex_unlock(&instance->order);
 	return runtime_status(ret);
+}
+
+void instance_prepare(struct instance *instance)
+{
+	const struct nrt_model *model = instance->model;
+	struct neuron_binding *bindings = calloc(model->num_slots, sizeof(*bindings));
+	struct neuron_submission s = {
+		.num_bindings = model->num_slots,
+		.bindings = bindings,
+		.program_slot = model->program_slot,
+		.report_slot = NEURON_NO_BINDING,
+		.timeout_ms = model->config.timeout_ms,
+		.resident = instance->resident,
+		.flags = NEURON_SUBMIT_PREPARE,
+	};
+	struct neuron_job_result result;
+	struct neuron_job *job;
+	struct run *run;
+	uint32_t i;
+
+	if (!bindings)
+		return;
+	bind_constant(instance, bindings);
+	for (i = 0; i < model->num_cores; i++) {
+		s.core = instance->cores[i];
+		s.program_size = model->programs[i].size;
+		bindings[model->program_slot] = bind_program(instance, i);
+		if (neuron_submit(instance->device, &s, &job))
+			break;
+		neuron_job_wait(job, -1, &result);
+		neuron_job_free(job);
+	}
+	free(bindings);
+	run = create_run(instance);
+	if (run)
+		put_run(instance, run);
 }
 
 static NRT_STATUS explain(const struct instance *instance, uint32_t core,

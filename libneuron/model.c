@@ -425,7 +425,7 @@ static NRT_STATUS load(struct runtime *runtime, const struct neff *neff,
 		       int32_t vnc_count, bool consume, int64_t start,
 		       struct nrt_model **result)
 {
-	unsigned int instances, count, first;
+	unsigned int instances, count, first, i;
 	struct nrt_model *model;
 	int64_t checked;
 	NRT_STATUS status;
@@ -449,6 +449,8 @@ static NRT_STATUS load(struct runtime *runtime, const struct neff *neff,
 	status = create_instances(runtime, model, neff, first, instances, consume);
 	if (status)
 		goto destroy;
+	for (i = 0; i < instances; i++)
+		instance_prepare(&model->instances[i]);
 	model->times.init = runtime->init_ns;
 	model->times.load_check = checked - start;
 	model->times.load_upload = now_ns() - checked;

@@ -131,6 +131,12 @@ struct nrt_model {
 struct neuron_report *run_report(const struct nrt_model *model, const struct run *run,
 				 uint32_t core);
 
+/*
+ * execute.c: make the cores ready, so that the first execution takes no longer than the
+ * others. What goes wrong is for executions to say.
+ */
+void instance_prepare(struct instance *instance);
+
 /* nan.c: whether an execution that stored NaN has failed by that. */
 NRT_STATUS check_nan(const struct nrt_model *model, const struct run *run);
 

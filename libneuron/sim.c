@@ -427,6 +427,8 @@ static int sim_submit(struct neuron_device *base, const struct neuron_submission
 	job->sqe.exec.resident = s->resident;
 	if (s->flags & NEURON_SUBMIT_PROFILE)
 		job->sqe.flags = NEURON_SQE_PROFILE;
+	else if (s->flags & NEURON_SUBMIT_PREPARE)
+		job->sqe.flags = NEURON_SQE_PREPARE;
 	if (s->report_slot != NEURON_NO_BINDING)
 		job->sqe.exec.report_offset = s->report_offset;
 	ret = submit(device, &device->chip->queues[s->core], job, slots,

@@ -163,11 +163,13 @@ enum neuron_sqe_opcode {
 
 /* EXEC: a struct neuron_inst_record for each instruction follows the report. */
 #define NEURON_SQE_PROFILE	0x1
+/* EXEC: only make ready for jobs of this program: check it, do its resident loads. */
+#define NEURON_SQE_PREPARE	0x2
 
 /**
  * struct neuron_sqe - submission entry, 64 bytes
  * @opcode: enum neuron_sqe_opcode
- * @flags: NEURON_SQE_PROFILE for EXEC; else zero
+ * @flags: for EXEC NEURON_SQE_PROFILE or NEURON_SQE_PREPARE; else zero
  * @reserved: must be zero
  * @num_slots: entries of the slot table, at most NEURON_MAX_SLOTS
  * @id: returned in the completion

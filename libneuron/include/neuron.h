@@ -310,6 +310,7 @@ struct neuron_binding {
 #define NEURON_SUBMIT_PROFILE	(1u << 0)
 #define NEURON_SUBMIT_UNORDERED	(1u << 1)
 #define NEURON_SUBMIT_SHORT	(1u << 2)
+#define NEURON_SUBMIT_PREPARE	(1u << 3)
 
 /**
  * struct neuron_submission - a program to execute
@@ -335,7 +336,10 @@ struct neuron_binding {
  *	   in any case.
  *	   NEURON_SUBMIT_SHORT: the caller waits for the job at once, and it is known
  *	   to take far less than its timeout: the chip in this process may execute it
- *	   within neuron_submit()
+ *	   within neuron_submit().
+ *	   NEURON_SUBMIT_PREPARE: the program is not executed; what its first job
+ *	   would have to do in addition is done, its resident loads among it. Slots
+ *	   that these don't use may be empty; @report_slot is NEURON_NO_BINDING
  * @num_after: number of @after
  * @after: jobs of this device, not freed yet, that have to end before this one starts,
  *	   however they end. neuron_submit() does not wait for them, but with the chip
@@ -450,7 +454,8 @@ int neuron_inject(struct neuron_device *device, unsigned int injection,
  * struct neuron_times - where the time went, in nanoseconds
  * @init: nrt_init()
  * @load_check: nrt_load(): reading and checking the file and its programs
- * @load_upload: nrt_load(): making buffers and copying programs and weights
+ * @load_upload: nrt_load(): making buffers, copying programs and weights, and making
+ *		 the cores ready
  * @executions: successful executions so far
  * @prepare: last execution: tensors looked up, copied where needed, submitted
  * @run: last execution: from submission to completion

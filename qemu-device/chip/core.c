@@ -98,7 +98,7 @@ static uint64_t slot_bytes(const struct neuron_tensor *t)
 	return n;
 }
 
-static enum neuron_fault_kind run_move(struct job *job, const struct neuron_inst *inst)
+enum neuron_fault_kind job_move(struct job *job, const struct neuron_inst *inst)
 {
 	const struct neuron_tensor *out = &job->tensors[inst->operand[0]];
 	const struct neuron_tensor *in = &job->tensors[inst->operand[1]];
@@ -108,7 +108,7 @@ static enum neuron_fault_kind run_move(struct job *job, const struct neuron_inst
 	bool dram;
 
 	if (inst->opcode == NEURON_OP_LOAD) {
-		if (job->warmth != CORE_COLD && inst->flags & NEURON_INST_RESIDENT)
+		if (job->warmth != CORE_COLD && resident_skips(inst))
 			return NEURON_FAULT_NONE;
 		kind = move_load(core->q, out, core_memory(core, out), in, &result);
 		dram = slot_is_dram(core->q, in->slot);
@@ -136,22 +136,30 @@ static enum neuron_fault_kind run_move(struct job *job, const struct neuron_inst
 	return kind;
 }
 
-static enum neuron_fault_kind run_kernel(struct job *job, const struct neuron_inst *inst)
+void job_views(const struct job *job, const struct neuron_inst *inst,
+	       struct nk_view views[NEURON_MAX_OPERANDS])
 {
-	struct nk_view operands[NEURON_MAX_OPERANDS] = { 0 };
-	struct core *core = job->core;
 	uint8_t constant = 0;
-	uint64_t info = 0;
 
 	if (job->warmth == CORE_SETTLED)
 		constant = job->program->constant[inst - job->insts];
 	for (unsigned int k = 0; k < NEURON_MAX_OPERANDS; k++) {
+		views[k] = (struct nk_view) { 0 };
 		if (inst->operand[k] == NEURON_NO_TENSOR)
 			continue;
-		operands[k].desc = &job->tensors[inst->operand[k]];
-		operands[k].data = core_memory(core, operands[k].desc);
-		operands[k].constant = constant >> k & 1;
+		views[k].desc = &job->tensors[inst->operand[k]];
+		views[k].data = core_memory(job->core, views[k].desc);
+		views[k].constant = constant >> k & 1;
 	}
+}
+
+static enum neuron_fault_kind run_kernel(struct job *job, const struct neuron_inst *inst)
+{
+	struct nk_view operands[NEURON_MAX_OPERANDS];
+	struct core *core = job->core;
+	uint64_t info = 0;
+
+	job_views(job, inst, operands);
 	switch (nk_execute(core->nk, inst, operands, inst, &core->cancel, &job->stats,
 			   &info)) {
 	case NK_OK:
@@ -193,7 +201,7 @@ static enum neuron_fault_kind run_inst(struct job *job, unsigned int engine,
 		break;
 	case NEURON_OP_LOAD:
 	case NEURON_OP_STORE:
-		kind = run_move(job, inst);
+		kind = job_move(job, inst);
 		break;
 	default:
 		kind = run_kernel(job, inst);
@@ -315,7 +323,8 @@ static enum neuron_fault_kind check_entry(const struct neuron_sqe *sqe, __le64 *
 		*info = offsetof(struct neuron_sqe, exec.program_size);
 		return NEURON_FAULT_BAD_DESCRIPTOR;
 	}
-	if (sqe->exec.report_slot >= sqe->num_slots &&
+	if (sqe->flags & NEURON_SQE_PREPARE ? sqe->exec.report_slot != NEURON_SQE_NO_SLOT :
+	    sqe->exec.report_slot >= sqe->num_slots &&
 	    (sqe->exec.report_slot != NEURON_SQE_NO_SLOT ||
 	     sqe->flags & NEURON_SQE_PROFILE)) {
 		*info = offsetof(struct neuron_sqe, exec.report_slot);
@@ -329,6 +338,7 @@ enum neuron_fault_kind core_exec(struct core *core, const struct neuron_sqe *sqe
 {
 	struct core_program *program = NULL;
 	struct job job = { .core = core, .fault = cqe->fault };
+	bool prepare = sqe->flags & NEURON_SQE_PREPARE;
 	enum neuron_fault_kind kind;
 
 	kind = check_entry(sqe, &cqe->fault.info);
@@ -350,9 +360,11 @@ enum neuron_fault_kind core_exec(struct core *core, const struct neuron_sqe *sqe
 	job.insts = neuron_program_insts(program->bytes);
 	job.tensors = neuron_program_tensors(program->bytes);
 	job.fault.info = 0;
-	kind = enter_kernels(core) ? run_job(&job) : NEURON_FAULT_INTERNAL;
+	kind = NEURON_FAULT_INTERNAL;
+	if (enter_kernels(core))
+		kind = prepare ? job_prepare(&job, sqe) : run_job(&job);
 	leave_kernels(core);
-	if (kind != NEURON_FAULT_CANCELLED)
+	if (kind != NEURON_FAULT_CANCELLED && !prepare)
 		kind = report_finish(&job, program, kind);
 	if (kind != NEURON_FAULT_CANCELLED)
 		kind = report_write(&job, sqe, kind);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A core: its memories, its cache of programs, and a job that runs on it.
- * Shared by core.c, program.c, resident.c, report.c and profile.c.
+ * Shared by core.c, program.c, resident.c, prepare.c, report.c and profile.c.
  */
 #ifndef CHIP_CORE_H
 #define CHIP_CORE_H
@@ -19,9 +19,10 @@
  * @CORE_COLD: as some other job left it, or cleared
  * @CORE_WARM: as a job with the same context, program and resident id left it, so
  *	       that LOADs flagged RESIDENT can be skipped
- * @CORE_SETTLED: that job was warm, too. Now every byte that only skipped LOADs
- *		  could write is what each instruction saw when it was last executed,
- *		  in whatever order the program's loads and reads are
+ * @CORE_SETTLED: that job was warm, too, or has made the core ready. Now every byte
+ *		  that only skipped LOADs could write is what each instruction saw
+ *		  when it was last executed or prepared, in whatever order the
+ *		  program's loads and reads are
  */
 enum core_warmth {
 	CORE_COLD,
@@ -163,6 +164,19 @@ static inline void *core_memory(const struct core *core, const struct neuron_ten
 	return (t->space == NEURON_SPACE_PSUM ? core->psum : core->sbuf) + t->offset;
 }
 
+/* core.c */
+
+/* A LOAD or STORE. */
+enum neuron_fault_kind job_move(struct job *job, const struct neuron_inst *inst);
+/* An instruction's operands, as kernels see them. */
+void job_views(const struct job *job, const struct neuron_inst *inst,
+	       struct nk_view views[NEURON_MAX_OPERANDS]);
+
+/* prepare.c */
+
+/* Do for a program what need not be done in each job; a job with the flag PREPARE. */
+enum neuron_fault_kind job_prepare(struct job *job, const struct neuron_sqe *sqe);
+
 /* program.c */
 
 /*
@@ -205,6 +219,8 @@ void profile_end(struct job *job, const struct neuron_inst_time *times);
 
 /* resident.c */
 
+/* Whether an instruction is skipped on a warm core. */
+bool resident_skips(const struct neuron_inst *inst);
 /* Fill in @resident and @constant of a program. False: no memory. */
 bool resident_find(struct core_program *program);
 /*

@@ -130,7 +130,8 @@ static enum neuron_fault_kind execute(struct queue *q, const struct neuron_sqe *
 {
 	enum neuron_fault_kind kind;
 
-	if (sqe->flags & ~(sqe->opcode == NEURON_SQE_EXEC ? NEURON_SQE_PROFILE : 0))
+	if (sqe->flags && (sqe->opcode != NEURON_SQE_EXEC ||
+			   (sqe->flags != NEURON_SQE_PROFILE && sqe->flags != NEURON_SQE_PREPARE)))
 		return bad_entry(cqe, offsetof(struct neuron_sqe, flags));
 	if (sqe->reserved)
 		return bad_entry(cqe, offsetof(struct neuron_sqe, reserved));

@@ -19,7 +19,7 @@ struct ranges {
 	size_t count;
 };
 
-static bool skippable(const struct neuron_inst *inst)
+bool resident_skips(const struct neuron_inst *inst)
 {
 	return inst->opcode == NEURON_OP_LOAD && inst->flags & NEURON_INST_RESIDENT;
 }
@@ -84,7 +84,7 @@ static void collect(const void *program, struct ranges *sbuf, struct ranges *psu
 	for (uint32_t i = 0; i < n; i++) {
 		const struct isa_opcode *opcode = &isa_opcodes[insts[i].opcode];
 
-		if (skippable(&insts[i]))
+		if (resident_skips(&insts[i]))
 			continue;
 		for (unsigned int k = 0; k < opcode->num_operands; k++) {
 			const struct neuron_tensor *t = on_chip(program, &insts[i], k);
@@ -128,7 +128,7 @@ bool resident_find(struct core_program *program)
 	struct ranges sbuf = { 0 }, psum = { 0 };
 
 	for (uint32_t i = 0; i < n && !program->resident; i++)
-		program->resident = skippable(&insts[i]);
+		program->resident = resident_skips(&insts[i]);
 	if (!program->resident)
 		return true;
 

@@ -162,13 +162,16 @@ enum nk_status nk_execute(struct nk_ctx *ctx, const struct neuron_inst *inst,
 enum nk_status nk_prepare(struct nk_ctx *ctx, const struct neuron_inst *inst,
 			  const struct nk_view *operands, const void *key)
 {
+	struct nk_stats unused = { 0 };
 	const struct nk_call call = {
 		.ctx = ctx,
 		.inst = inst,
 		.op = operands,
 		.key = key,
+		.stats = &unused,
 	};
 
+	nk_ctx_team(ctx);
 	switch (inst->opcode) {
 	case NEURON_OP_MATMUL:
 		return nk_matmul_prepare(&call);

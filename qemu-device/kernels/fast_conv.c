@@ -253,7 +253,15 @@ static enum nk_status prepare_input(struct run *run)
 
 enum nk_status nk_fast_conv_prepare(const struct nk_call *call)
 {
-	return nk_plan_get(call, make) ? NK_OK : NK_NO_MEMORY;
+	struct conv_plan *plan = (struct conv_plan *)nk_plan_get(call, make);
+	void *weights;
+
+	if (!plan)
+		return NK_NO_MEMORY;
+	plan->have_weights = false;
+	if (plan->refused || plan->few.kind || !call->op[2].constant)
+		return NK_OK;
+	return conv_update_weights(plan, call, &weights);
 }
 
 enum nk_status nk_fast_conv(const struct nk_call *call)

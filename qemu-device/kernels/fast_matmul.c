@@ -310,7 +310,19 @@ static enum nk_status prepare(const struct nk_call *call, const struct nk_view *
 
 enum nk_status nk_fast_matmul_prepare(const struct nk_call *call)
 {
-	return nk_plan_get(call, make) ? NK_OK : NK_NO_MEMORY;
+	struct matmul_plan *plan = (struct matmul_plan *)nk_plan_get(call, make);
+	enum nk_status status;
+	struct nk_view b;
+	char *data;
+
+	if (!plan)
+		return NK_NO_MEMORY;
+	plan->have_packed = false;
+	if (plan->refused || !plan->packs || !call->op[2].constant)
+		return NK_OK;
+	b = (struct nk_view){ &plan->b, call->op[2].data };
+	status = prepare(call, &b, &plan->b_layout, plan->b_type, NK_SCRATCH_WEIGHT, &data);
+	return status ? status : matmul_pack(plan, call, data, &data);
 }
 
 enum nk_status nk_fast_matmul(const struct nk_call *call)

@@ -90,12 +90,14 @@ enum nk_status nk_execute(struct nk_ctx *ctx, const struct neuron_inst *inst,
  * nk_prepare() - make the plan of an instruction before it is executed
  * @ctx: the context
  * @inst: as for nk_execute()
- * @operands: the same; only the descriptors are looked at, so @data may be NULL
+ * @operands: the same; of those that are not constant only the descriptors are
+ *	      looked at, so @data may be NULL
  * @key: that nk_execute() will be called with
  *
  * nk_execute() does this itself when it meets an instruction first. Here it can be
- * done where time matters less, when a program is loaded. What is made of constant
- * operands (nk_view.constant) is made by the first execution that finds them so.
+ * done where time matters less, when a program is loaded. What was made of constant
+ * operands (nk_view.constant) is made anew: they say that the next execution will find
+ * the bytes that are there now.
  *
  * Return: NK_OK, for instructions without a plan, too, or NK_NO_MEMORY.
  */

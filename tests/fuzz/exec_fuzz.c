@@ -266,6 +266,32 @@ static void check_memory(void)
 			RAM_SIZE - 13 * NEURON_PAGE_SIZE - 4));
 }
 
+/* The core is made ready; nothing but the scratchpad changes. */
+static void prepare(struct neuron_chip *chip, const struct entry *entry)
+{
+	struct queue *q = &chip->queue[0];
+	struct neuron_sqe sqe = {
+		.opcode = NEURON_SQE_EXEC,
+		.flags = NEURON_SQE_PREPARE,
+		.num_slots = NUM_SLOTS,
+		.context = context,
+		.exec = {
+			.program_slot = PROGRAM, .program_size = entry->size,
+			.report_slot = NEURON_SQE_NO_SLOT, .resident = entry->resident,
+		},
+	};
+	struct neuron_cqe cqe = { 0 };
+	enum neuron_fault_kind kind;
+
+	memcpy(dram + PROGRAM_OFFSET, entry->program, entry->size);
+	set_slots(q->work);
+	kind = core_exec(q->core, &sqe, &cqe);
+	promise(kind < NEURON_FAULT_COUNT && kind != NEURON_FAULT_CANCELLED &&
+		kind != NEURON_FAULT_INTERNAL && kind != NEURON_FAULT_DEADLOCK);
+	promise(!memcmp(dram + PROGRAM_OFFSET, entry->program, entry->size));
+	check_memory();
+}
+
 static void execute(struct neuron_chip *chip, const struct entry *entry)
 {
 	/* Room for the records of a profile, or not. */
@@ -287,6 +313,8 @@ static void execute(struct neuron_chip *chip, const struct entry *entry)
 	struct neuron_report report;
 	enum neuron_fault_kind kind;
 
+	if (entry->resident && !entry->profile)
+		prepare(chip, entry);
 	/* The program may have written into its own slot. */
 	memcpy(dram + PROGRAM_OFFSET, entry->program, entry->size);
 	memset(dram + PROGRAM_OFFSET + report_offset, 0, sizeof(report));

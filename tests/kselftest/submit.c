@@ -186,6 +186,30 @@ TEST_F(submit, profile)
 	EXPECT_TRUE(is_filled(self->dst.map, SIZE, 0xcc));
 }
 
+/* Only what comes before the work; the slots of the work may be empty. */
+TEST_F(submit, prepare)
+{
+	int64_t job;
+
+	memset(self->dst.map, 0xcc, SIZE);
+	memset(&self->s.slots[1], 0, 2 * sizeof(self->s.slots[1]));
+	self->s.args.flags = DRM_NEURON_SUBMIT_PREPARE;
+	self->s.args.resident = 1;
+	job = submit(self->fd, &self->s);
+	ASSERT_LT(0, job);
+	ASSERT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->fd, job, 10 * SECOND_NS));
+	EXPECT_TRUE(is_filled(self->dst.map, SIZE, 0xcc));
+
+	/* A program that is none, and a report that there can't be. */
+	self->s.args.program_offset = 64;
+	self->s.args.program_size -= 64;
+	job = submit(self->fd, &self->s);
+	ASSERT_LT(0, job);
+	ASSERT_EQ(DRM_NEURON_JOB_FAULT, job_wait(self->fd, job, 10 * SECOND_NS));
+	self->s.args.report_slot = 0;
+	EXPECT_EQ(-EINVAL, submit(self->fd, &self->s));
+}
+
 /* The same buffer in several slots, with different rights. */
 TEST_F(submit, buffer_twice)
 {
@@ -327,7 +351,7 @@ TEST_F(submit, bad_arguments)
 	args.flags = DRM_NEURON_SUBMIT_PROFILE;	/* there is no report */
 	EXPECT_EQ(-EINVAL, dev_ioctl(self->fd, DRM_IOCTL_NEURON_SUBMIT, &args));
 	args = good;
-	args.flags = DRM_NEURON_SUBMIT_UNORDERED << 1;
+	args.flags = DRM_NEURON_SUBMIT_PREPARE << 1;
 	EXPECT_EQ(-EINVAL, dev_ioctl(self->fd, DRM_IOCTL_NEURON_SUBMIT, &args));
 	args = good;
 	args.pad = 1;

@@ -373,6 +373,82 @@ static void constants(void)
 	tear_down();
 }
 
+static int prepare_as(uint32_t resident, uint32_t report_slot, uint8_t flags)
+{
+	struct neuron_sqe sqe;
+
+	memcpy(m.dram, p.bytes, p.size);
+	sqe = sqe_exec(&slots, 1, PROGRAM, p.size, report_slot);
+	sqe.exec.resident = resident;
+	sqe.flags = flags;
+	return q_run(&core, &sqe, &cqe);
+}
+
+static int prepare(uint32_t resident)
+{
+	return prepare_as(resident, NEURON_SQE_NO_SLOT, NEURON_SQE_PREPARE);
+}
+
+/* Resident loads and nothing else; the first job finds the core as others do later. */
+static void prepared(void)
+{
+	set_up();
+	fill(OUTPUT, 7);
+	CHECK_EQ(prepare(5), NEURON_FAULT_NONE);
+	CHECK_EQ(cqe.cycles, 0);
+	CHECK(is(OUTPUT, 7));
+	fill(WEIGHTS, 2);
+	CHECK(!loads(5, 1));
+	CHECK_EQ(told(NEURON_OP_ELTWISE), 1 << 1);
+	/* Once more, with other weights. */
+	CHECK_EQ(prepare(6), NEURON_FAULT_NONE);
+	fill(WEIGHTS, 3);
+	CHECK(!loads(6, 2));
+	CHECK_EQ(prepare(6), NEURON_FAULT_NONE);
+	CHECK(!loads(6, 3));
+	CHECK_EQ(told(NEURON_OP_ELTWISE), 1 << 1);
+	/* Without a number nothing is left. */
+	CHECK_EQ(prepare(0), NEURON_FAULT_NONE);
+	CHECK(loads(6, 3));
+	CHECK_EQ(told(NEURON_OP_ELTWISE), 0);
+	tear_down();
+
+	set_up();
+	CHECK_EQ(prepare(5), NEURON_FAULT_NONE);
+	fill(WEIGHTS, 2);
+	core_reset();
+	CHECK(loads(5, 2));
+	tear_down();
+}
+
+static void badly_prepared(void)
+{
+	set_up();
+	CHECK_EQ(prepare_as(5, REPORT, NEURON_SQE_PREPARE), NEURON_FAULT_BAD_DESCRIPTOR);
+	CHECK_EQ(cqe.fault.info, offsetof(struct neuron_sqe, exec.report_slot));
+	CHECK_EQ(prepare_as(5, NEURON_SQE_NO_SLOT, NEURON_SQE_PREPARE | NEURON_SQE_PROFILE),
+		 NEURON_FAULT_BAD_DESCRIPTOR);
+	CHECK_EQ(cqe.fault.info, offsetof(struct neuron_sqe, flags));
+
+	/* A load from beyond its slot, behind one that is none of the resident ones. */
+	restart();
+	pb_signal(load(INPUT, DATA_SIZE, 0), 0, 1);
+	pb_signal(load(WEIGHTS, DATA_SIZE - BYTES / 2, NEURON_INST_RESIDENT), 0, 1);
+	pb_wait(add(OUTPUT, WEIGHTS, INPUT), 0, 2);
+	pb_finish(&p);
+	CHECK_EQ(prepare(5), NEURON_FAULT_OUT_OF_BOUNDS);
+	CHECK_EQ(cqe.fault.engine, NEURON_ENGINE_DMA_IN);
+	CHECK_EQ(cqe.fault.inst, 1);
+	build();
+	CHECK(loads(5, 1));
+
+	*(char *)p.bytes ^= 1;
+	CHECK_EQ(prepare(5), NEURON_FAULT_BAD_PROGRAM);
+	*(char *)p.bytes ^= 1;
+	CHECK(loads(5, 1));
+	tear_down();
+}
+
 /* One byte that something else writes, and the operand is none. */
 static void nearly_constant(void)
 {
@@ -459,6 +535,8 @@ int main(void)
 	ktap_run("what does not", kept);
 	ktap_run("a number without resident loads", nothing_flagged);
 	ktap_run("operands that are what they were", constants);
+	ktap_run("a core that was made ready", prepared);
+	ktap_run("a core that could not be made ready", badly_prepared);
 	ktap_run("operands that something else writes a byte of", nearly_constant);
 	ktap_run("programs that overwrite what is resident", rule_breakers);
 	ktap_run("other contexts find nothing", no_leak);

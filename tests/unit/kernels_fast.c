@@ -318,6 +318,32 @@ static void check_constant(struct instance *x, const struct test_tensor *expecte
 	}
 }
 
+/* What was made of other weights is forgotten when the instruction is prepared. */
+static void check_prepared(struct instance *x, const struct test_tensor *expected)
+{
+	struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
+	struct test_tensor *weights = x->op[2], again;
+	void *kept = malloc(weights->bytes);
+	struct nk_stats stats = { 0 };
+
+	for (unsigned int i = 0; i < TEST_OPERANDS; i++)
+		if (x->op[i])
+			op[i] = test_view(x->op[i]);
+	op[2].constant = true;
+	memcpy(kept, weights->memory, weights->bytes);
+	memset(weights->memory, 0, weights->bytes);
+	CHECK_EQ(nk_prepare(fast, &x->inst, op, &x->inst), NK_OK);
+	memcpy(weights->memory, kept, weights->bytes);
+	CHECK_EQ(nk_prepare(fast, &x->inst, op, &x->inst), NK_OK);
+	CHECK_EQ(run_copy(x, fast, &again, true, &stats), NK_OK);
+	if (memcmp(again.memory, expected->memory, expected->bytes)) {
+		printf("# %s: differs once it is prepared\n", x->text);
+		ktap_failed = true;
+	}
+	test_free(&again);
+	free(kept);
+}
+
 static void check(struct instance *x)
 {
 	struct nk_stats stats[3] = { 0 };
@@ -332,6 +358,7 @@ static void check(struct instance *x)
 		ktap_failed = true;
 	}
 	check_constant(x, &seen[1]);
+	check_prepared(x, &seen[1]);
 	CHECK_EQ(stats[1].macs, stats[0].macs);
 	if (!x->tolerance)
 		CHECK_EQ(stats[1].saturations, stats[0].saturations);

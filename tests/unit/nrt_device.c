@@ -230,6 +230,17 @@ static void jobs(void)
 		CHECK(!x[2048]);
 		neuron_job_free(job);
 	}
+	/* Only make ready: nothing is written. */
+	x[2048] = -1;
+	s.flags = NEURON_SUBMIT_PREPARE;
+	s.report_slot = NEURON_NO_BINDING;
+	CHECK_OK(neuron_submit(device, &s, &job));
+	CHECK_OK(neuron_job_wait(job, -1, &result));
+	CHECK_EQ(result.state, NEURON_JOB_DONE);
+	CHECK_EQ(result.cycles, 0);
+	CHECK(x[2048] == -1);
+	neuron_job_free(job);
+	s.report_slot = 4;
 	s.flags = 0;
 	s.resident = 0;
 
@@ -295,8 +306,10 @@ static void jobs(void)
 	s.core = 4;
 	CHECK_FAILS(neuron_submit(device, &s, &job), -EINVAL, "core 4");
 	s.core = 1;
-	s.flags = NEURON_SUBMIT_SHORT << 1;
-	CHECK_FAILS(neuron_submit(device, &s, &job), -EINVAL, "flags 0x8");
+	s.flags = NEURON_SUBMIT_PREPARE << 1;
+	CHECK_FAILS(neuron_submit(device, &s, &job), -EINVAL, "flags 0x10");
+	s.flags = NEURON_SUBMIT_PREPARE;
+	CHECK_FAILS(neuron_submit(device, &s, &job), -EINVAL, "report");
 	s.flags = NEURON_SUBMIT_PROFILE;
 	s.report_slot = NEURON_NO_BINDING;
 	CHECK_FAILS(neuron_submit(device, &s, &job), -EINVAL, "report");

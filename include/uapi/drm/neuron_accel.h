@@ -257,6 +257,7 @@ struct drm_neuron_array {
 /* &drm_neuron_submit.flags */
 #define DRM_NEURON_SUBMIT_PROFILE	(1 << 0)
 #define DRM_NEURON_SUBMIT_UNORDERED	(1 << 1)
+#define DRM_NEURON_SUBMIT_PREPARE	(1 << 2)
 
 /**
  * struct drm_neuron_submit - execute a program on a core
@@ -265,7 +266,10 @@ struct drm_neuron_array {
  *	   chip writes a struct neuron_inst_record for each instruction.
  *	   DRM_NEURON_SUBMIT_UNORDERED: don't wait for others that use its buffers,
  *	   but for @in_syncs alone: jobs on several cores that write to different
- *	   parts of a buffer run at once
+ *	   parts of a buffer run at once.
+ *	   DRM_NEURON_SUBMIT_PREPARE: don't execute the program, but do what the
+ *	   first job of it would have to do in addition, its resident loads among
+ *	   it; slots that these don't use may be empty, and there is no report
  * @slots: struct drm_neuron_slot: the job's slot table
  * @in_syncs: struct drm_neuron_sync: the job starts after these
  * @out_syncs: struct drm_neuron_sync: get the job's fence
