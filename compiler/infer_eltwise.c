@@ -229,7 +229,9 @@ static bool quant_params(struct nc_ctx *ctx, struct nc_node *node)
 
 	if (scale->rank > 1)
 		return quant_blocks(ctx, node);
-	if (zero && !nc_same_shape(scale, zero)) {
+	/* [] and [1] are both one number. */
+	if (zero && !nc_same_shape(scale, zero) &&
+	    (nc_numel(scale) != 1 || nc_numel(zero) != 1)) {
 		nc_error(ctx, node,
 			 "its scale and zero point must be single numbers or one per element of an axis");
 		return false;

@@ -34,12 +34,20 @@ static void ints_to_input(struct nc_ctx *ctx, struct nc_node *node,
 						   (int64_t)a->count));
 }
 
+/* An attribute is fp32; the input is of the type of the node's first one. */
 static void float_to_input(struct nc_ctx *ctx, struct nc_node *node,
-			   const char *attr, float def, unsigned int at)
+			   const char *attr, float def, unsigned int at,
+			   struct nc_node_list *list)
 {
 	float x = nc_attr_float(node, attr, def);
+	struct nc_node *cast;
 
-	add_input(ctx, node, at, nc_const_new(ctx, attr, NC_F32, 0, NULL, &x));
+	if (!nc_in(node, 0))
+		return;
+	cast = nc_node_new(ctx, node, NC_OP_CastLike, NULL, 2,
+			   nc_const_new(ctx, attr, NC_F32, 0, NULL, &x), node->inputs[0]);
+	nc_node_list_add(ctx, list, cast);
+	add_input(ctx, node, at, cast->outputs[0]);
 }
 
 /*
@@ -177,13 +185,13 @@ static void upgrade_node(struct nc_ctx *ctx, struct nc_node *node, int opset,
 	case NC_OP_Pad:
 		if (opset < 11) {
 			ints_to_input(ctx, node, "pads", 1);
-			float_to_input(ctx, node, "value", 0, 2);
+			float_to_input(ctx, node, "value", 0, 2, list);
 		}
 		break;
 	case NC_OP_Clip:
 		if (opset < 11) {
-			float_to_input(ctx, node, "min", -FLT_MAX, 1);
-			float_to_input(ctx, node, "max", FLT_MAX, 2);
+			float_to_input(ctx, node, "min", -FLT_MAX, 1, list);
+			float_to_input(ctx, node, "max", FLT_MAX, 2, list);
 		}
 		break;
 	case NC_OP_Hardmax:
