@@ -73,6 +73,13 @@ struct nc_value *nc_build_element_index(struct nc_builder *b, const struct nc_va
 					struct nc_value *index, int axis);
 struct nc_value *nc_build_row_index(struct nc_builder *b, const struct nc_value *x,
 				    struct nc_value *index, int batch);
+/*
+ * x, [batch, heads, length, size], with the first @size of each head (0: all) turned by
+ * rows @ids of the caches of cosines and sines. NULL after nc_error().
+ */
+struct nc_value *nc_build_rotary(struct nc_builder *b, struct nc_value *x,
+				 struct nc_value *cos, struct nc_value *sin,
+				 struct nc_value *ids, int64_t size, bool paired);
 /* x and a number of x's type */
 struct nc_value *nc_build_with(struct nc_builder *b, enum nc_op op,
 			       struct nc_value *out, struct nc_value *x, double y);

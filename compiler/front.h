@@ -136,6 +136,9 @@ bool nc_broadcast(struct nc_ctx *ctx, const struct nc_node *node,
 /* Operators whose inputs may be sequences. */
 bool nc_takes_sequences(enum nc_op op);
 
+/* Attention of ONNX's own domain. */
+nc_infer_fn nc_infer_onnx_attention;
+
 /* infer.c: gives the nodes of a graph their shapes; what stays goes to ctx->list. */
 void nc_infer_nodes(struct nc_ctx *ctx, struct nc_graph *graph);
 

@@ -15,7 +15,7 @@
  * set them, upgrade refuses it.
  */
 #define MIN_OPSET	1
-#define MAX_OPSET	22
+#define MAX_OPSET	25
 
 /* Functions that call functions. */
 #define MAX_CALLS	32

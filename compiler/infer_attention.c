@@ -173,6 +173,8 @@ bool nc_infer_attention(struct nc_ctx *ctx, struct nc_node *node)
 	size_t n;
 	int i;
 
+	if (!*node->domain)
+		return nc_infer_onnx_attention(ctx, node);
 	if (!nc_need(ctx, node, 2, 7) || !get_attention(ctx, &b, &a))
 		return false;
 	x = nc_build2(&b, NC_OP_MatMul, NULL, node->inputs[0], node->inputs[1]);

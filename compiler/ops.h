@@ -194,6 +194,7 @@
 	X(QGemm,                  qgemm,            none,         none,             none) \
 	X(Attention,              attention,        none,         none,             none) \
 	X(MultiHeadAttention,     multi_head_attention, none,         none,             none) \
+	X(RotaryEmbedding,        rotary_embedding, none,         none,             none) \
 	/* known at compile time */                                            \
 	X(Constant,               constant,         none,         none,             none) \
 	X(ConstantOfShape,        constant_of_shape, none,         none,             none) \
