@@ -80,6 +80,9 @@ struct nc_value *nc_build_row_index(struct nc_builder *b, const struct nc_value 
 struct nc_value *nc_build_rotary(struct nc_builder *b, struct nc_value *x,
 				 struct nc_value *cos, struct nc_value *sin,
 				 struct nc_value *ids, int64_t size, bool paired);
+/* x rounded to a small type. */
+struct nc_value *nc_build_small(struct nc_builder *b, struct nc_value *out,
+				struct nc_value *x, const struct nc_small *small);
 /* x and a number of x's type */
 struct nc_value *nc_build_with(struct nc_builder *b, enum nc_op op,
 			       struct nc_value *out, struct nc_value *x, double y);

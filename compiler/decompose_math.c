@@ -214,6 +214,10 @@ void nc_decompose_cast(struct nc_builder *b)
 	enum nc_dtype from = x->dtype;
 	double half = (double)(mask + 1) / 2;
 
+	if (out->small) {
+		nc_build_small(b, out, x, out->small);
+		return;
+	}
 	if (!mask || nc_dtype_is_float(from) || from == NC_BOOL ||
 	    from == out->dtype || (from == NC_U8 && out->dtype != NC_I8) ||
 	    (from == NC_I8 && out->dtype == NC_I16)) {

@@ -4,6 +4,7 @@
  * it do not have, as arithmetic.
  */
 #include "decompose.h"
+#include "small_type.h"
 
 static bool is_byte(enum nc_dtype dtype)
 {
@@ -76,7 +77,7 @@ void nc_decompose_quantize(struct nc_builder *b)
 	struct nc_value *out = node->outputs[0];
 	double lo = 0, hi = 255;
 
-	if (scale->rank <= 1 && is_byte(out->dtype) && x->dtype == NC_F32) {
+	if (scale->rank <= 1 && is_byte(out->dtype) && !out->small && x->dtype == NC_F32) {
 		nc_keep(b);
 		return;
 	}
@@ -84,6 +85,10 @@ void nc_decompose_quantize(struct nc_builder *b)
 		x = nc_build_cast(b, NULL, x, NC_F32);
 	scale = spread(b, nc_build_cast(b, NULL, scale, NC_F32));
 	x = nc_build2(b, NC_OP_Div, NULL, x, scale);
+	if (out->dtype == NC_F32) {
+		nc_build_small(b, out, x, out->small);
+		return;
+	}
 	x = nc_build1(b, NC_OP_Round, NULL, x);
 	zero = nc_in(node, 2);
 	if (zero)
@@ -91,6 +96,8 @@ void nc_decompose_quantize(struct nc_builder *b)
 			      spread(b, nc_build_cast(b, NULL, zero, NC_F32)));
 	if (out->dtype == NC_U16 || out->dtype == NC_I16)
 		hi = 65535;
+	if (out->small)
+		hi = (1 << out->small->bits) - 1;
 	if (out->dtype == NC_I8 || out->dtype == NC_I16) {
 		lo = -(hi + 1) / 2;
 		hi = (hi - 1) / 2;

@@ -411,8 +411,12 @@ bool nc_fold_cast(struct nc_ctx *ctx, struct nc_node *node)
 	const struct nc_value *x = node->inputs[0];
 	struct nc_value *out = node->outputs[0];
 	int64_t n = nc_numel(x), i;
-	void *data = nc_fold_alloc(ctx, out);
+	void *data;
 
+	/* Small types: decompose knows how. */
+	if (out->small)
+		return false;
+	data = nc_fold_alloc(ctx, out);
 	if (!data)
 		return false;
 	for (i = 0; i < n; i++) {
@@ -470,8 +474,8 @@ bool nc_fold_dequantize(struct nc_ctx *ctx, struct nc_node *node)
 	int64_t n = nc_numel(x), i, inner, count;
 	void *data;
 
-	/* Blocks: decompose knows how. */
-	if (scale->rank > 1)
+	/* Blocks and small floats: decompose knows how. */
+	if (scale->rank > 1 || nc_dtype_is_float(x->dtype))
 		return false;
 	data = nc_fold_alloc(ctx, out);
 	if (!data)
@@ -498,7 +502,7 @@ bool nc_fold_quantize(struct nc_ctx *ctx, struct nc_node *node)
 	int64_t n = nc_numel(x), i, inner, count;
 	void *data;
 
-	if (scale->rank > 1 || (out->dtype != NC_I8 && out->dtype != NC_U8))
+	if (scale->rank > 1 || out->small || (out->dtype != NC_I8 && out->dtype != NC_U8))
 		return false;
 	data = nc_fold_alloc(ctx, out);
 	if (!data)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "pass.h"
+#include "small_type.h"
 
 static const struct {
 	size_t size;
@@ -28,12 +29,14 @@ const char *nc_dtype_name(enum nc_dtype dtype)
 
 enum nc_dtype nc_dtype_from_onnx(int onnx)
 {
+	const struct nc_small *small;
 	enum nc_dtype dtype;
 
 	for (dtype = 1; dtype < NC_NUM_DTYPES; dtype++)
 		if (dtypes[dtype].onnx == onnx)
 			return dtype;
-	return NC_NONE;
+	small = nc_small_find(onnx);
+	return small ? small->dtype : NC_NONE;
 }
 
 int nc_dtype_to_onnx(enum nc_dtype dtype)

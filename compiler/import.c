@@ -35,6 +35,7 @@ struct nc_value *nc_import_tensor(struct nc_ctx *ctx, const struct nc_node *node
 		return NULL;
 	}
 	value = nc_value_like(ctx, name, tensor.dtype, tensor.rank, tensor.dims);
+	value->small = tensor.small;
 	if (tensor.external) {
 		error = nc_external_data(ctx, proto, value);
 		if (!error)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "import.h"
+#include "small_type.h"
 
 /* Names of dimensions are names in a scope of their own. */
 static struct nc_value *symbol(struct nc_ctx *ctx, struct nc_scope *symbols,
@@ -193,8 +194,8 @@ static void apply_model(struct nc_ctx *ctx, struct nc_value *value,
 	value->rank = (int)shape->n_dim;
 }
 
-static enum nc_dtype input_type(struct nc_ctx *ctx,
-				const Onnx__ValueInfoProto *proto)
+static enum nc_dtype input_type(struct nc_ctx *ctx, const Onnx__ValueInfoProto *proto,
+				const struct nc_small **small)
 {
 	const char *name = nc_text(proto->name);
 	enum nc_dtype dtype;
@@ -213,6 +214,7 @@ static enum nc_dtype input_type(struct nc_ctx *ctx,
 		return NC_NONE;
 	}
 	dtype = nc_dtype_from_onnx(proto->type->tensor_type->elem_type);
+	*small = nc_small_find(proto->type->tensor_type->elem_type);
 	if (dtype == NC_NONE)
 		nc_error(ctx, NULL,
 			 "input '%.100s': element type %d is not supported",
@@ -297,7 +299,7 @@ void nc_import_inputs(struct nc_ctx *ctx, const Onnx__GraphProto *proto,
 		const struct nc_const_arg *fixed = find_const(ctx, value->name);
 		const struct nc_shape_arg *arg = find_arg(ctx, value->name);
 
-		value->dtype = input_type(ctx, protos[i]);
+		value->dtype = input_type(ctx, protos[i], &value->small);
 		if (!value->dtype)
 			continue;
 		if (fixed)

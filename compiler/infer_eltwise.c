@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Operators that work element by element. */
 #include "front.h"
+#include "small_type.h"
 
 static bool same_type(struct nc_ctx *ctx, const struct nc_node *node,
 		      const struct nc_value *a, const struct nc_value *b)
@@ -175,10 +176,13 @@ bool nc_infer_clip(struct nc_ctx *ctx, struct nc_node *node)
 
 bool nc_infer_cast(struct nc_ctx *ctx, struct nc_node *node)
 {
-	enum nc_dtype to = nc_dtype_from_onnx((int)nc_attr_int(node, "to", 0));
+	int onnx = (int)nc_attr_int(node, "to", 0);
+	enum nc_dtype to = nc_dtype_from_onnx(onnx);
 
 	if (!nc_need(ctx, node, 1, 1))
 		return false;
+	if (nc_out(node, 0))
+		node->outputs[0]->small = nc_small_find(onnx);
 	if (to == NC_NONE) {
 		nc_error(ctx, node, "element type %lld is not supported",
 			 (long long)nc_attr_int(node, "to", 0));
@@ -191,9 +195,13 @@ bool nc_infer_cast(struct nc_ctx *ctx, struct nc_node *node)
 /* Becomes a Cast: only the second input's type matters. */
 bool nc_infer_cast_like(struct nc_ctx *ctx, struct nc_node *node)
 {
+	const struct nc_value *like;
+
 	if (!nc_need(ctx, node, 2, 2))
 		return false;
-	nc_set_attr_int(ctx, node, "to", nc_dtype_to_onnx(node->inputs[1]->dtype));
+	like = node->inputs[1];
+	nc_set_attr_int(ctx, node, "to", like->small ? like->small->onnx :
+			nc_dtype_to_onnx(like->dtype));
 	node->op = NC_OP_Cast;
 	node->num_inputs = 1;
 	return nc_infer_cast(ctx, node);
@@ -254,17 +262,21 @@ static bool quant_params(struct nc_ctx *ctx, struct nc_node *node)
 bool nc_infer_quantize(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_value *zero = nc_in(node, 2);
+	int onnx = (int)nc_attr_int(node, "output_dtype", 0);
+	const struct nc_small *small = zero ? zero->small : nc_small_find(onnx);
 	enum nc_dtype dtype = zero ? zero->dtype : NC_U8;
 
-	if (!zero && nc_attr_int(node, "output_dtype", 0))
-		dtype = nc_dtype_from_onnx((int)nc_attr_int(node, "output_dtype", 0));
+	if (!zero && onnx)
+		dtype = nc_dtype_from_onnx(onnx);
 	if (!nc_need(ctx, node, 2, 3))
 		return false;
-	if (dtype != NC_U8 && dtype != NC_I8 && dtype != NC_U16 && dtype != NC_I16) {
-		nc_error(ctx, node, "quantising to %s is not supported, only to integers of 8 and 16 bits",
+	if (!small && dtype != NC_U8 && dtype != NC_I8 && dtype != NC_U16 && dtype != NC_I16) {
+		nc_error(ctx, node, "quantising to %s is not supported, only to 16 bits and less",
 			 nc_dtype_name(dtype));
 		return false;
 	}
+	if (nc_out(node, 0))
+		node->outputs[0]->small = small;
 	return quant_params(ctx, node) &&
 	       nc_set_shape(ctx, node, 0, dtype, node->inputs[0]->rank,
 			    node->inputs[0]->dims);

@@ -53,6 +53,7 @@ enum nc_op {
 
 struct nc_node;
 struct nc_graph;
+struct nc_small;
 struct nc_arena;
 
 /**
@@ -75,6 +76,8 @@ struct nc_arena;
  * @sequence: for a sequence: its values; see infer_sequence.c
  * @sequence_length: entries of @sequence
  * @is_sequence: is a sequence of tensors and no tensor; none outlives inference
+ * @small: the type of fewer bits that the model gives it, kept in @dtype, or NULL; see
+ *	   small_type.h
  * @absent: stands for an optional input that is not there
  * @copy: what stands for it in the copy of a graph; see clone.c
  * @copy_id: which copy @copy is in
@@ -98,6 +101,7 @@ struct nc_value {
 	struct nc_value **sequence;
 	unsigned int sequence_length;
 	bool is_sequence;
+	const struct nc_small *small;
 	bool absent;
 	struct nc_value *copy;
 	unsigned int copy_id;

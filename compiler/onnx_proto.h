@@ -47,7 +47,7 @@ void onnx_free(struct onnx_message *message);
  * @count: elements
  * @size: bytes of the elements
  * @external: they are in another file
- * @nibbles: they are of 4 bits, of which @dtype makes 8
+ * @small: their type, where @dtype is a wider one that keeps it; else NULL
  */
 struct onnx_tensor {
 	enum nc_dtype dtype;
@@ -56,7 +56,7 @@ struct onnx_tensor {
 	int64_t count;
 	size_t size;
 	bool external;
-	bool nibbles;
+	const struct nc_small *small;
 };
 
 /**

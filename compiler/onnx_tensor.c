@@ -3,10 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "onnx_proto.h"
-
-/* Types of 4 bits, which Debian's onnx.proto does not know: kept in 8. */
-#define ONNX_UINT4	21
-#define ONNX_INT4	22
+#include "small_type.h"
 
 /* The field that elements of a type are in when they are not raw. */
 enum field { FIELD_NONE, FIELD_FLOAT, FIELD_INT32, FIELD_INT64, FIELD_DOUBLE, FIELD_UINT64 };
@@ -49,6 +46,14 @@ static size_t field_count(const Onnx__TensorProto *proto, enum field field)
 	}
 }
 
+/* Several of less than 8 bits share a byte. */
+static size_t small_bytes(const struct onnx_tensor *tensor)
+{
+	size_t each = 8 / tensor->small->bits;
+
+	return ((size_t)tensor->count + each - 1) / each;
+}
+
 bool onnx_tensor_check(const Onnx__TensorProto *proto,
 		       struct onnx_tensor *tensor, char why[ONNX_WHY])
 {
@@ -60,10 +65,9 @@ bool onnx_tensor_check(const Onnx__TensorProto *proto,
 		return false;
 	}
 	tensor->dtype = nc_dtype_from_onnx(proto->data_type);
-	if (proto->data_type == ONNX_INT4 || proto->data_type == ONNX_UINT4) {
-		tensor->dtype = proto->data_type == ONNX_INT4 ? NC_I8 : NC_U8;
-		tensor->nibbles = true;
-	}
+	tensor->small = nc_small_find(proto->data_type);
+	if (tensor->small)
+		tensor->dtype = tensor->small->dtype;
 	if (tensor->dtype == NC_NONE) {
 		snprintf(why, ONNX_WHY, "element type %d is not supported",
 			 proto->data_type);
@@ -92,29 +96,33 @@ bool onnx_tensor_check(const Onnx__TensorProto *proto,
 	tensor->external = proto->data_location ==
 			   ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL ||
 			   proto->n_external_data;
-	if (tensor->nibbles && tensor->external) {
-		snprintf(why, ONNX_WHY, "4-bit data in another file is not supported");
+	if (tensor->small && tensor->external) {
+		snprintf(why, ONNX_WHY, "%s data in another file is not supported",
+			 tensor->small->name);
 		return false;
 	}
 	if (tensor->external)
 		return true;
 
 	if (proto->has_raw_data && (proto->raw_data.len || !tensor->count)) {
-		size_t size = tensor->nibbles ? (tensor->size + 1) / 2 : tensor->size;
+		size_t size = tensor->small ? small_bytes(tensor) : tensor->size;
 
 		if (proto->raw_data.len == size)
 			return true;
 		snprintf(why, ONNX_WHY,
 			 "its shape needs %zu bytes of data, it has %zu",
-			 tensor->size, proto->raw_data.len);
+			 size, proto->raw_data.len);
 		return false;
 	}
-	count = field_count(proto, field_of(tensor->dtype));
-	if (tensor->nibbles)
-		count *= 2;
-	if (count == (size_t)tensor->count ||
-	    (tensor->nibbles && count == (size_t)tensor->count + 1))
-		return true;
+	if (tensor->small) {
+		count = proto->n_int32_data;
+		if (count == small_bytes(tensor))
+			return true;
+	} else {
+		count = field_count(proto, field_of(tensor->dtype));
+		if (count == (size_t)tensor->count)
+			return true;
+	}
 	snprintf(why, ONNX_WHY, "its shape needs %lld elements, it has %zu",
 		 (long long)tensor->count, count);
 	return false;
@@ -131,20 +139,20 @@ static bool is_boolean(const uint8_t *data, size_t size)
 	return true;
 }
 
-/* Two to a byte, the first in the low half. */
-static const void *unpack_nibbles(const Onnx__TensorProto *proto,
-				  const struct onnx_tensor *tensor, void *buf)
+/* What the elements are in a wider type. */
+static const void *unpack_small(const Onnx__TensorProto *proto,
+				const struct onnx_tensor *tensor, void *buf)
 {
 	bool raw = proto->has_raw_data && proto->raw_data.len;
-	uint8_t *to = buf;
+	unsigned int bits = tensor->small->bits, each = 8 / bits;
 	int64_t i;
 
 	for (i = 0; buf && i < tensor->count; i++) {
-		uint8_t byte = raw ? proto->raw_data.data[i / 2] :
-				     (uint8_t)proto->int32_data[i / 2];
+		unsigned int byte = raw ? proto->raw_data.data[i / each] :
+				    (uint8_t)proto->int32_data[i / each];
 
-		byte = i % 2 ? byte >> 4 : byte & 15;
-		to[i] = tensor->dtype == NC_I8 && byte & 8 ? byte | 0xf0 : byte;
+		byte = byte >> i % each * bits & ((1u << bits) - 1);
+		nc_put_double(tensor->dtype, buf, i, nc_small_decode(tensor->small, byte));
 	}
 	return buf;
 }
@@ -158,8 +166,8 @@ const void *onnx_tensor_data(const Onnx__TensorProto *proto,
 
 	if (!tensor->count)
 		return &nothing;
-	if (tensor->nibbles)
-		return unpack_nibbles(proto, tensor, buf);
+	if (tensor->small)
+		return unpack_small(proto, tensor, buf);
 	if (proto->has_raw_data && proto->raw_data.len) {
 		const uint8_t *raw = proto->raw_data.data;
 
