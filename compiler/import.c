@@ -343,6 +343,17 @@ struct nc_graph *nc_import_graph(struct nc_ctx *ctx,
 	return graph;
 }
 
+/* A model may do without ONNX's own operators. */
+static bool uses_default_domain(const Onnx__GraphProto *graph)
+{
+	size_t i;
+
+	for (i = 0; i < graph->n_node; i++)
+		if (is_default_domain(nc_text(graph->node[i]->domain)))
+			return true;
+	return !graph->n_node;
+}
+
 static int find_opset(struct nc_ctx *ctx, Onnx__OperatorSetIdProto *const *sets,
 		      size_t n, bool needed)
 {
@@ -353,7 +364,7 @@ static int find_opset(struct nc_ctx *ctx, Onnx__OperatorSetIdProto *const *sets,
 		if (is_default_domain(nc_text(sets[i]->domain)))
 			opset = sets[i]->version;
 	if (!opset && !needed)
-		return 0;
+		return MAX_OPSET;
 	if (opset < MIN_OPSET || opset > MAX_OPSET)
 		nc_error(ctx, NULL,
 			 "operator set %lld is not supported, only %d to %d; convert the model with onnx.version_converter",
@@ -455,7 +466,8 @@ void nc_import(struct nc_ctx *ctx, const void *onnx, size_t size,
 			 "the model cannot be read: it has no graph; is it an ONNX file?");
 		return;
 	}
-	opset = find_opset(ctx, model->opset_import, model->n_opset_import, true);
+	opset = find_opset(ctx, model->opset_import, model->n_opset_import,
+			   uses_default_domain(model->graph));
 	graph = nc_import_graph(ctx, model->graph, NULL, &import);
 	graph->opset = opset;
 	if (!*graph->name)

@@ -8,7 +8,7 @@
  * takes its place.
  */
 #include <string.h>
-#include "front.h"
+#include "decompose.h"
 #include "import.h"
 
 /* What values without elements point to: there is nothing to compute. */
@@ -295,6 +295,28 @@ static void drop_outputs(struct nc_node *node)
 			node->outputs[i] = NULL;
 }
 
+/*
+ * Sets before 7: the second input's first dimension belongs to an axis of the first's;
+ * today it would get dimensions of one behind its own.
+ */
+static void legacy_broadcast(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_builder b = { .ctx = ctx, .list = ctx->list, .like = node };
+	struct nc_value *x = nc_in(node, 0), *y = nc_in(node, 1);
+	int64_t dims[NC_MAX_RANK];
+	int axis, i;
+
+	if (!nc_attr_int(node, "broadcast", 0) || !nc_attr(node, "axis") || !x || !y)
+		return;
+	if (y->rank < 1 || y->rank > x->rank ||
+	    !nc_axis(ctx, node, nc_attr_int(node, "axis", 0), x->rank, &axis) ||
+	    axis + y->rank >= x->rank)
+		return;
+	for (i = 0; i < x->rank - axis; i++)
+		dims[i] = i < y->rank ? y->dims[i] : 1;
+	node->inputs[1] = nc_build_reshape(&b, NULL, y, x->rank - axis, dims);
+}
+
 static void infer_node(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_op_info *info = &nc_ops[node->op];
@@ -304,6 +326,7 @@ static void infer_node(struct nc_ctx *ctx, struct nc_node *node)
 
 	if (!settle_inputs(ctx, node))
 		goto unknown;
+	legacy_broadcast(ctx, node);
 	if (!info->infer || !info->infer(ctx, node))
 		goto unknown;
 	drop_outputs(node);

@@ -79,10 +79,19 @@ bool nc_infer_constant_of_shape(struct nc_ctx *ctx, struct nc_node *node)
 	rank = nc_ints(ctx, node, 0, "shape", dims, NC_MAX_RANK);
 	if (rank < 0 || !nc_set_shape(ctx, node, 0, dtype, rank, dims) || !out)
 		return false;
+	if ((uint64_t)nc_numel(out) > NEURON_MAX_ELEMENTS) {
+		nc_error(ctx, node, "its output is too large");
+		return false;
+	}
 	data = nc_fold_alloc(ctx, out);
 	if (!data) {
-		nc_error(ctx, node, "its output is too large for a constant");
-		return false;
+		/* Too large for a constant: the chip repeats the element. */
+		node->op = NC_OP_Expand;
+		node->inputs = nc_alloc(ctx->arena, 2, sizeof(*node->inputs));
+		node->inputs[0] = nc_const_new(ctx, node->name, dtype, 0, NULL, element);
+		node->inputs[1] = nc_const_ints_new(ctx, node->name, dims, rank);
+		node->num_inputs = 2;
+		return true;
 	}
 	size = nc_dtype_size(dtype);
 	n = nc_numel(out);

@@ -47,16 +47,17 @@ bool nc_infer_bias_gelu(struct nc_ctx *ctx, struct nc_node *node)
 				    node->op == NC_OP_FastGelu));
 }
 
-/* x * sigmoid(alpha * x) */
+/* QuickGelu, and ONNX's own Swish: x * sigmoid(alpha * x) */
 bool nc_infer_quick_gelu(struct nc_ctx *ctx, struct nc_node *node)
 {
+	float alpha = node->op == NC_OP_Swish ? 1 : 1.702f;
 	struct nc_builder b = builder(ctx, node);
 	struct nc_value *x;
 
 	if (!nc_need(ctx, node, 1, 1))
 		return false;
 	x = nc_build_with(&b, NC_OP_Mul, NULL, node->inputs[0],
-			  nc_attr_float(node, "alpha", 1.702f));
+			  nc_attr_float(node, "alpha", alpha));
 	x = nc_build1(&b, NC_OP_Sigmoid, NULL, x);
 	return become(node, 0, nc_build2(&b, NC_OP_Mul, NULL, node->inputs[0], x));
 }

@@ -11,6 +11,7 @@ static bool set_window(struct nc_ctx *ctx, struct nc_node *node,
 
 	for (i = 0; i < win->num_spatial; i++) {
 		int64_t span = win->dilation[i] * (win->kernel[i] - 1) + 1;
+		int64_t counted;
 
 		if (win->kernel[i] > UINT16_MAX || win->stride[i] > UINT16_MAX ||
 		    win->dilation[i] > UINT16_MAX || win->pad_lo[i] < 0 ||
@@ -26,8 +27,8 @@ static bool set_window(struct nc_ctx *ctx, struct nc_node *node,
 		params->dilation[i] = win->dilation[i];
 		params->pad_lo[i] = win->pad_lo[i];
 		/* The chip only wants to know what counts in an average. */
-		params->pad_hi[i] = win->pad_hi[i] < span ? win->pad_hi[i] :
-							    span - 1;
+		counted = win->pad_hi[i] - win->over[i];
+		params->pad_hi[i] = counted < span ? counted : span - 1;
 	}
 	return true;
 }

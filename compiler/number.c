@@ -144,8 +144,9 @@ void nc_put_double(enum nc_dtype dtype, void *data, int64_t index, double x)
 		((uint8_t *)data)[index] = x != 0;
 		break;
 	case NC_U64:
-		((uint64_t *)data)[index] = x >= 0x1p63 ? (uint64_t)x :
-					    (uint64_t)to_int(x);
+		((uint64_t *)data)[index] = x >= 0x1p64 ? UINT64_MAX :
+					    x >= 0x1p63 ? (uint64_t)x :
+					    x < -0x1p63 ? 0 : (uint64_t)to_int(x);
 		break;
 	default:
 		nc_put_int(dtype, data, index, clamp_int(dtype, to_int(x)));

@@ -166,12 +166,21 @@
 	X(Resize,                 resize,           none,         resize,           none) \
 	X(Upsample,               resize,           none,         resize,           none) \
 	X(Trilu,                  trilu,            trilu,        trilu,            none) \
+	/* others take their place while shapes are inferred */ \
+	X(TensorScatter,          tensor_scatter,   none,         none,             none) \
+	X(CenterCropPad,          center_crop_pad,  none,         none,             none) \
+	X(Col2Im,                 col2im,           none,         none,             none) \
+	X(Det,                    det,              none,         none,             none) \
+	X(AffineGrid,             affine_grid,      none,         none,             none) \
+	X(GridSample,             grid_sample,      none,         none,             none) \
+	X(RoiAlign,               roi_align,        none,         none,             none) \
 	X(NegativeLogLikelihoodLoss,loss,             none,         none,             none) \
 	X(SoftmaxCrossEntropyLoss,loss,             none,         none,             none) \
 	/* of ONNX Runtime: others take their place while shapes are inferred */ \
 	X(FastGelu,               bias_gelu,        none,         none,             none) \
 	X(BiasGelu,               bias_gelu,        none,         none,             none) \
 	X(QuickGelu,              quick_gelu,       none,         none,             none) \
+	X(Swish,                  quick_gelu,       none,         none,             none) \
 	X(FusedMatMul,            fused_matmul,     none,         none,             none) \
 	X(TransposeMatMul,        fused_matmul,     none,         none,             none) \
 	X(FusedConv,              fused_conv,       none,         none,             none) \

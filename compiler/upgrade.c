@@ -77,17 +77,21 @@ static void flatten_softmax(struct nc_ctx *ctx, struct nc_node *node,
 
 static void upgrade_graph(struct nc_ctx *ctx, struct nc_graph *graph, int opset);
 
-/* Attributes of sets before 7 that changed what an operator does. */
-static void refuse_oldest(struct nc_ctx *ctx, const struct nc_node *node, int opset)
+/*
+ * Attributes of sets before 7 that changed what an operator does. An axis for
+ * broadcasting is for inference, which knows the shapes.
+ */
+static void upgrade_oldest(struct nc_ctx *ctx, struct nc_node *node, int opset)
 {
-	static const char *const names[] = { "broadcast", "spatial" };
-	unsigned int i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (nc_attr(node, names[i]))
-			nc_error(ctx, node,
-				 "attribute '%s' of operator set %d is not supported; convert the model with onnx.version_converter",
-				 names[i], opset);
+	if (!nc_attr_int(node, "spatial", 1))
+		nc_error(ctx, node,
+			 "attribute 'spatial' of operator set %d is not supported; convert the model with onnx.version_converter",
+			 opset);
+	/* One slope for each channel. */
+	if (node->op == NC_OP_PRelu) {
+		nc_set_attr_int(ctx, node, "broadcast", 1);
+		nc_set_attr_int(ctx, node, "axis", 1);
+	}
 }
 
 /* Upsample and the first Resize: inputs x and scales. */
@@ -125,11 +129,16 @@ static void upgrade_node(struct nc_ctx *ctx, struct nc_node *node, int opset,
 		return;
 	}
 	if (opset < 7)
-		refuse_oldest(ctx, node, opset);
+		upgrade_oldest(ctx, node, opset);
 	switch (node->op) {
 	case NC_OP_GroupNormalization:
 		if (opset < 21)
 			nc_set_attr_int(ctx, node, "by_group", 1);
+		break;
+	case NC_OP_RoiAlign:
+		if (opset < 16)
+			nc_set_attr_string(ctx, node, "coordinate_transformation_mode",
+					   "output_half_pixel");
 		break;
 	case NC_OP_Scan:
 		if (opset < 9)

@@ -78,7 +78,8 @@ static void conv_window(const struct nc_node *node, struct nc_window *w,
 		/* What rounding up lets the last window reach beyond. */
 		last = (w->out[i] - 1) * w->stride[i] + extent;
 		if (last > in + w->pad_lo[i] + w->pad_hi[i])
-			w->pad_hi[i] = last - in - w->pad_lo[i];
+			w->over[i] = last - in - w->pad_lo[i] - w->pad_hi[i];
+		w->pad_hi[i] += w->over[i];
 	}
 }
 

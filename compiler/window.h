@@ -18,6 +18,7 @@
  * @dilation: distance of the window's elements
  * @pad_lo: padding before the first element; negative crops
  * @pad_hi: padding after the last element, with that which ceil_mode adds
+ * @over: how much of @pad_hi is what ceil_mode adds
  * @out: output size
  */
 struct nc_window {
@@ -28,6 +29,7 @@ struct nc_window {
 	int64_t dilation[NC_MAX_SPATIAL];
 	int64_t pad_lo[NC_MAX_SPATIAL];
 	int64_t pad_hi[NC_MAX_SPATIAL];
+	int64_t over[NC_MAX_SPATIAL];
 	int64_t out[NC_MAX_SPATIAL];
 };
 

@@ -199,12 +199,12 @@ static void names(void)
 
 static void opsets(void)
 {
-	struct builder b = builder(23);
+	struct builder b = builder(26);
 
 	add_input(&b, "x", FLOAT, DIMS(1));
 	add_node(&b, "Relu", "x", "y");
 	add_output(&b, "y");
-	REFUSED(&b, "operator set 23 is not supported");
+	REFUSED(&b, "operator set 26 is not supported");
 	b.model.opset_import[0]->version = -1;
 	REFUSED(&b, "operator set -1 is not supported");
 }
