@@ -80,6 +80,14 @@ struct nc_value *nc_build_row_index(struct nc_builder *b, const struct nc_value 
 struct nc_value *nc_build_rotary(struct nc_builder *b, struct nc_value *x,
 				 struct nc_value *cos, struct nc_value *sin,
 				 struct nc_value *ids, int64_t size, bool paired);
+/* a * b as int32, with a's and b's scales and a bias or NULL, in floats. */
+struct nc_value *nc_build_integer_product(struct nc_builder *b, struct nc_value *x,
+					  struct nc_value *x_scale,
+					  struct nc_value *x_zero, struct nc_value *y,
+					  struct nc_value *y_scale,
+					  struct nc_value *y_zero, struct nc_value *bias);
+/* nc_become() with what was built for it. Return: whether all went well. */
+bool nc_become_built(struct nc_node *node, unsigned int output, struct nc_value *value);
 /* x rounded to a small type. */
 struct nc_value *nc_build_small(struct nc_builder *b, struct nc_value *out,
 				struct nc_value *x, const struct nc_small *small);

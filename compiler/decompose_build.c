@@ -206,6 +206,14 @@ struct nc_value *nc_build_with(struct nc_builder *b, enum nc_op op,
 	return nc_build2(b, op, out, x, nc_build_scalar(b, x->dtype, y));
 }
 
+bool nc_become_built(struct nc_node *node, unsigned int output, struct nc_value *value)
+{
+	if (!value || value->rank < 0)
+		return false;
+	nc_become(node, output, value);
+	return true;
+}
+
 void nc_keep(struct nc_builder *b)
 {
 	nc_node_list_add(b->ctx, b->list, b->like);

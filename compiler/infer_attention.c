@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Attention and MultiHeadAttention of domain com.microsoft, spelled out as
+ * Attention, QAttention and MultiHeadAttention of domain com.microsoft, spelled out as
  * exporters do: products, a softmax, transpositions.
  */
 #include <math.h>
@@ -103,7 +103,8 @@ static struct nc_value *attend(const struct attention *a, struct nc_value *q,
 
 /*
  * A mask of 0 and 1 by key, [batch, keys], or by query and key, as terms of the
- * products; lengths, [batch], become one first.
+ * products; lengths, [batch], become one first, or ends and then beginnings, twice as
+ * many.
  */
 static bool set_mask(struct attention *a, struct nc_value *mask, int64_t batch,
 		     int64_t keys)
@@ -115,11 +116,19 @@ static bool set_mask(struct attention *a, struct nc_value *mask, int64_t batch,
 
 	if (!mask)
 		return true;
-	if (mask->rank == 1 && mask->dims[0] == batch) {
+	if (mask->rank == 1 && (mask->dims[0] == batch || mask->dims[0] == 2 * batch)) {
+		struct nc_value *at = nc_build_range(b, mask->dtype, 4, 3, keys), *before;
+
 		dims[3] = 1;
-		x = nc_build_reshape(b, NULL, mask, 4, dims);
-		x = nc_build2(b, NC_OP_GreaterOrEqual, NULL,
-			      nc_build_range(b, mask->dtype, 4, 3, keys), x);
+		x = nc_build_slice(b, NULL, mask, 0, 0, batch);
+		x = nc_build_reshape(b, NULL, x, 4, dims);
+		x = nc_build2(b, NC_OP_GreaterOrEqual, NULL, at, x);
+		if (mask->dims[0] == 2 * batch) {
+			before = nc_build_slice(b, NULL, mask, 0, batch, 2 * batch);
+			before = nc_build_reshape(b, NULL, before, 4, dims);
+			before = nc_build2(b, NC_OP_Less, NULL, at, before);
+			x = nc_build2(b, NC_OP_Or, NULL, x, before);
+		}
 		x = nc_build_cast(b, NULL, x, NC_F32);
 		a->mask = nc_build_with(b, NC_OP_Mul, NULL, x, filter);
 		return true;
@@ -162,24 +171,21 @@ static bool get_attention(struct nc_ctx *ctx, struct nc_builder *b, struct atten
 	return false;
 }
 
-/* input, weights of q, k and v side by side, bias, mask, past, relative bias */
-bool nc_infer_attention(struct nc_ctx *ctx, struct nc_node *node)
+/* Attention and QAttention behind their projection: @x is q, k and v side by side. */
+static bool attend_projected(struct nc_builder *b, struct nc_value *x, struct nc_value *mask,
+			     struct nc_value *past, struct nc_value *bias)
 {
-	struct nc_builder b = { .ctx = ctx, .list = ctx->list, .like = node };
-	struct nc_value *x, *parts[3], *past = nc_in(node, 4), *both[2];
+	struct nc_value *parts[3], *both[2];
+	struct nc_ctx *ctx = b->ctx;
+	struct nc_node *node = b->like;
 	const int64_t *sizes;
 	struct attention a;
 	int64_t from = 0;
 	size_t n;
 	int i;
 
-	if (!*node->domain)
-		return nc_infer_onnx_attention(ctx, node);
-	if (!nc_need(ctx, node, 2, 7) || !get_attention(ctx, &b, &a))
+	if (!get_attention(ctx, b, &a))
 		return false;
-	x = nc_build2(&b, NC_OP_MatMul, NULL, node->inputs[0], node->inputs[1]);
-	if (nc_in(node, 2))
-		x = nc_build2(&b, NC_OP_Add, NULL, x, node->inputs[2]);
 	if (x->rank != 3) {
 		nc_error(ctx, node, "its input must be [batch, length, size]");
 		return false;
@@ -188,7 +194,7 @@ bool nc_infer_attention(struct nc_ctx *ctx, struct nc_node *node)
 	for (i = 0; i < 3; i++) {
 		int64_t size = n == 3 ? sizes[i] : x->dims[2] / 3;
 
-		parts[i] = nc_build_slice(&b, NULL, x, 2, from, from + size);
+		parts[i] = nc_build_slice(b, NULL, x, 2, from, from + size);
 		parts[i] = split_heads(&a, parts[i]);
 		if (!parts[i])
 			return false;
@@ -199,25 +205,55 @@ bool nc_infer_attention(struct nc_ctx *ctx, struct nc_node *node)
 		return false;
 	}
 	for (i = 1; i < 3 && past; i++) {
-		both[0] = nc_build_slice(&b, NULL, past, 0, i - 1, i);
-		both[0] = nc_build_reshape(&b, NULL, both[0], 4, past->dims + 1);
-		parts[i] = behind(&b, both[0], parts[i]);
+		both[0] = nc_build_slice(b, NULL, past, 0, i - 1, i);
+		both[0] = nc_build_reshape(b, NULL, both[0], 4, past->dims + 1);
+		parts[i] = behind(b, both[0], parts[i]);
 	}
 	if (nc_out(node, 1)) {
 		for (i = 0; i < 2; i++) {
 			int64_t dims[5] = { 1 };
 
 			memcpy(dims + 1, parts[1 + i]->dims, 4 * sizeof(*dims));
-			both[i] = nc_build_reshape(&b, NULL, parts[1 + i], 5, dims);
+			both[i] = nc_build_reshape(b, NULL, parts[1 + i], 5, dims);
 		}
-		nc_become(node, 1, nc_build_concat(&b, NULL, both, 2, 0));
+		nc_become(node, 1, nc_build_concat(b, NULL, both, 2, 0));
 	}
-	a.bias = nc_in(node, 5);
-	if (!set_mask(&a, nc_in(node, 3), parts[1]->dims[0], parts[1]->dims[2]))
+	a.bias = bias;
+	if (!set_mask(&a, mask, parts[1]->dims[0], parts[1]->dims[2]))
 		return false;
 	x = attend(&a, parts[0], parts[1], parts[2]);
 	nc_become(node, 0, x);
 	return x;
+}
+
+/* input, weights of q, k and v side by side, bias, mask, past, relative bias */
+bool nc_infer_attention(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_builder b = { .ctx = ctx, .list = ctx->list, .like = node };
+	struct nc_value *x;
+
+	if (!*node->domain)
+		return nc_infer_onnx_attention(ctx, node);
+	if (!nc_need(ctx, node, 2, 7))
+		return false;
+	x = nc_build2(&b, NC_OP_MatMul, NULL, node->inputs[0], node->inputs[1]);
+	if (nc_in(node, 2))
+		x = nc_build2(&b, NC_OP_Add, NULL, x, node->inputs[2]);
+	return attend_projected(&b, x, nc_in(node, 3), nc_in(node, 4), nc_in(node, 5));
+}
+
+/* input, weights, bias, input_scale, weight_scale, mask, input_zero, weight_zero, past */
+bool nc_infer_qattention(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_builder b = { .ctx = ctx, .list = ctx->list, .like = node };
+	struct nc_value *x;
+
+	if (!nc_need(ctx, node, 5, 9))
+		return false;
+	x = nc_build_integer_product(&b, node->inputs[0], node->inputs[3], nc_in(node, 6),
+				     node->inputs[1], node->inputs[4], nc_in(node, 7),
+				     node->inputs[2]);
+	return attend_projected(&b, x, nc_in(node, 5), nc_in(node, 8), NULL);
 }
 
 /* query, key, value, bias, mask, relative bias, past key, past value */

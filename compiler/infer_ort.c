@@ -13,15 +13,6 @@ static struct nc_builder builder(struct nc_ctx *ctx, struct nc_node *node)
 	return (struct nc_builder) { .ctx = ctx, .list = ctx->list, .like = node };
 }
 
-/* Whether all went well that was built for it; then it is the node's output. */
-static bool become(struct nc_node *node, unsigned int output, struct nc_value *value)
-{
-	if (!value || value->rank < 0)
-		return false;
-	nc_become(node, output, value);
-	return true;
-}
-
 static struct nc_value *gelu(struct nc_builder *b, struct nc_value *x, bool tanh)
 {
 	struct nc_node *node = nc_node_new(b->ctx, b->like, NC_OP_Gelu, NULL, 1, x);
@@ -43,8 +34,8 @@ bool nc_infer_bias_gelu(struct nc_ctx *ctx, struct nc_node *node)
 	struct nc_builder b = builder(ctx, node);
 
 	return nc_need(ctx, node, 1, 2) &&
-	       become(node, 0, gelu(&b, plus(&b, node->inputs[0], nc_in(node, 1)),
-				    node->op == NC_OP_FastGelu));
+	       nc_become_built(node, 0, gelu(&b, plus(&b, node->inputs[0], nc_in(node, 1)),
+					     node->op == NC_OP_FastGelu));
 }
 
 /* QuickGelu, and ONNX's own Swish: x * sigmoid(alpha * x) */
@@ -59,7 +50,7 @@ bool nc_infer_quick_gelu(struct nc_ctx *ctx, struct nc_node *node)
 	x = nc_build_with(&b, NC_OP_Mul, NULL, node->inputs[0],
 			  nc_attr_float(node, "alpha", alpha));
 	x = nc_build1(&b, NC_OP_Sigmoid, NULL, x);
-	return become(node, 0, nc_build2(&b, NC_OP_Mul, NULL, node->inputs[0], x));
+	return nc_become_built(node, 0, nc_build2(&b, NC_OP_Mul, NULL, node->inputs[0], x));
 }
 
 /* A matrix, or the batch in front of one, the other way round. */
@@ -102,7 +93,7 @@ bool nc_infer_fused_matmul(struct nc_ctx *ctx, struct nc_node *node)
 	x = nc_build2(&b, NC_OP_MatMul, NULL, x, y);
 	if (alpha != 1)
 		x = nc_build_with(&b, NC_OP_Mul, NULL, x, alpha);
-	return become(node, 0, x);
+	return nc_become_built(node, 0, x);
 }
 
 /* The function that a fused node ends with. */
@@ -157,7 +148,7 @@ bool nc_infer_fused_conv(struct nc_ctx *ctx, struct nc_node *node)
 	inner->attrs = node->attrs;
 	inner->num_attrs = node->num_attrs;
 	x = plus(&b, nc_build(&b, inner), nc_in(node, 3));
-	return become(node, 0, activation(&b, x));
+	return nc_become_built(node, 0, activation(&b, x));
 }
 
 /* x / rms(x) * scale */
@@ -188,7 +179,7 @@ bool nc_infer_rms_norm(struct nc_ctx *ctx, struct nc_node *node)
 	return nc_need(ctx, node, 2, 2) &&
 	       nc_axis(ctx, node, nc_attr_int(node, "axis", -1), node->inputs[0]->rank,
 		       &axis) &&
-	       become(node, 0, rms_norm(&b, node->inputs[0], node->inputs[1], axis));
+	       nc_become_built(node, 0, rms_norm(&b, node->inputs[0], node->inputs[1], axis));
 }
 
 static struct nc_value *layer_norm(struct nc_builder *b, struct nc_value *x,
@@ -227,8 +218,8 @@ bool nc_infer_skip_layer_norm(struct nc_ctx *ctx, struct nc_node *node)
 	x = plus(&b, x, nc_in(node, simple ? 3 : 4));
 	nc_become(node, 3, x);
 	if (simple)
-		return become(node, 0, rms_norm(&b, x, node->inputs[2], x->rank - 1));
-	return become(node, 0, layer_norm(&b, x, node->inputs[2], nc_in(node, 3)));
+		return nc_become_built(node, 0, rms_norm(&b, x, node->inputs[2], x->rank - 1));
+	return nc_become_built(node, 0, layer_norm(&b, x, node->inputs[2], nc_in(node, 3)));
 }
 
 /*
@@ -239,9 +230,16 @@ bool nc_infer_embed_layer_norm(struct nc_ctx *ctx, struct nc_node *node)
 {
 	struct nc_builder b = builder(ctx, node);
 	struct nc_value *ids, *x, *y, *mask;
+	unsigned int i;
 
-	if (!nc_need(ctx, node, 7, 9))
+	if (!nc_need(ctx, node, 1, 9))
 		return false;
+	for (i = 2; i < 7; i++) {
+		if (i != 4 && !nc_in(node, i)) {
+			nc_error(ctx, node, "its input %u is missing", i);
+			return false;
+		}
+	}
 	ids = node->inputs[0];
 	if (ids->rank != 2 || node->inputs[3]->rank != 2) {
 		nc_error(ctx, node, "its ids must be [batch, length]");
@@ -274,179 +272,5 @@ bool nc_infer_embed_layer_norm(struct nc_ctx *ctx, struct nc_node *node)
 		}
 		nc_become(node, 1, mask);
 	}
-	return become(node, 0, layer_norm(&b, x, node->inputs[5], node->inputs[6]));
-}
-
-/* Quantised operators: what they are in floats between both ends. */
-static struct nc_value *dequantized(struct nc_builder *b, unsigned int x,
-				    unsigned int scale, unsigned int zero)
-{
-	struct nc_node *node = b->like;
-
-	return nc_build(b, nc_node_new(b->ctx, node, NC_OP_DequantizeLinear, NULL,
-				       nc_in(node, zero) ? 3 : 2, nc_in(node, x),
-				       nc_in(node, scale), nc_in(node, zero)));
-}
-
-static bool quantized(struct nc_builder *b, struct nc_value *y, unsigned int scale,
-		      unsigned int zero)
-{
-	struct nc_node *node = b->like;
-	struct nc_value *point = nc_in(node, zero);
-
-	if (!y || y->rank < 0)
-		return false;
-	return become(node, 0, nc_build3(b, NC_OP_QuantizeLinear, NULL, y,
-					 nc_in(node, scale),
-					 point ? point : nc_build_scalar(b, NC_U8, 0)));
-}
-
-/* a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero */
-bool nc_infer_qlinear_binary(struct nc_ctx *ctx, struct nc_node *node)
-{
-	struct nc_builder b = builder(ctx, node);
-	struct nc_value *x, *y;
-
-	if (!nc_need(ctx, node, 2, 8) || !nc_in(node, 3) || !nc_in(node, 4) ||
-	    !nc_in(node, 6))
-		return false;
-	x = dequantized(&b, 0, 1, 2);
-	y = dequantized(&b, 3, 4, 5);
-	y = nc_build2(&b, node->op == NC_OP_QLinearAdd ? NC_OP_Add : NC_OP_Mul, NULL,
-		      x, y);
-	return quantized(&b, y, 6, 7);
-}
-
-/* x, x_scale, x_zero, y_scale, y_zero */
-bool nc_infer_qlinear_unary(struct nc_ctx *ctx, struct nc_node *node)
-{
-	static const struct {
-		enum nc_op op, inner;
-	} inner[] = {
-		{ NC_OP_QLinearSigmoid, NC_OP_Sigmoid },
-		{ NC_OP_QLinearLeakyRelu, NC_OP_LeakyRelu },
-		{ NC_OP_QLinearSoftmax, NC_OP_Softmax },
-		{ NC_OP_QLinearAveragePool, NC_OP_AveragePool },
-		{ NC_OP_QLinearGlobalAveragePool, NC_OP_GlobalAveragePool },
-	};
-	struct nc_builder b = builder(ctx, node);
-	struct nc_node *y;
-	unsigned int i;
-
-	if (!nc_need(ctx, node, 2, 5) || !nc_in(node, 3))
-		return false;
-	if (nc_attr_int(node, "channels_last", 0)) {
-		nc_error(ctx, node, "channels_last is not supported");
-		return false;
-	}
-	for (i = 0; inner[i].op != node->op; i++)
-		;
-	y = nc_node_new(ctx, node, inner[i].inner, NULL, 1, dequantized(&b, 0, 1, 2));
-	y->attrs = node->attrs;
-	y->num_attrs = node->num_attrs;
-	return quantized(&b, nc_build(&b, y), 3, 4);
-}
-
-/* y_scale, y_zero, then x, x_scale, x_zero of each */
-bool nc_infer_qlinear_concat(struct nc_ctx *ctx, struct nc_node *node)
-{
-	struct nc_builder b = builder(ctx, node);
-	struct nc_value **parts;
-	unsigned int n, i;
-	int axis;
-
-	if (!nc_need(ctx, node, 4, UINT32_MAX) || (node->num_inputs - 2) % 3)
-		return false;
-	n = (node->num_inputs - 2) / 3;
-	parts = nc_alloc(ctx->arena, n, sizeof(*parts));
-	for (i = 0; i < n; i++) {
-		if (!nc_in(node, 2 + 3 * i) || !nc_in(node, 3 + 3 * i))
-			return false;
-		parts[i] = dequantized(&b, 2 + 3 * i, 3 + 3 * i, 4 + 3 * i);
-	}
-	return nc_axis(ctx, node, nc_attr_int(node, "axis", 0), parts[0]->rank, &axis) &&
-	       quantized(&b, nc_build_concat(&b, NULL, parts, n, axis), 0, 1);
-}
-
-/* a * b as int32, with a's and b's scales and a bias, in floats */
-static bool integer_product(struct nc_builder *b, struct nc_value *x,
-			    struct nc_value *x_scale, struct nc_value *x_zero,
-			    struct nc_value *y, struct nc_value *y_scale,
-			    struct nc_value *y_zero, struct nc_value *bias)
-{
-	struct nc_node *node;
-
-	node = nc_node_new(b->ctx, b->like, NC_OP_MatMulInteger, NULL,
-			   y_zero ? 4 : x_zero ? 3 : 2, x, y, x_zero, y_zero);
-	x = nc_build(b, node);
-	if (x->rank < 0)
-		return false;
-	x = nc_build_cast(b, NULL, x, NC_F32);
-	x = nc_build2(b, NC_OP_Mul, NULL, x, x_scale);
-	x = nc_build2(b, NC_OP_Mul, NULL, x, y_scale);
-	return become(b->like, 0, plus(b, x, bias));
-}
-
-/* a, b, b_scale, b_zero, bias */
-bool nc_infer_dynamic_quantize_matmul(struct nc_ctx *ctx, struct nc_node *node)
-{
-	struct nc_builder b = builder(ctx, node);
-	struct nc_node *x;
-	unsigned int i;
-
-	if (!nc_need(ctx, node, 3, 5))
-		return false;
-	x = nc_node_new(ctx, node, NC_OP_DynamicQuantizeLinear, NULL, 1, node->inputs[0]);
-	x->outputs = nc_alloc(ctx->arena, 3, sizeof(*x->outputs));
-	x->num_outputs = 3;
-	for (i = 0; i < 3; i++) {
-		x->outputs[i] = nc_value_new(ctx, node->name);
-		x->outputs[i]->producer = x;
-	}
-	nc_build(&b, x);
-	if (x->outputs[0]->rank < 0)
-		return false;
-	return integer_product(&b, x->outputs[0], x->outputs[1], x->outputs[2],
-			       node->inputs[1], node->inputs[2], nc_in(node, 3),
-			       nc_in(node, 4));
-}
-
-/* a, b, a_scale, b_scale, a_zero, b_zero, bias */
-bool nc_infer_matmul_integer_to_float(struct nc_ctx *ctx, struct nc_node *node)
-{
-	struct nc_builder b = builder(ctx, node);
-
-	return nc_need(ctx, node, 4, 7) &&
-	       integer_product(&b, node->inputs[0], node->inputs[2], nc_in(node, 4),
-			       node->inputs[1], node->inputs[3], nc_in(node, 5),
-			       nc_in(node, 6));
-}
-
-/* a, a_scale, a_zero, b, b_scale, b_zero, c, y_scale, y_zero: in floats */
-bool nc_infer_qgemm(struct nc_ctx *ctx, struct nc_node *node)
-{
-	float alpha = nc_attr_float(node, "alpha", 1);
-	struct nc_builder b = builder(ctx, node);
-	struct nc_value *x, *y, *scale;
-
-	if (!nc_need(ctx, node, 6, 9))
-		return false;
-	x = swapped(&b, dequantized(&b, 0, 1, 2), nc_attr_int(node, "transA", 0), false);
-	/* The scales of columns are along the last axis, or the first. */
-	nc_set_attr_int(ctx, node, "axis", nc_attr_int(node, "transB", 0) ? 0 : 1);
-	y = nc_node_new(ctx, node, NC_OP_DequantizeLinear, NULL, 3, node->inputs[3],
-			node->inputs[4], node->inputs[5])->outputs[0];
-	nc_set_attr_int(ctx, y->producer, "axis", nc_attr_int(node, "axis", 1));
-	y = nc_build(&b, y->producer);
-	y = swapped(&b, y, nc_attr_int(node, "transB", 0), false);
-	x = nc_build2(&b, NC_OP_MatMul, NULL, x, y);
-	if (alpha != 1)
-		x = nc_build_with(&b, NC_OP_Mul, NULL, x, alpha);
-	if (nc_in(node, 6)) {
-		/* In steps of the product's scale. */
-		scale = nc_build2(&b, NC_OP_Mul, NULL, node->inputs[1], node->inputs[4]);
-		y = nc_build_cast(&b, NULL, node->inputs[6], NC_F32);
-		x = plus(&b, x, nc_build2(&b, NC_OP_Mul, NULL, y, scale));
-	}
-	return nc_in(node, 7) ? quantized(&b, x, 7, 8) : become(node, 0, x);
+	return nc_become_built(node, 0, layer_norm(&b, x, node->inputs[5], node->inputs[6]));
 }

@@ -201,6 +201,11 @@
 	X(DynamicQuantizeMatMul,  dynamic_quantize_matmul, none,         none,             none) \
 	X(MatMulIntegerToFloat,   matmul_integer_to_float, none,         none,             none) \
 	X(QGemm,                  qgemm,            none,         none,             none) \
+	X(QLinearWhere,           qlinear_where,    none,         none,             none) \
+	X(MatMulNBits,            matmul_nbits,     none,         none,             none) \
+	X(DynamicQuantizeLSTM,    dynamic_quantize_lstm, none,         none,             none) \
+	X(QAttention,             qattention,       none,         none,             none) \
+	X(QEmbedLayerNormalization,qembed_layer_norm, none,         none,             none) \
 	X(Attention,              attention,        none,         none,             none) \
 	X(MultiHeadAttention,     multi_head_attention, none,         none,             none) \
 	X(RotaryEmbedding,        rotary_embedding, none,         none,             none) \

@@ -10,7 +10,7 @@
 #include "compiler_front.h"
 #include "compiler_back_run.h"
 
-#define MAX_TENSORS	16
+#define MAX_TENSORS	20
 #define MAX_BYTES	65536
 
 /* An input or output as the file has it. */
