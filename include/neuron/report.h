@@ -118,6 +118,7 @@ struct neuron_engine_report {
  * @sbuf_high: highest scratchpad byte used, plus one
  * @psum_high: the same for the accumulators
  * @engine: per engine, indexed by enum neuron_engine
+ * @infs: infinite elements that DMA-out stored
  */
 struct neuron_report {
 	__le32 version;
@@ -134,7 +135,8 @@ struct neuron_report {
 	__le32 sbuf_high;
 	__le32 psum_high;
 	struct neuron_engine_report engine[NEURON_NUM_ENGINES];
-	__u8 reserved[176];
+	__le64 infs;
+	__u8 reserved[168];
 };
 
 /**

@@ -301,12 +301,14 @@ enum neuron_fault_kind dma_fill(struct queue *q, const struct neuron_sqe *sqe,
  * @info: as struct neuron_fault has it
  * @saturations: int64 values that did not fit
  * @nans: NaN elements stored
+ * @infs: infinite elements stored
  */
 struct move_result {
 	unsigned int operand;
 	__le64 info;
 	uint64_t saturations;
 	uint64_t nans;
+	uint64_t infs;
 };
 
 enum neuron_fault_kind move_load(struct queue *q, const struct neuron_tensor *out,

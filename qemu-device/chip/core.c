@@ -127,6 +127,7 @@ enum neuron_fault_kind job_move(struct job *job, const struct neuron_inst *inst)
 	}
 	job->stats.saturations += result.saturations;
 	job->report.nans += result.nans;	/* not those that kernels saw */
+	job->report.infs += result.infs;
 	if (job->records)
 		job->records[inst - job->insts].nans = result.nans;
 	if (kind != NEURON_FAULT_NONE) {

@@ -276,12 +276,20 @@ static void poison(unsigned int dtype, void *data, size_t n)
 	}
 }
 
+static void count_odd(struct walk *w, const void *stored, uint64_t n)
+{
+	uint64_t nans;
+
+	w->result->infs += nk_count_infs(w->slot_dtype, stored, n, &nans);
+	w->result->nans += nans;
+}
+
 static enum neuron_fault_kind store_block(struct walk *w, uint64_t offset, char *chip)
 {
 	__le64 *info = &w->result->info;
 
 	if (w->direct) {
-		w->result->nans += nk_count_nans(w->slot_dtype, chip, w->block);
+		count_odd(w, chip, w->block);
 		return slot_write(w->q, w->slot, offset, chip,
 				  w->block * w->slot_size, info);
 	}
@@ -296,7 +304,7 @@ static enum neuron_fault_kind store_block(struct walk *w, uint64_t offset, char 
 		stage(w, chip, done, n, false);
 		if (w->poison)
 			poison(w->slot_dtype, staging, n);
-		w->result->nans += nk_count_nans(w->slot_dtype, staging, n);
+		count_odd(w, staging, n);
 		kind = slot_write(w->q, w->slot, offset + done * w->slot_size,
 				  staging, n * w->slot_size, info);
 		if (kind != NEURON_FAULT_NONE)
@@ -321,7 +329,7 @@ static enum neuron_fault_kind store_apart(struct walk *w, uint64_t offset, char 
 		stage(w, chip, done, n, false);
 		if (w->poison)
 			poison(w->slot_dtype, staging, n);
-		w->result->nans += nk_count_nans(w->slot_dtype, staging, n);
+		count_odd(w, staging, n);
 		kind = slot_write_apart(w->q, w->slot, offset + done * slot_step, slot_step,
 					staging, w->slot_size, n, &w->result->info);
 		if (kind != NEURON_FAULT_NONE)

@@ -206,9 +206,10 @@ const int32_t *nk_load_i32(unsigned int dtype, const void *src, ptrdiff_t step, 
 	return buf;
 }
 
-NK_CLONES static uint64_t count_nans_f32(const float *src, size_t n)
+/* Elements whose bits without the sign are @least or more: NaN, and infinities if so. */
+NK_CLONES static uint64_t count_from_32(const uint32_t *src, size_t n, uint32_t least)
 {
-	uint64_t nans = 0;
+	uint64_t found = 0;
 
 	/* Counted in 32 bits, which twice as many lanes can do. */
 	for (size_t done = 0; done < n; done += 1u << 20) {
@@ -216,38 +217,53 @@ NK_CLONES static uint64_t count_nans_f32(const float *src, size_t n)
 		uint32_t part = 0;
 
 		for (size_t i = done; i < end; i++)
-			part += src[i] != src[i];
-		nans += part;
+			part += (src[i] & 0x7fffffff) >= least;
+		found += part;
 	}
-	return nans;
+	return found;
 }
 
-NK_CLONES static uint64_t count_nans_16(const uint16_t *src, size_t n, uint16_t infinity)
+NK_CLONES static uint64_t count_from_16(const uint16_t *src, size_t n, uint16_t least)
 {
-	uint64_t nans = 0;
+	uint64_t found = 0;
 
 	for (size_t done = 0; done < n; done += 1u << 15) {
 		size_t end = n - done < 1u << 15 ? n : done + (1u << 15);
 		uint16_t part = 0;
 
 		for (size_t i = done; i < end; i++)
-			part += (src[i] & 0x7fff) > infinity;
-		nans += part;
+			part += (src[i] & 0x7fff) >= least;
+		found += part;
 	}
-	return nans;
+	return found;
+}
+
+/* @behind: 0 for the infinities, too; 1 for what lies behind them. */
+static uint64_t count_from(unsigned int dtype, const void *src, size_t n, unsigned int behind)
+{
+	switch (dtype) {
+	case NEURON_F32:
+		return count_from_32(src, n, 0x7f800000 + behind);
+	case NEURON_BF16:
+		return count_from_16(src, n, 0x7f80 + behind);
+	case NEURON_F16:
+		return count_from_16(src, n, 0x7c00 + behind);
+	}
+	return 0;
 }
 
 uint64_t nk_count_nans(unsigned int dtype, const void *src, size_t n)
 {
-	switch (dtype) {
-	case NEURON_F32:
-		return count_nans_f32(src, n);
-	case NEURON_BF16:
-		return count_nans_16(src, n, 0x7f80);
-	case NEURON_F16:
-		return count_nans_16(src, n, 0x7c00);
-	}
-	return 0;
+	return count_from(dtype, src, n, 1);
+}
+
+uint64_t nk_count_infs(unsigned int dtype, const void *src, size_t n, uint64_t *nans)
+{
+	uint64_t odd = count_from(dtype, src, n, 0);
+
+	/* Hardly ever is there any. */
+	*nans = odd ? count_from(dtype, src, n, 1) : 0;
+	return odd - *nans;
 }
 
 NK_CLONES static void row_bf16(uint16_t *restrict dst, const float *restrict src, size_t n)
@@ -407,7 +423,7 @@ void nk_store_f32(unsigned int dtype, void *dst, ptrdiff_t step, size_t n,
 			break;
 		}
 		if (nk_is_float(dtype))
-			stats->nans += count_nans_f32(from, count);
+			stats->nans += nk_count_nans(NEURON_F32, from, count);
 		if (!direct)
 			scatter(at, step, count, to, size);
 		done += count;

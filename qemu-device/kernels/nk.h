@@ -307,6 +307,8 @@ void nk_widen(unsigned int dtype, void *to, ptrdiff_t dst_step, const void *from
 void nk_store_rounded(unsigned int dtype, void *dst, ptrdiff_t step, size_t n,
 		      const float *src, int32_t zero_point, struct nk_stats *stats);
 uint64_t nk_count_nans(unsigned int dtype, const void *src, size_t n);
+/* The infinite ones; @nans receives how many are NaN. */
+uint64_t nk_count_infs(unsigned int dtype, const void *src, size_t n, uint64_t *nans);
 
 float nk_bf16_to_f32(uint16_t h);
 uint16_t nk_f32_to_bf16(float f);

@@ -363,19 +363,37 @@ static void computes(void)
 	tear_down();
 }
 
-static void nans_are_counted(void)
+static void odd_ones_are_counted(void)
 {
-	const uint32_t in[4] = { 0x7fc00000, 0x3f800000, 0xff800001, 0x7f800000 };
+	static const struct {
+		unsigned int dtype;
+		uint32_t bits[6];
+	} types[] = {
+		{ NEURON_F32, { 0x7fc00000, 0x3f800000, 0xff800001, 0x7f800000, 0xff800000,
+				0xff800000 } },
+		{ NEURON_BF16, { 0x7fc0, 0x3f80, 0xff81, 0x7f80, 0xff80, 0xff80 } },
+		{ NEURON_F16, { 0x7e00, 0x7bff, 0xfc01, 0x7c00, 0xfc00, 0xfc00 } },
+	};
+	char in[24];
 	uint16_t a, b;
 
 	set_up();
-	put(&m, host, in, sizeof(in));
-	a = pb_slot(&p, HOST, NEURON_F32, 0, 1, 4);
-	b = pb_sbuf(&p, NEURON_F32, 0, 1, 4);
-	pb_signal(pb_inst(&p, NEURON_OP_LOAD, NEURON_ENGINE_DMA_IN, b, a), 0, 1);
-	pb_wait(pb_inst(&p, NEURON_OP_STORE, NEURON_ENGINE_DMA_OUT, a, b), 0, 1);
-	CHECK_EQ(exec(), NEURON_FAULT_NONE);
-	CHECK_EQ(report.nans, 2);
+	for (unsigned int t = 0; t < 3; t++) {
+		unsigned int size = neuron_dtype_size(types[t].dtype);
+
+		if (t)
+			restart();
+		for (unsigned int i = 0; i < 6; i++)
+			memcpy(in + i * size, &types[t].bits[i], size);
+		put(&m, host, in, 6 * size);
+		a = pb_slot(&p, HOST, types[t].dtype, 0, 1, 6);
+		b = pb_sbuf(&p, types[t].dtype, 0, 1, 6);
+		pb_signal(pb_inst(&p, NEURON_OP_LOAD, NEURON_ENGINE_DMA_IN, b, a), 0, 1);
+		pb_wait(pb_inst(&p, NEURON_OP_STORE, NEURON_ENGINE_DMA_OUT, a, b), 0, 1);
+		CHECK_EQ(exec(), NEURON_FAULT_NONE);
+		CHECK_EQ(report.nans, 2);
+		CHECK_EQ(report.infs, 3);
+	}
 	tear_down();
 }
 
@@ -826,7 +844,7 @@ int main(void)
 	ktap_run("loads and stores that repeat", broadcast_loads);
 	ktap_run("int64 is narrowed and widened", int64);
 	ktap_run("all engines in one program", computes);
-	ktap_run("stored NaNs are counted", nans_are_counted);
+	ktap_run("stored NaNs and infinities are counted", odd_ones_are_counted);
 	ktap_run("malformed programs", bad_programs);
 	ktap_run("faults of slots name operand and offset", slot_faults);
 	ktap_run("faults of the bus", bus_faults);

@@ -38,6 +38,7 @@ cJSON *json_report(const struct neuron_report *report)
 	number(json, "bytes_dram_out", report->bytes_dram_out);
 	number(json, "saturations", report->saturations);
 	number(json, "nans", report->nans);
+	number(json, "infs", report->infs);
 	number(json, "sbuf_high", report->sbuf_high);
 	number(json, "psum_high", report->psum_high);
 	for (i = 0; i < NEURON_NUM_ENGINES; i++) {

@@ -81,6 +81,7 @@ void print_report(FILE *file, const struct neuron_report *report)
 	fprintf(file, "  saturations     %" PRIu64 "\n",
 		(uint64_t)report->saturations);
 	fprintf(file, "  NaNs            %" PRIu64 "\n", (uint64_t)report->nans);
+	fprintf(file, "  infinities      %" PRIu64 "\n", (uint64_t)report->infs);
 	fprintf(file, "  %-8s %12s %12s %12s %8s\n", "engine", "busy", "wait",
 		"contention", "insts");
 	for (i = 0; i < NEURON_NUM_ENGINES; i++) {
