@@ -52,6 +52,7 @@ enum nc_spread_goal {
  * @num_consts: entries of @consts
  * @cores: cores that the model may run on; 0 and 1: one
  * @spread: what they are for
+ * @chips: that have them, in a pipeline of stages; 0: one. libneuron loads models of one
  * @sbuf_size: scratchpad bytes a core; 0: the chip's default
  * @psum_size: accumulator bytes a core; 0: the chip's default
  * @no_scratchpad: send every intermediate through device DRAM
@@ -71,6 +72,7 @@ struct nc_options {
 	unsigned int num_consts;
 	unsigned int cores;
 	enum nc_spread_goal spread;
+	unsigned int chips;
 	uint32_t sbuf_size;
 	uint32_t psum_size;
 	bool no_scratchpad;

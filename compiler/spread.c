@@ -563,9 +563,12 @@ static void list_tries(struct nc_ctx *ctx, struct search *search)
 void nc_cores(struct nc_ctx *ctx)
 {
 	const enum nc_spread_goal goal = ctx->options->spread;
+	unsigned int chips = ctx->options->chips ? ctx->options->chips : 1;
 	unsigned int asked = ctx->options->cores, chip, used = 1;
 	struct search *search = nc_alloc(ctx->arena, 1, sizeof(*search));
 
+	if (asked > chips * NEURON_MAX_CORES)
+		asked = chips * NEURON_MAX_CORES;
 	if (asked > NC_MAX_CORES)
 		asked = NC_MAX_CORES;
 	chip = asked < NEURON_MAX_CORES ? asked : NEURON_MAX_CORES;

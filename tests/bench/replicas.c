@@ -2,7 +2,8 @@
 /*
  * Throughput of four copies of a model on four cores against one copy on one: as
  * modelled, contention for device DRAM included, and on this machine's clock, whose
- * processors the cores share.
+ * processors the cores share. Of a model that runs on several cores itself: of four
+ * threads that execute it against one, which in a pipeline are in different stages.
  *
  * Usage: replicas MODEL.neff... A line of JSON for each.
  */
@@ -68,12 +69,18 @@ static void *read_file(const char *path, size_t *size)
 	return data;
 }
 
-/* Inputs are zeros: neither what is modelled nor what is computed depends on them. */
-static void load(struct copy *copy, int core, const void *file, size_t size)
+/*
+ * Inputs are zeros: neither what is modelled nor what is computed depends on them.
+ * @shared: the model, or NULL: one of its own
+ */
+static void load(struct copy *copy, int core, nrt_model_t *shared, const void *file,
+		 size_t size)
 {
 	nrt_tensor_info_array_t *info;
 
-	check(nrt_load(file, size, core, 1, &copy->model), "loading");
+	copy->model = shared;
+	if (!shared)
+		check(nrt_load(file, size, core, -1, &copy->model), "loading");
 	check(nrt_allocate_tensor_set(&copy->in), "a set");
 	check(nrt_allocate_tensor_set(&copy->out), "a set");
 	check(nrt_get_model_tensor_info(copy->model, &info), "asking for tensors");
@@ -91,8 +98,8 @@ static void load(struct copy *copy, int core, const void *file, size_t size)
 	nrt_free_model_tensor_info(info);
 }
 
-/* Cycles of a warm execution while so many cores do the same. */
-static double modelled(const void *file, size_t size, unsigned int cores)
+/* Cycles of a program on a warm core while so many cores do the like. */
+static double program_cycles(const struct neff *neff, unsigned int program, unsigned int cores)
 {
 	const struct neuron_timing_config chip = {
 		.clock_khz = NEURON_CHIP_CLOCK_KHZ,
@@ -100,20 +107,43 @@ static double modelled(const void *file, size_t size, unsigned int cores)
 		.link_mibps = NEURON_CHIP_LINK_MIBPS,
 		.cores = cores,
 	};
-	char error[NEFF_ERROR_SIZE];
 	struct neuron_report report;
 	bool dram[NEURON_MAX_SLOTS];
-	struct neff neff;
 
 	for (unsigned int i = 0; i < NEURON_MAX_SLOTS; i++)
 		dram[i] = true;
-	if (neff_parse(file, size, true, &neff, error) ||
-	    neuron_timing_schedule(&chip, neff.programs[0].data, dram, neff.num_slots, true,
-				   NULL, &report)) {
+	if (neuron_timing_schedule(&chip, neff->programs[program].data, dram, neff->num_slots,
+				   true, NULL, &report)) {
 		fprintf(stderr, "replicas: a program can't be timed\n");
 		exit(1);
 	}
 	return (double)report.cycles;
+}
+
+/* Cycles of an execution, and how many more there are in the same time, as modelled. */
+static void modelled(const struct neff *neff, double *cycles, double *ratio)
+{
+	const unsigned int cores = neff->header->num_cores;
+	double slowest = 0, interval = 0, c;
+
+	if (cores == 1) {
+		*cycles = program_cycles(neff, 0, 1);
+		*ratio = COPIES * *cycles / program_cycles(neff, 0, COPIES);
+		return;
+	}
+	*cycles = 0;
+	for (unsigned int i = 0; i < cores; i++) {
+		c = program_cycles(neff, i, cores);
+		interval = c > interval ? c : interval;
+		c = program_cycles(neff, i,
+				   neuron_program_header(neff->programs[i].data)->sharing);
+		slowest = c > slowest ? c : slowest;
+		if (i + 1 < cores && neff->stages && neff->stages[i + 1] == neff->stages[i])
+			continue;
+		*cycles += slowest + (i ? (double)neuron_timing_handover() : 0);
+		slowest = 0;
+	}
+	*ratio = neff->stages ? *cycles / interval : 1;
 }
 
 static void execute(struct copy *copy)
@@ -163,23 +193,33 @@ int main(int argc, char **argv)
 	check(nrt_init(NRT_FRAMEWORK_TYPE_NO_FW, "", ""), "nrt_init");
 	for (int i = 1; i < argc; i++) {
 		struct copy copies[COPIES] = { 0 };
-		double one, four, alone;
+		double one, four, cycles, ratio;
+		char error[NEFF_ERROR_SIZE];
+		struct neff neff;
+		bool shared;
 		size_t size;
 		void *file = read_file(argv[i], &size);
 
-		alone = modelled(file, size, 1);
+		if (neff_parse(file, size, true, &neff, error)) {
+			fprintf(stderr, "replicas: %s: %s\n", argv[i], error);
+			return 1;
+		}
+		shared = neff.header->num_cores > 1;
+		modelled(&neff, &cycles, &ratio);
 		for (int k = 0; k < COPIES; k++) {
-			load(&copies[k], k, file, size);
+			load(&copies[k], shared ? 0 : k, shared ? copies[0].model : NULL,
+			     file, size);
 			for (int n = 0; n < WARM; n++)
 				execute(&copies[k]);
 		}
 		one = measure(copies, 1);
 		four = measure(copies, COPIES);
-		printf("{\"name\": \"%s\", \"one\": %.1f, \"four\": %.1f, \"cycles\": %.0f, \"modelled\": %.3f}\n",
-		       argv[i], one, four, alone,
-		       COPIES * alone / modelled(file, size, COPIES));
+		printf("{\"name\": \"%s\", \"cores\": %u, \"stages\": %u, \"one\": %.1f, \"four\": %.1f, \"cycles\": %.0f, \"modelled\": %.3f}\n",
+		       argv[i], neff.header->num_cores,
+		       neff.stages ? neff.stages[neff.header->num_cores - 1] + 1 : 1, one, four,
+		       cycles, ratio);
 		fflush(stdout);
-		for (int k = 0; k < COPIES; k++)
+		for (int k = 0; k < (shared ? 1 : COPIES); k++)
 			nrt_unload(copies[k].model);
 		free(file);
 	}

@@ -153,6 +153,7 @@ static bool compile(const struct row *row, struct cost *cost)
 	const struct nc_options options = {
 		.auto_cast = NC_CAST_BF16, .sbuf_size = scratchpad,
 		.cores = row->way == PIPELINE ? row->cores : 1, .spread = NC_SPREAD_STAGES,
+		.chips = (row->cores + CORES - 1) / CORES,
 	};
 	struct nc_result result;
 	size_t size;
