@@ -22,17 +22,30 @@ struct chunk {
 	struct chunk *next;
 	struct chunk *prev;
 	size_t size;
-	size_t pad;
+	size_t serial;
 };
 
 _Static_assert(sizeof(struct chunk) % 16 == 0, "memory behind it is aligned");
 
+/**
+ * struct nc_arena - an arena
+ * @chunks: its memory, the newest first
+ * @next: free part of the newest small chunk
+ * @room: bytes of it
+ * @used: bytes of all chunks
+ * @limit: of @used
+ * @serial: of the newest chunk
+ * @marked: that of the newest chunk when a mark was last made: releasing needs it
+ * @oom: where to go without memory
+ */
 struct nc_arena {
 	struct chunk *chunks;
 	char *next;
 	size_t room;
 	size_t used;
 	size_t limit;
+	size_t serial;
+	size_t marked;
 	jmp_buf *oom;
 };
 
@@ -72,6 +85,7 @@ static void *chunk_new(struct nc_arena *arena, size_t size)
 
 	arena->used += size;
 	chunk->size = size;
+	chunk->serial = ++arena->serial;
 	chunk->next = arena->chunks;
 	chunk->prev = NULL;
 	if (chunk->next)
@@ -94,8 +108,9 @@ void nc_arena_drop(struct nc_arena *arena, void *mem)
 	free(chunk);
 }
 
-struct nc_arena_mark nc_arena_mark(const struct nc_arena *arena)
+struct nc_arena_mark nc_arena_mark(struct nc_arena *arena)
 {
+	arena->marked = arena->serial;
 	return (struct nc_arena_mark){
 		arena->chunks, arena->next, arena->room, arena->used,
 	};
@@ -144,6 +159,24 @@ void *nc_alloc(struct nc_arena *arena, size_t n, size_t size)
 	mem = nc_alloc_uninit(arena, size);
 	memset(mem, 0, size);
 	return mem;
+}
+
+void *nc_grow(struct nc_arena *arena, void *old, size_t count, size_t room, size_t size)
+{
+	void *mem = nc_alloc(arena, room, size);
+
+	if (!count)
+		return mem;
+	memcpy(mem, old, count * size);
+	nc_give_back(arena, old, count * size);
+	return mem;
+}
+
+void nc_give_back(struct nc_arena *arena, void *mem, size_t size)
+{
+	/* A large block has a chunk of its own. */
+	if (size >= LARGE && ((struct chunk *)mem - 1)->serial > arena->marked)
+		nc_arena_drop(arena, mem);
 }
 
 void *nc_memdup(struct nc_arena *arena, const void *mem, size_t size)

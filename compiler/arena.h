@@ -58,6 +58,27 @@ void *nc_alloc_uninit(struct nc_arena *arena, size_t size)
 #define NC_ARENA_LARGE	((size_t)64 << 10)
 void nc_arena_drop(struct nc_arena *arena, void *mem);
 
+/**
+ * nc_grow() - a larger array in place of another
+ * @arena: where both are from
+ * @old: the array; its memory is given back where that can be
+ * @count: elements of it that are kept
+ * @room: elements of the new one; those behind @count are zero
+ * @size: bytes of one element
+ */
+void *nc_grow(struct nc_arena *arena, void *old, size_t count, size_t room, size_t size)
+	__attribute__((returns_nonnull));
+
+/**
+ * nc_give_back() - free an array before its arena, where that can be
+ * @arena: where it is from
+ * @mem: the array; nobody uses it any more
+ * @size: bytes that it was allocated with
+ *
+ * A small one stays, and one that an earlier mark may need.
+ */
+void nc_give_back(struct nc_arena *arena, void *mem, size_t size);
+
 /* A point in an arena's life; the fields are the arena's own. */
 struct nc_arena_mark {
 	void *chunks;
@@ -70,7 +91,7 @@ struct nc_arena_mark {
  * nc_arena_mark() - note what has been allocated so far
  * @arena: the arena
  */
-struct nc_arena_mark nc_arena_mark(const struct nc_arena *arena);
+struct nc_arena_mark nc_arena_mark(struct nc_arena *arena);
 
 /**
  * nc_arena_release() - free all that was allocated since a mark

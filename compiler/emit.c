@@ -71,13 +71,14 @@ struct emitter {
 static void grow(struct emitter *emitter)
 {
 	uint32_t i, j, room = emitter->room ? 2 * emitter->room : 256;
-	struct neuron_tensor *tensors = nc_alloc(emitter->ctx->arena, room / 2,
-						 sizeof(*tensors));
+	struct nc_arena *arena = emitter->ctx->arena;
+	struct neuron_tensor *tensors = nc_grow(arena, emitter->tensors,
+						emitter->num_tensors, room / 2,
+						sizeof(*tensors));
 
-	if (emitter->num_tensors)
-		memcpy(tensors, emitter->tensors,
-		       emitter->num_tensors * sizeof(*tensors));
 	emitter->tensors = tensors;
+	if (emitter->room)
+		nc_give_back(arena, emitter->index, emitter->room * sizeof(*emitter->index));
 	emitter->index = nc_alloc(emitter->ctx->arena, room,
 				  sizeof(*emitter->index));
 	emitter->room = room;

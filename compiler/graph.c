@@ -243,13 +243,9 @@ struct nc_value *nc_value_new(struct nc_ctx *ctx, const char *name)
 	value->rank = -1;
 	if (graph->num_values == graph->values_room) {
 		unsigned int room = graph->values_room * 2 + 64;
-		struct nc_value **values;
 
-		values = nc_alloc(ctx->arena, room, sizeof(*values));
-		if (graph->num_values)
-			memcpy(values, graph->values,
-			       graph->num_values * sizeof(*values));
-		graph->values = values;
+		graph->values = nc_grow(ctx->arena, graph->values, graph->num_values, room,
+					sizeof(*graph->values));
 		graph->values_room = room;
 	}
 	graph->values[graph->num_values++] = value;
@@ -317,12 +313,9 @@ void nc_node_list_add(struct nc_ctx *ctx, struct nc_node_list *list,
 {
 	if (list->count == list->room) {
 		unsigned int room = list->room * 2 + 64;
-		struct nc_node **nodes;
 
-		nodes = nc_alloc(ctx->arena, room, sizeof(*nodes));
-		if (list->count)
-			memcpy(nodes, list->nodes, list->count * sizeof(*nodes));
-		list->nodes = nodes;
+		list->nodes = nc_grow(ctx->arena, list->nodes, list->count, room,
+				      sizeof(*list->nodes));
 		list->room = room;
 	}
 	list->nodes[list->count++] = node;
@@ -410,8 +403,10 @@ void nc_graph_update(struct nc_ctx *ctx)
 	struct nc_node_list list = { 0 };
 	unsigned int i, j, n;
 
-	for (i = 0; i < graph->num_nodes; i++)
-		nc_node_list_add(ctx, &list, graph->nodes[i]);
+	/* In place: hardly ever are there more of them afterwards. */
+	list.nodes = graph->nodes;
+	list.count = graph->num_nodes;
+	list.room = graph->num_nodes;
 	for (i = 0; i < graph->num_outputs; i++)
 		settle_output(ctx, &list, i);
 

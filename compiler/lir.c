@@ -14,13 +14,9 @@ struct nc_buf *nc_buf_new(struct nc_ctx *ctx, enum nc_buf_kind kind,
 
 	if (prog->num_bufs == prog->bufs_room) {
 		uint32_t room = prog->bufs_room ? 2 * prog->bufs_room : 64;
-		struct nc_buf **bufs = nc_alloc(ctx->arena, room,
-						sizeof(*bufs));
 
-		if (prog->num_bufs)
-			memcpy(bufs, prog->bufs,
-			       prog->num_bufs * sizeof(*bufs));
-		prog->bufs = bufs;
+		prog->bufs = nc_grow(ctx->arena, prog->bufs, prog->num_bufs, room,
+				     sizeof(*prog->bufs));
 		prog->bufs_room = room;
 	}
 	buf->id = prog->num_bufs;
@@ -37,13 +33,9 @@ struct nc_inst *nc_inst_add(struct nc_ctx *ctx, struct nc_inst_list *list,
 {
 	if (list->count == list->room) {
 		uint32_t room = list->room ? 2 * list->room : 64;
-		struct nc_inst *insts = nc_alloc(ctx->arena, room,
-						 sizeof(*insts));
 
-		if (list->count)
-			memcpy(insts, list->insts,
-			       list->count * sizeof(*insts));
-		list->insts = insts;
+		list->insts = nc_grow(ctx->arena, list->insts, list->count, room,
+				      sizeof(*list->insts));
 		list->room = room;
 	}
 	list->insts[list->count] = *inst;

@@ -19,7 +19,7 @@ struct nc_output {
  * @view: its elements
  * @bound: @view is valid
  * @dtype: element type on the chip; -1 for one that the chip does not have
- * @as: copies in other types
+ * @as: by type: copies in other types; NULL: there are none
  * @packed: nc_packed_weights() of it, or NULL
  * @output: the graph outputs that it is
  * @user: the only node that uses it, or NULL
@@ -29,7 +29,7 @@ struct nc_storage {
 	struct nc_view view;
 	bool bound;
 	int dtype;
-	const struct nc_view *as[NEURON_NUM_DTYPES];
+	const struct nc_view **as;
 	const struct nc_view *packed;
 	struct nc_output *output;
 	const struct nc_node *user;

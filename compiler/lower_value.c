@@ -352,6 +352,8 @@ const struct nc_view *nc_operand_as(struct nc_ctx *ctx, struct nc_node *node,
 
 	if (storage->dtype == (int)dtype)
 		return nc_operand(ctx, value);
+	if (!storage->as)
+		storage->as = nc_alloc(ctx->arena, NEURON_NUM_DTYPES, sizeof(*storage->as));
 	if (storage->as[dtype])
 		return storage->as[dtype];
 

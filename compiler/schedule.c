@@ -163,6 +163,7 @@ struct nc_access_map **nc_memory_maps(struct nc_ctx *ctx)
 void nc_schedule(struct nc_ctx *ctx)
 {
 	struct nc_program *prog = ctx->program;
+	struct nc_arena_mark mark = nc_arena_mark(ctx->arena);
 	struct scheduler sched = { .prog = prog };
 	uint32_t i;
 
@@ -173,4 +174,6 @@ void nc_schedule(struct nc_ctx *ctx)
 		prog->list.insts[i].signals = false;
 	for (i = 0; i < prog->list.count; i++)
 		visit(&sched, i);
+	/* The order is in the instructions. */
+	nc_arena_release(ctx->arena, mark);
 }

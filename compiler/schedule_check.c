@@ -315,12 +315,14 @@ const char *nc_find_race(struct nc_arena *arena, const void *program,
 
 void nc_check_races(struct nc_ctx *ctx)
 {
+	struct nc_arena_mark mark = nc_arena_mark(ctx->arena);
 	struct nc_program *prog = ctx->program;
 	uint32_t inst;
 	const char *why = nc_find_race(ctx->arena, prog->image, &inst);
 
 	if (!why)
 		why = nc_find_overwrite(ctx->arena, prog->image, &inst);
+	nc_arena_release(ctx->arena, mark);
 	if (!why)
 		return;
 	nc_error(ctx, NULL,

@@ -123,6 +123,7 @@ void nc_share(struct nc_ctx *ctx)
 			if (node->outputs[j])
 				nc_alias(node->outputs[j], table[at]->outputs[j]);
 	}
+	nc_give_back(ctx->arena, table, room * sizeof(*table));
 	graph->num_nodes = n;
 	nc_graph_update(ctx);
 }
@@ -290,6 +291,7 @@ void nc_merge_products(struct nc_ctx *ctx)
 		nc_node_list_add(ctx, &list, product);
 		nc_node_list_add(ctx, &list, split);
 	}
+	nc_give_back(ctx->arena, groups, (graph->num_nodes + 1) * sizeof(*groups));
 	graph->nodes = list.nodes;
 	graph->num_nodes = list.count;
 	nc_graph_update(ctx);

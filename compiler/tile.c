@@ -28,6 +28,16 @@ static const struct nc_view *keep(struct tiler *tiler,
 	return nc_memdup(tiler->ctx->arena, view, sizeof(*view));
 }
 
+/* A view of the piece: of what is whole and on the chip already it is the same. */
+static const struct nc_view *keep_like(struct tiler *tiler, const struct nc_view *view,
+				       const struct nc_view *whole)
+{
+	bool same = whole && view->scale == whole->scale &&
+		    view->zero_point == whole->zero_point && nc_view_equal(view, whole);
+
+	return same ? whole : keep(tiler, view);
+}
+
 static struct nc_inst *add(struct tiler *tiler, const struct nc_inst *like,
 			   unsigned int opcode, unsigned int engine)
 {
@@ -237,7 +247,7 @@ static void tile_piece(struct tiler *tiler, const struct nc_inst *whole,
 			continue;
 		}
 		views[i] = stage_input(tiler, whole, i, &views[i]);
-		piece.operands[i] = keep(tiler, &views[i]);
+		piece.operands[i] = keep_like(tiler, &views[i], whole->operands[i]);
 	}
 	if (here)
 		out = on_chip(tiler, whole, &views[0]);
@@ -245,7 +255,7 @@ static void tile_piece(struct tiler *tiler, const struct nc_inst *whole,
 		out = new_stage(tiler, whole, 0, &views[0]);
 
 	if (!psum) {
-		piece.operands[0] = keep(tiler, &out);
+		piece.operands[0] = keep_like(tiler, &out, whole->operands[0]);
 		nc_inst_add(tiler->ctx, &tiler->list, &piece);
 	} else {
 		struct neuron_params_MATMUL *params = NC_PARAMS(MATMUL, &piece);
