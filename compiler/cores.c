@@ -382,11 +382,14 @@ static void add_report(struct neuron_report *to, const struct neuron_report *fro
 /* A stage takes as long as its slowest part, whose layers are shown. */
 static void add_stage(struct nc_summary *summary, const struct nc_part *slowest)
 {
+	unsigned int i;
+
 	summary->report.cycles += slowest->summary.report.cycles;
 	summary->warm.cycles += slowest->summary.warm.cycles;
-	memcpy(summary->layers + summary->num_layers, slowest->summary.layers,
-	       slowest->summary.num_layers * sizeof(*summary->layers));
-	summary->num_layers += slowest->summary.num_layers;
+	for (i = 0; i < slowest->summary.num_layers; i++) {
+		summary->layers[summary->num_layers] = slowest->summary.layers[i];
+		summary->layers[summary->num_layers++].stage = slowest->stage;
+	}
 }
 
 void nc_summarize_parts(struct nc_ctx *ctx)

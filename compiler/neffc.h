@@ -87,8 +87,11 @@ struct nc_options {
  * @name: of the ONNX node
  * @op: its operator (fused ones joined with '+')
  * @engine: busiest engine
+ * @in_rank: of its first input that is no constant; -1: it has none
+ * @in_dims: of that
  * @rank: of the output
  * @dims: of the output
+ * @stage: of the model, that it belongs to
  * @macs: multiply-accumulates
  * @bytes_in: bytes that each execution brings into the scratchpad
  * @bytes_kept: bytes of constants that the first execution brings in and that stay
@@ -102,8 +105,11 @@ struct nc_layer_summary {
 	const char *name;
 	const char *op;
 	enum neuron_engine engine;
+	int in_rank;
+	int64_t in_dims[NC_MAX_RANK];
 	int rank;
 	int64_t dims[NC_MAX_RANK];
+	unsigned int stage;
 	uint64_t macs;
 	uint64_t bytes_in;
 	uint64_t bytes_kept;

@@ -59,6 +59,7 @@ struct layer {
 	uint64_t kept;
 	uint64_t out;
 	bool spills;
+	const struct nc_value *input;
 	const struct nc_value *value;
 };
 
@@ -121,6 +122,11 @@ static void fill_layers(struct nc_ctx *ctx, const struct layer *layers)
 		to->bytes_kept = layers[i].kept;
 		to->bytes_out = layers[i].out;
 		to->spills = layers[i].spills;
+		to->in_rank = -1;
+		if (layers[i].input) {
+			to->in_rank = layers[i].input->rank;
+			memcpy(to->in_dims, layers[i].input->dims, sizeof(to->in_dims));
+		}
 		if (layers[i].value) {
 			to->rank = layers[i].value->rank;
 			memcpy(to->dims, layers[i].value->dims,
@@ -128,6 +134,19 @@ static void fill_layers(struct nc_ctx *ctx, const struct layer *layers)
 		}
 		summary->num_layers++;
 	}
+}
+
+/* The layer's first input, and the last of what it makes. */
+static void note_values(struct layer *layer, const struct nc_node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->num_inputs && !layer->value && !layer->input; i++)
+		if (node->inputs[i] && !nc_is_const(node->inputs[i]))
+			layer->input = node->inputs[i];
+	for (i = 0; i < node->num_outputs; i++)
+		if (node->outputs[i])
+			layer->value = node->outputs[i];
 }
 
 void nc_summarize(struct nc_ctx *ctx)
@@ -145,7 +164,7 @@ void nc_summarize(struct nc_ctx *ctx)
 	struct neuron_inst_time *times;
 	struct layer *layers;
 	bool *slot_is_dram;
-	unsigned int i, j;
+	unsigned int i;
 	int ret;
 
 	summary->cores = 1;
@@ -187,13 +206,11 @@ void nc_summarize(struct nc_ctx *ctx)
 
 	summary->interval = summary->warm.cycles;
 	layers = nc_alloc(ctx->arena, graph->num_layers, sizeof(*layers));
-	for (i = 0; i < graph->num_nodes; i++) {
-		const struct nc_node *node = graph->nodes[i];
-
-		for (j = 0; j < node->num_outputs; j++)
-			if (node->outputs[j] && node->layer < graph->num_layers)
-				layers[node->layer].value = node->outputs[j];
-	}
+	for (i = 0; i < graph->num_nodes; i++)
+		if (graph->nodes[i]->layer < graph->num_layers)
+			note_values(&layers[graph->nodes[i]->layer], graph->nodes[i]);
 	add_insts(prog, layers, graph->num_layers, times);
+	nc_give_back(ctx->arena, times, header->num_insts * sizeof(*times));
 	fill_layers(ctx, layers);
+	nc_give_back(ctx->arena, layers, graph->num_layers * sizeof(*layers));
 }

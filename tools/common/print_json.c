@@ -69,22 +69,32 @@ cJSON *json_times(const struct run_times *times)
 	return json;
 }
 
-static cJSON *json_layer(const struct nc_layer_summary *layer)
+static cJSON *json_shape(int rank, const int64_t *dims)
 {
-	cJSON *json = object(), *shape = cJSON_CreateArray();
+	cJSON *shape = cJSON_CreateArray();
 	int i;
 
 	if (!shape)
 		die_oom();
+	for (i = 0; i < rank; i++)
+		cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)dims[i]));
+	return shape;
+}
+
+static cJSON *json_layer(const struct nc_layer_summary *layer)
+{
+	cJSON *json = object();
+
 	cJSON_AddStringToObject(json, "name", layer->name);
 	cJSON_AddStringToObject(json, "op", layer->op);
 	if (layer->engine < NEURON_NUM_ENGINES)
 		cJSON_AddStringToObject(json, "engine",
 					engine_names[layer->engine]);
-	for (i = 0; i < layer->rank; i++)
-		cJSON_AddItemToArray(shape,
-				     cJSON_CreateNumber((double)layer->dims[i]));
-	cJSON_AddItemToObject(json, "shape", shape);
+	number(json, "stage", layer->stage);
+	if (layer->in_rank >= 0)
+		cJSON_AddItemToObject(json, "input_shape",
+				      json_shape(layer->in_rank, layer->in_dims));
+	cJSON_AddItemToObject(json, "shape", json_shape(layer->rank, layer->dims));
 	number(json, "macs", layer->macs);
 	number(json, "bytes_kept", layer->bytes_kept);
 	number(json, "bytes_in", layer->bytes_in);

@@ -62,7 +62,7 @@ const char *bytes_text(uint64_t bytes, char buf[32])
 	return buf;
 }
 
-void print_report(FILE *file, const struct neuron_report *report)
+static void print_costs(FILE *file, const struct neuron_report *report)
 {
 	char in[32], out[32], from[32], to[32], sbuf[32], psum[32];
 	unsigned int i;
@@ -78,10 +78,6 @@ void print_report(FILE *file, const struct neuron_report *report)
 	fprintf(file, "  scratchpad      %s SBUF, %s PSUM at most\n",
 		bytes_text(report->sbuf_high, sbuf),
 		bytes_text(report->psum_high, psum));
-	fprintf(file, "  saturations     %" PRIu64 "\n",
-		(uint64_t)report->saturations);
-	fprintf(file, "  NaNs            %" PRIu64 "\n", (uint64_t)report->nans);
-	fprintf(file, "  infinities      %" PRIu64 "\n", (uint64_t)report->infs);
 	fprintf(file, "  %-8s %12s %12s %12s %8s\n", "engine", "busy", "wait",
 		"contention", "insts");
 	for (i = 0; i < NEURON_NUM_ENGINES; i++) {
@@ -93,6 +89,14 @@ void print_report(FILE *file, const struct neuron_report *report)
 			(uint64_t)e->stall_sem, (uint64_t)e->stall_mem,
 			(uint64_t)e->insts);
 	}
+}
+
+void print_report(FILE *file, const struct neuron_report *report)
+{
+	print_costs(file, report);
+	fprintf(file, "  saturations     %" PRIu64 "\n", (uint64_t)report->saturations);
+	fprintf(file, "  NaNs            %" PRIu64 "\n", (uint64_t)report->nans);
+	fprintf(file, "  infinities      %" PRIu64 "\n", (uint64_t)report->infs);
 }
 
 void print_times(FILE *file, const struct run_times *times)
@@ -120,24 +124,69 @@ static void print_name(FILE *file, const char *name, int width)
 	fprintf(file, "%*s", width - n, "");
 }
 
-static void print_layer(FILE *file, const struct nc_layer_summary *layer)
+static const char *shape_text(int rank, const int64_t *dims, char text[NC_SHAPE_TEXT])
 {
-	struct nc_value shape = { .rank = layer->rank };
-	char text[NC_SHAPE_TEXT], in[32], out[32], kept[32];
+	struct nc_value shape = { .rank = rank };
 
-	memcpy(shape.dims, layer->dims, sizeof(shape.dims));
+	memcpy(shape.dims, dims, sizeof(shape.dims));
+	return rank < 0 ? "" : nc_shape_text(&shape, text);
+}
+
+static void print_layer(FILE *file, const struct nc_layer_summary *layer, uint64_t all)
+{
+	char from[NC_SHAPE_TEXT], to[NC_SHAPE_TEXT], in[32], out[32], kept[32];
+
 	fputs("  ", file);
 	print_name(file, layer->name, 28);
 	fputc(' ', file);
 	print_name(file, layer->op, 22);
-	fprintf(file, " %-7s %-20s %12" PRIu64 " %10s %10s %10s%s %10" PRIu64 "\n",
+	fprintf(file,
+		" %-7s %-19s %-19s %12" PRIu64 " %10s %10s %10s%s %10" PRIu64 " %5.1f\n",
 		layer->engine < NEURON_NUM_ENGINES ?
 		engine_names[layer->engine] : "",
-		nc_shape_text(&shape, text), layer->macs,
+		shape_text(layer->in_rank, layer->in_dims, from),
+		shape_text(layer->rank, layer->dims, to), layer->macs,
 		bytes_text(layer->bytes_kept, kept),
 		bytes_text(layer->bytes_in, in),
 		bytes_text(layer->bytes_out, out), layer->spills ? "*" : " ",
-		layer->cycles);
+		layer->cycles, all ? 100.0 * (double)layer->cycles / (double)all : 0);
+}
+
+static void print_layers(FILE *file, const struct nc_summary *summary)
+{
+	char in[32], out[32], kept[32];
+	struct nc_layer_summary all = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < summary->num_layers; i++) {
+		const struct nc_layer_summary *layer = &summary->layers[i];
+
+		all.macs += layer->macs;
+		all.bytes_kept += layer->bytes_kept;
+		all.bytes_in += layer->bytes_in;
+		all.bytes_out += layer->bytes_out;
+		all.cycles += layer->cycles;
+		all.spills |= layer->spills;
+	}
+	fprintf(file, "  %-28s %-22s %-7s %-19s %-19s %12s %10s %10s %10s  %10s %5s\n",
+		"layer", "operator", "engine", "input", "output", "MACs", "kept", "in",
+		"out", "cycles", "%");
+	for (i = 0; i < summary->num_layers; i++) {
+		if (summary->stages > 1 &&
+		    (!i || summary->layers[i].stage != summary->layers[i - 1].stage))
+			fprintf(file, "  stage %u\n", summary->layers[i].stage);
+		print_layer(file, &summary->layers[i], all.cycles);
+	}
+	fprintf(file, "  %-98s %12" PRIu64 " %10s %10s %10s  %10" PRIu64 "\n", "sum", all.macs,
+		bytes_text(all.bytes_kept, kept), bytes_text(all.bytes_in, in),
+		bytes_text(all.bytes_out, out), all.cycles);
+	fputs("  kept: constants that are loaded once and stay on the chip, several layers' at a time\n"
+	      "  cycles: of the busiest engine; layers overlap\n", file);
+	if (summary->cores > summary->stages)
+		fputs("  of cores side by side, the slowest is shown\n", file);
+	if (all.spills)
+		fputs("  *: the result does not fit, and goes through device DRAM\n",
+		      file);
 }
 
 /* How the model is spread over cores, and how it could have been. */
@@ -165,21 +214,8 @@ static void print_cores(FILE *file, const struct nc_summary *summary)
 void print_summary(FILE *file, const struct nc_summary *summary)
 {
 	char a[32], b[32];
-	bool spilled = false;
-	unsigned int i;
 
-	fprintf(file, "  %-28s %-22s %-7s %-20s %12s %10s %10s %10s  %10s\n",
-		"layer", "operator", "engine", "output", "MACs", "kept", "in",
-		"out", "cycles");
-	for (i = 0; i < summary->num_layers; i++) {
-		print_layer(file, &summary->layers[i]);
-		spilled |= summary->layers[i].spills;
-	}
-	fputs("  kept: constants that are loaded once and stay on the chip, several layers' at a time\n",
-	      file);
-	if (spilled)
-		fputs("  *: the result does not fit, and goes through device DRAM\n",
-		      file);
+	print_layers(file, summary);
 	fprintf(file, "operators    %u\n", summary->num_nodes);
 	fprintf(file, "parameters   %" PRIu64 " (%s, %s stay on the chip)\n",
 		summary->num_params, bytes_text(summary->weight_bytes, a),
@@ -189,7 +225,7 @@ void print_summary(FILE *file, const struct nc_summary *summary)
 	fprintf(file, "instructions %u\n", summary->num_insts);
 	print_cores(file, summary);
 	fputs("the first execution, as modelled:\n", file);
-	print_report(file, &summary->report);
+	print_costs(file, &summary->report);
 	fprintf(file, "the next ones: %" PRIu64 " cycles, %s in, %s out\n",
 		(uint64_t)summary->warm.cycles,
 		bytes_text(summary->warm.bytes_dram_in, a),
