@@ -161,10 +161,10 @@ void *graph_resnet50(int batch, bool half, size_t *size)
 	return finish(size);
 }
 
-#define WIDTH	768
-#define HEADS	12
-#define HEAD	(WIDTH / HEADS)
-#define MIDDLE	3072
+#define HEAD	64
+
+/* Of the model that is being made. */
+static int width;
 
 static const char *dense(const char *in, int from, int to)
 {
@@ -176,14 +176,14 @@ static const char *dense(const char *in, int from, int to)
 static const char *norm(const char *in)
 {
 	const char *x = node("LayerNormalization",
-			     text("%s %s %s", in, weights(1, DIMS(WIDTH)),
-				  weights(0.1f, DIMS(WIDTH))));
+			     text("%s %s %s", in, weights(1, DIMS(width)),
+				  weights(0.1f, DIMS(width))));
 
 	attr_int(last(), "axis", -1);
 	return x;
 }
 
-/* [batch, length, WIDTH] to [batch, HEADS, length, HEAD], or with @last swapped. */
+/* [batch, length, width] to [batch, heads, length, HEAD], or with @last swapped. */
 static const char *heads(const char *in, const char *shape, bool swapped)
 {
 	const char *x = node("Reshape", text("%s %s", in, shape));
@@ -198,9 +198,9 @@ static const char *heads(const char *in, const char *shape, bool swapped)
 
 static const char *attention(const char *in, const char *apart, const char *together)
 {
-	const char *q = heads(dense(in, WIDTH, WIDTH), apart, false);
-	const char *k = heads(dense(in, WIDTH, WIDTH), apart, true);
-	const char *v = heads(dense(in, WIDTH, WIDTH), apart, false);
+	const char *q = heads(dense(in, width, width), apart, false);
+	const char *k = heads(dense(in, width, width), apart, true);
+	const char *v = heads(dense(in, width, width), apart, false);
 	const char *x = node("MatMul", text("%s %s", q, k));
 
 	x = node("Div", text("%s %s", x, scalar(8)));
@@ -209,7 +209,7 @@ static const char *attention(const char *in, const char *apart, const char *toge
 	attr_int(last(), "axis", -1);
 	x = node("Transpose", node("MatMul", text("%s %s", x, v)));
 	attr_ints(last(), "perm", DIMS(0, 2, 1, 3));
-	x = dense(node("Reshape", text("%s %s", x, together)), WIDTH, WIDTH);
+	x = dense(node("Reshape", text("%s %s", x, together)), width, width);
 	return norm(node("Add", text("%s %s", x, in)));
 }
 
@@ -222,28 +222,29 @@ static const char *gelu(const char *in)
 	return node("Mul", text("%s %s", x, scalar(0.5f)));
 }
 
-void *graph_bert_base(int batch, int length, size_t *size)
+void *graph_bert(int layers, int wide, int batch, int length, size_t *size)
 {
 	const char *x = "embedded", *in;
 
 	b = builder(OPSET);
 	type = FLOAT;
-	add_input(&b, x, FLOAT, DIMS(batch, length, WIDTH));
+	width = wide;
+	add_input(&b, x, FLOAT, DIMS(batch, length, width));
 	add_input(&b, "mask", FLOAT, DIMS(batch, 1, 1, length));
-	add_ints(&b, "apart", 4, (int64_t[]) { batch, length, HEADS, HEAD });
-	add_ints(&b, "together", 3, (int64_t[]) { batch, length, WIDTH });
+	add_ints(&b, "apart", 4, (int64_t[]) { batch, length, width / HEAD, HEAD });
+	add_ints(&b, "together", 3, (int64_t[]) { batch, length, width });
 	add_ints(&b, "zero", 1, (int64_t[]) { 0 });
 	x = norm(x);
-	for (int layer = 0; layer < 12; layer++) {
+	for (int layer = 0; layer < layers; layer++) {
 		in = attention(x, "apart", "together");
-		x = dense(gelu(dense(in, WIDTH, MIDDLE)), MIDDLE, WIDTH);
+		x = dense(gelu(dense(in, width, 4 * width)), 4 * width, width);
 		x = norm(node("Add", text("%s %s", x, in)));
 	}
 	x = node("Gather", text("%s zero", x));
 	attr_int(last(), "axis", 1);
 	x = node("Flatten", x);
-	x = node("Tanh", dense(x, WIDTH, WIDTH));
-	add_node(&b, "Identity", dense(x, WIDTH, 2), "classes");
+	x = node("Tanh", dense(x, width, width));
+	add_node(&b, "Identity", dense(x, width, 2), "classes");
 	add_output(&b, "classes");
 	return finish(size);
 }

@@ -23,17 +23,19 @@
 void *graph_resnet50(int batch, bool half, size_t *size);
 
 /**
- * graph_bert_base() - the encoder of BERT base
+ * graph_bert() - the encoder of BERT and its relatives
+ * @layers: 12 in BERT base, 24 in BERT large, 6 in the distilled ones
+ * @wide: features: 768, in BERT large 1024; a head for each 64, and four times as many
+ *	  in between
  * @batch: sequences at once
  * @length: tokens of each
  * @size: receives the bytes of the model
  *
- * Twelve layers of 768 features, 12 heads and 3072 features in between, an
- * attention mask, and the pooled first token's two classes. Embedded tokens come
- * in: looking them up is no work for this chip's engines.
+ * With an attention mask, and the pooled first token's two classes. Embedded tokens
+ * come in: looking them up is no work for this chip's engines.
  *
  * Return: an ONNX model, from malloc().
  */
-void *graph_bert_base(int batch, int length, size_t *size);
+void *graph_bert(int layers, int wide, int batch, int length, size_t *size);
 
 #endif /* TESTS_BENCH_GRAPHS_H */
