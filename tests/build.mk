@@ -78,9 +78,21 @@ $(BUILD)/tests/bench/memcpy: $(BUILD)/obj/tests/bench/memcpy.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^
 
+$(BUILD)/tests/bench/networks: $(BUILD)/obj/tests/bench/networks.o \
+		$(BUILD)/obj/tests/bench/calibrate/graphs.o \
+		$(BUILD)/lib/libneffc.a $(BUILD)/lib/libnkernels.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS)
+
 bench: all qemu module $(BENCH_PROGRAMS)
 	$(Q)tests/bench/bench
 	$(Q)tests/bench/onnxruntime
+
+bench-networks: all $(BUILD)/tests/bench/networks ## large networks against ONNX Runtime, in sim
+	$(Q)$(BUILD)/tests/bench/networks $(BUILD)/bench/networks
+	$(Q)tests/bench/onnxruntime --no-vm --output networks.md \
+		$(addprefix $(BUILD)/bench/networks/,mobilenet_v2 resnet50 bert_base)
 
 # Memory over many jobs.
 CFLAGS-tests/vm/jobs := -Ilibneuron/include

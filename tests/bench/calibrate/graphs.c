@@ -48,25 +48,33 @@ static const char *constant(const float *data, int64_t n, int rank, const int64_
 	return name;
 }
 
-/* A constant of numbers within @range of zero, no two neighbours alike. */
-static const char *weights(float range, int rank, const int64_t *dims)
+/* Numbers between @low and @low + @range, no two neighbours alike; @n: how many. */
+static float *by_lot(float low, float range, int rank, const int64_t *dims, int64_t *n)
 {
 	static uint32_t x = 1;
-	const char *name;
-	int64_t n = 1;
 	float *data;
 	int i;
 
+	*n = 1;
 	for (i = 0; i < rank; i++)
-		n *= dims[i];
-	data = malloc((size_t)n * sizeof(*data));
+		*n *= dims[i];
+	data = malloc((size_t)*n * sizeof(*data));
 	if (!data)
 		abort();
-	for (int64_t k = 0; k < n; k++) {
+	for (int64_t k = 0; k < *n; k++) {
 		x = x * 1664525 + 1013904223;
-		data[k] = ((float)(x >> 8) / 0x1p24f - 0.5f) * 2 * range;
+		data[k] = low + (float)(x >> 8) / 0x1p24f * range;
 	}
-	name = constant(data, n, rank, dims);
+	return data;
+}
+
+/* A constant of numbers within @range of zero. */
+static const char *weights(float range, int rank, const int64_t *dims)
+{
+	int64_t n;
+	float *data = by_lot(-range, 2 * range, rank, dims, &n);
+	const char *name = constant(data, n, rank, dims);
+
 	free(data);
 	return name;
 }
@@ -101,17 +109,25 @@ static void *finish(size_t *size)
 	return bytes;
 }
 
-static const char *conv(const char *in, int from, int to, int kernel, int stride)
+static const char *grouped_conv(const char *in, int from, int to, int kernel, int stride,
+				int groups)
 {
 	const int pad = kernel / 2;
-	const char *w = weights(0.05f, DIMS(to, from, kernel, kernel));
+	const char *w = weights(0.05f, DIMS(to, from / groups, kernel, kernel));
 	const char *bias = weights(0.5f, DIMS(to));
 	const char *out = node("Conv", text("%s %s %s", in, w, bias));
 
 	attr_ints(last(), "kernel_shape", DIMS(kernel, kernel));
 	attr_ints(last(), "strides", DIMS(stride, stride));
 	attr_ints(last(), "pads", DIMS(pad, pad, pad, pad));
+	if (groups > 1)
+		attr_int(last(), "group", groups);
 	return out;
+}
+
+static const char *conv(const char *in, int from, int to, int kernel, int stride)
+{
+	return grouped_conv(in, from, to, kernel, stride, 1);
 }
 
 static const char *relu(const char *in)
@@ -129,6 +145,17 @@ static const char *bottleneck(const char *in, int from, int width, int stride)
 	if (from != 4 * width || stride != 1)
 		skip = conv(in, from, 4 * width, 1, stride);
 	return relu(node("Add", text("%s %s", x, skip)));
+}
+
+/* Scores for a thousand classes, from the last picture. */
+static void *classify(const char *x, int features, size_t *size)
+{
+	x = node("Flatten", node("GlobalAveragePool", x));
+	x = node("Gemm", text("%s %s %s", x, weights(0.05f, DIMS(features, 1000)),
+			      weights(0.5f, DIMS(1000))));
+	add_node(&b, "Identity", x, "scores");
+	APPEND(b.graph->output, b.graph->n_output, new_value("scores", type, -1, NULL));
+	return finish(size);
 }
 
 void *graph_resnet50(int batch, bool half, size_t *size)
@@ -153,12 +180,49 @@ void *graph_resnet50(int batch, bool half, size_t *size)
 			from = 4 * width;
 		}
 	}
-	x = node("Flatten", node("GlobalAveragePool", x));
-	x = node("Gemm", text("%s %s %s", x, weights(0.05f, DIMS(2048, 1000)),
-			      weights(0.5f, DIMS(1000))));
-	add_node(&b, "Identity", x, "scores");
-	APPEND(b.graph->output, b.graph->n_output, new_value("scores", type, -1, NULL));
-	return finish(size);
+	return classify(x, 2048, size);
+}
+
+static const char *relu6(const char *in)
+{
+	return node("Clip", text("%s %s %s", in, scalar(0), scalar(6)));
+}
+
+static const char *inverted_bottleneck(const char *in, int from, int to, int expansion, int stride)
+{
+	int width = from * expansion;
+	const char *x = in;
+
+	if (expansion > 1)
+		x = relu6(conv(x, from, width, 1, 1));
+	x = relu6(grouped_conv(x, width, width, 3, stride, width));
+	x = conv(x, width, to, 1, 1);
+	return stride == 1 && from == to ? node("Add", text("%s %s", x, in)) : x;
+}
+
+void *graph_mobilenet_v2(size_t *size)
+{
+	static const struct {
+		int expansion, channels, blocks, stride;
+	} stages[] = {
+		{ 1, 16, 1, 1 }, { 6, 24, 2, 2 }, { 6, 32, 3, 2 }, { 6, 64, 4, 2 },
+		{ 6, 96, 3, 1 }, { 6, 160, 3, 2 }, { 6, 320, 1, 1 },
+	};
+	const char *x = "image";
+	int from = 32;
+
+	b = builder(OPSET);
+	type = FLOAT;
+	add_input(&b, x, type, DIMS(1, 3, 224, 224));
+	x = relu6(conv(x, 3, from, 3, 2));
+	for (size_t s = 0; s < sizeof(stages) / sizeof(stages[0]); s++) {
+		for (int i = 0; i < stages[s].blocks; i++) {
+			x = inverted_bottleneck(x, from, stages[s].channels, stages[s].expansion,
+						i ? 1 : stages[s].stride);
+			from = stages[s].channels;
+		}
+	}
+	return classify(relu6(conv(x, from, 1280, 1, 1)), 1280, size);
 }
 
 #define HEAD	64
@@ -247,4 +311,22 @@ void *graph_bert(int layers, int wide, int batch, int length, size_t *size)
 	add_node(&b, "Identity", dense(x, width, 2), "classes");
 	add_output(&b, "classes");
 	return finish(size);
+}
+
+void *graph_input(float low, float range, int rank, const int64_t *dims, size_t *size)
+{
+	Onnx__TensorProto *tensor;
+	float *data;
+	void *bytes;
+	int64_t n;
+
+	data = by_lot(low, range, rank, dims, &n);
+	tensor = new_tensor("input", FLOAT, rank, dims, data, (size_t)n * sizeof(*data));
+	free(data);
+	*size = onnx__tensor_proto__get_packed_size(tensor);
+	bytes = malloc(*size);
+	if (!bytes)
+		abort();
+	onnx__tensor_proto__pack(tensor, bytes);
+	return bytes;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The networks whose speed on the real chip is published, with weights drawn by
- * lot: what a chip takes for them does not depend on the weights.
+ * Large networks with weights drawn by lot: what a chip takes for them does not
+ * depend on the weights. The speed of the first two on the real chip is published.
  */
 #ifndef TESTS_BENCH_GRAPHS_H
 #define TESTS_BENCH_GRAPHS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /**
  * graph_resnet50() - ResNet-50 for images of 224 x 224
@@ -37,5 +38,25 @@ void *graph_resnet50(int batch, bool half, size_t *size);
  * Return: an ONNX model, from malloc().
  */
 void *graph_bert(int layers, int wide, int batch, int length, size_t *size);
+
+/**
+ * graph_mobilenet_v2() - MobileNetV2 for an image of 224 x 224, width 1
+ * @size: receives the bytes of the model
+ *
+ * Return: an ONNX model, from malloc().
+ */
+void *graph_mobilenet_v2(size_t *size);
+
+/**
+ * graph_input() - a tensor of numbers drawn by lot
+ * @low: the least
+ * @range: how far above it they go
+ * @rank: dimensions
+ * @dims: their sizes
+ * @size: receives the bytes of the tensor
+ *
+ * Return: an ONNX TensorProto of floats, from malloc().
+ */
+void *graph_input(float low, float range, int rank, const int64_t *dims, size_t *size);
 
 #endif /* TESTS_BENCH_GRAPHS_H */
