@@ -7,11 +7,18 @@
  */
 #include "matmul_plan.h"
 
-/* Multiplications of a tile: some tens of microseconds. */
-#define TILE_MACS	((uint64_t)4 << 20)
-#define MAX_PIECES	8
-#define MIN_ROWS	128
-#define MIN_COLUMNS	256
+/*
+ * Tiles: most parts of a dimension, least rows and columns, multiplications that take
+ * as long as to start one and as to read one element of an operand.
+ */
+#define MAX_PARTS	16
+#define MIN_ROWS	32
+#define MIN_COLUMNS	64
+#define START_MACS	((uint64_t)1 << 20)
+#define OPERAND_MACS	16
+
+/* Multiplications of products of few rows that are worth a tile. */
+#define FEW_MACS	((uint64_t)256 << 10)
 
 /* One row of a desc's leading dimensions after another: can they be one dimension? */
 static bool folds(const struct neuron_tensor *t)
@@ -115,33 +122,56 @@ static void choose_types(struct matmul_plan *plan, const struct lib_features *li
 	}
 }
 
+/* Into how many parts of at least @least, each a multiple of @unit, and how large. */
+static uint32_t part(uint32_t n, unsigned int parts, uint32_t unit, uint32_t least)
+{
+	uint32_t size = (n + parts - 1) / parts;
+
+	size = (size + unit - 1) / unit * unit;
+	if (size < least)
+		size = least;
+	return size < n ? size : n;
+}
+
+/*
+ * What a way to cut costs, in multiplications: what the last of one, two and four
+ * threads is done with when no other thread is slower. Few rows leave the processor's
+ * registers half used, and each tile reads its operands.
+ */
+static double tiles_cost(const struct matmul_plan *plan, uint32_t rows, uint32_t columns)
+{
+	uint64_t tiles = (uint64_t)((plan->m + rows - 1) / rows) *
+			 ((plan->n + columns - 1) / columns) * plan->batch;
+	double one = (double)(rows < MIN_ROWS ? MIN_ROWS : rows) * columns * plan->k +
+		     (double)OPERAND_MACS * ((double)rows + columns) * plan->k + START_MACS;
+
+	return one * (tiles + (tiles + 1) / 2 + (tiles + 3) / 4);
+}
+
 static void choose_tiles(struct matmul_plan *plan)
 {
 	uint64_t macs = (uint64_t)plan->m * plan->n * plan->k;
-	uint64_t pieces = (macs + TILE_MACS - 1) / TILE_MACS;
-	uint32_t rows, columns = plan->n;
+	double least = 0;
 
-	if (pieces > MAX_PIECES)
-		pieces = MAX_PIECES;
-	rows = (plan->m + pieces - 1) / pieces;
-	if (rows < MIN_ROWS)
-		rows = MIN_ROWS;
-	if (rows > plan->m)
-		rows = plan->m;
-	plan->rows = rows;
-	plan->row_tiles = (plan->m + rows - 1) / rows;
+	for (unsigned int r = 1; r <= MAX_PARTS; r++) {
+		uint32_t rows = part(plan->m, r, 16, MIN_ROWS);
 
-	pieces = (pieces + plan->row_tiles - 1) / plan->row_tiles;
-	if (pieces > 1) {
-		columns = (plan->n + pieces - 1) / pieces;
-		columns = (columns + MIN_COLUMNS - 1) / MIN_COLUMNS * MIN_COLUMNS;
+		for (unsigned int c = 1; c <= MAX_PARTS; c++) {
+			uint32_t columns = part(plan->n, c, 64, MIN_COLUMNS);
+			double cost = tiles_cost(plan, rows, columns);
+
+			if (least > 0 && cost >= least)
+				continue;
+			least = cost;
+			plan->rows = rows;
+			plan->columns = columns;
+		}
 	}
-	if (columns > plan->n)
-		columns = plan->n;
-	plan->columns = columns;
-	plan->column_tiles = (plan->n + columns - 1) / columns;
+	plan->row_tiles = (plan->m + plan->rows - 1) / plan->rows;
+	plan->column_tiles = (plan->n + plan->columns - 1) / plan->columns;
 
-	plan->entries = macs >= TILE_MACS / 4 ? 1 : TILE_MACS / 4 / macs;
+	/* Several small products are a tile. */
+	plan->entries = macs >= START_MACS ? 1 : START_MACS / macs;
 	if (plan->entries > plan->batch)
 		plan->entries = plan->batch;
 }
@@ -180,7 +210,7 @@ bool matmul_choose_few(struct matmul_plan *plan)
 	few->n = few_tile_columns(few);
 	plan->columns = few->n;
 	plan->column_tiles = (plan->n + plan->columns - 1) / plan->columns;
-	plan->entries = macs >= TILE_MACS / 16 ? 1 : TILE_MACS / 16 / macs;
+	plan->entries = macs >= FEW_MACS ? 1 : FEW_MACS / macs;
 	if (plan->entries > plan->batch)
 		plan->entries = plan->batch;
 	plan->temp_bytes = few_bytes(few);
