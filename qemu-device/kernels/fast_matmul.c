@@ -18,6 +18,7 @@ struct run {
 	struct matmul_plan *plan;
 	struct nk_epilogue ep;
 	char *a, *b;
+	bool packed;		/* b, in the order of whoever multiplies */
 	char *temp;
 	size_t temp_step;
 };
@@ -147,6 +148,11 @@ static struct nk_plan *make(const struct nk_call *call)
 		plan->refused = false;
 		return &plan->head;
 	}
+	plan->amx = matmul_choose_amx(plan, lib);
+	if (plan->amx) {
+		plan->refused = false;
+		return &plan->head;
+	}
 	plan->sgemm = plan->a_type == NEURON_F32 && plan->m <= SGEMM_ROWS &&
 		      (uint64_t)plan->k * plan->n >= MUCH_ELEMENTS;
 	if (plan->sgemm) {
@@ -187,7 +193,7 @@ static enum nk_status compute(const struct run *run, uint64_t entry, uint32_t ro
 		      column * plan->b_layout.column;
 	void *data[LIB_OPERANDS] = {
 		[LIB_SRC] = run->a + a * (ptrdiff_t)nk_size(plan->a_type),
-		[LIB_WEIGHTS] = plan->packs ? run->b + matmul_tile_offset(plan, column) :
+		[LIB_WEIGHTS] = run->packed ? run->b + matmul_tile_offset(plan, column) :
 				run->b + b * (ptrdiff_t)nk_size(plan->b_type),
 		[LIB_BIAS] = run->ep.bias_f32 ? (void *)(run->ep.bias_f32 + column) : NULL,
 		[LIB_DST] = plan->direct ? dst : sums,
@@ -202,6 +208,10 @@ static enum nk_status compute(const struct run *run, uint64_t entry, uint32_t ro
 		few_run(&few, data[LIB_SRC], data[LIB_WEIGHTS], data[LIB_DST],
 			plan->direct && plan->m > 1 ? out->strides[out->rank - 2] :
 			(ptrdiff_t)columns, temp);
+	} else if (plan->amx) {
+		matmul_amx_tile(plan, rows, columns, data[LIB_SRC], data[LIB_WEIGHTS], run->packed,
+				data[LIB_DST], plan->m > 1 ? out->strides[out->rank - 2] :
+				(ptrdiff_t)columns, temp);
 	} else if (plan->sgemm) {
 		status = lib_sgemm(rows, columns, plan->k, data[LIB_SRC], plan->a_layout.row,
 				   plan->a_layout.column, data[LIB_WEIGHTS], plan->b_layout.row,
@@ -308,12 +318,30 @@ static enum nk_status prepare(const struct nk_call *call, const struct nk_view *
 	return status;
 }
 
+/* The second operand, packed if it pays. */
+static enum nk_status prepare_b(const struct nk_call *call, const struct nk_view *b, struct run *run)
+{
+	struct matmul_plan *plan = run->plan;
+	enum nk_status status = prepare(call, b, &plan->b_layout, plan->b_type, NK_SCRATCH_WEIGHT,
+					&run->b);
+	char *packed = NULL;
+
+	if (status || !(plan->packs || plan->amx))
+		return status;
+	status = plan->amx ? matmul_amx_pack(plan, call, run->b, &packed) :
+		 matmul_pack(plan, call, run->b, &packed);
+	if (packed) {
+		run->b = packed;
+		run->packed = true;
+	}
+	return status;
+}
+
 enum nk_status nk_fast_matmul_prepare(const struct nk_call *call)
 {
 	struct matmul_plan *plan = (struct matmul_plan *)nk_plan_get(call, make);
-	enum nk_status status;
+	struct run run = { .call = call, .plan = plan };
 	struct nk_view b;
-	char *data;
 
 	if (!plan)
 		return NK_NO_MEMORY;
@@ -321,8 +349,7 @@ enum nk_status nk_fast_matmul_prepare(const struct nk_call *call)
 	if (plan->refused || !plan->packs || !call->op[2].constant)
 		return NK_OK;
 	b = (struct nk_view){ &plan->b, call->op[2].data };
-	status = prepare(call, &b, &plan->b_layout, plan->b_type, NK_SCRATCH_WEIGHT, &data);
-	return status ? status : matmul_pack(plan, call, data, &data);
+	return prepare_b(call, &b, &run);
 }
 
 enum nk_status nk_fast_matmul(const struct nk_call *call)
@@ -344,17 +371,16 @@ enum nk_status nk_fast_matmul(const struct nk_call *call)
 	status = prepare(call, &a, &plan->a_layout, plan->a_type, NK_SCRATCH_IN, &run.a);
 	if (plan->packs && plan->have_packed && call->op[2].constant) {
 		run.b = plan->packed;
+		run.packed = true;
 	} else if (!status) {
-		status = prepare(call, &b, &plan->b_layout, plan->b_type, NK_SCRATCH_WEIGHT,
-				 &run.b);
-		if (!status && plan->packs)
-			status = matmul_pack(plan, call, run.b, &run.b);
+		status = prepare_b(call, &b, &run);
 	}
 	if (status)
 		return status;
 
 	run.temp_step = ((plan->temp_bytes + 63) & ~(size_t)63) +
-			(plan->direct ? 0 : (size_t)plan->rows * plan->columns * 4);
+			(plan->direct ? 0 : plan->amx ? matmul_amx_sums_bytes(plan) :
+			 (size_t)plan->rows * plan->columns * 4);
 	run.temp_step = (run.temp_step + 63) & ~(size_t)63;
 	run.temp = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) *
 			      run.temp_step + plan->n * sizeof(float));

@@ -36,6 +36,7 @@ struct lib_op {
 struct lib_features {
 	bool bf16;	/* dot products of bf16 in hardware */
 	bool int8;	/* exact dot products of 8-bit integers */
+	bool amx;	/* tiles for both */
 };
 
 /* NULL when the library cannot be used. */

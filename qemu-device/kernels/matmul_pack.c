@@ -7,6 +7,7 @@
  * constant. The blocks are columns of 64 or so, one after the other, so that the
  * columns of a tile are a part of the whole matrix's.
  */
+#include "amx.h"
 #include "matmul_plan.h"
 
 enum { K, N };
@@ -51,15 +52,15 @@ dnnl_memory_desc_t matmul_tile_desc(const struct matmul_plan *plan, uint32_t col
 
 size_t matmul_tile_offset(const struct matmul_plan *plan, uint32_t column)
 {
+	if (plan->amx)
+		return amx_packed_bytes(plan->b_type, plan->k, column);
 	/* Whole blocks of columns of the padded height. */
 	return (size_t)column * plan->packed_desc.padded_dims[K] * nk_size(plan->b_type);
 }
 
-enum nk_status matmul_pack(struct matmul_plan *plan, const struct nk_call *call,
-			   const void *plain, char **packed)
+char *matmul_packed_place(struct matmul_plan *plan, const struct nk_call *call)
 {
 	bool constant = call->op[2].constant;
-	enum nk_status status;
 
 	plan->have_packed = false;
 	if (constant && !plan->packed) {
@@ -67,8 +68,16 @@ enum nk_status matmul_pack(struct matmul_plan *plan, const struct nk_call *call,
 		if (plan->packed)
 			nk_plan_grow(nk_ctx_plans(call->ctx), &plan->head, plan->packed_bytes);
 	}
-	*packed = constant && plan->packed ? plan->packed :
-		  nk_scratch(call->ctx, NK_SCRATCH_OUT, plan->packed_bytes);
+	return constant && plan->packed ? plan->packed :
+	       nk_scratch(call->ctx, NK_SCRATCH_OUT, plan->packed_bytes);
+}
+
+enum nk_status matmul_pack(struct matmul_plan *plan, const struct nk_call *call,
+			   const void *plain, char **packed)
+{
+	enum nk_status status;
+
+	*packed = matmul_packed_place(plan, call);
 	if (!*packed)
 		return NK_NO_MEMORY;
 	status = lib_pack(call, &plan->plain_desc, plain, &plan->packed_desc, *packed, N);

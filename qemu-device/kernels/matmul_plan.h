@@ -24,6 +24,7 @@ struct matmul_plan {
 	bool direct;
 	bool has_bias;
 	bool sgemm;
+	bool amx;
 	struct few few;		/* without the library; of a whole tile */
 	unsigned int a_type, b_type;	/* that the library sees */
 	struct neuron_tensor out, a, b;	/* with the batch folded into rows if possible */
@@ -44,8 +45,28 @@ struct matmul_plan {
 	void *packed;			/* kept while the caller says that it is constant */
 };
 
+/**
+ * struct matmul_grain - what tiles are good for whoever computes them
+ * @rows: they have multiples of it
+ * @columns: the same
+ * @operand_macs: multiplications in the time that it takes to read an element
+ * @start_macs: the same, to start a tile
+ * @shared_columns: a tile takes so many times as long if others have the same columns
+ * @fits: whether a tile may be so large; or NULL
+ */
+struct matmul_grain {
+	uint32_t rows, columns;
+	double operand_macs;
+	uint64_t start_macs;
+	double shared_columns;
+	bool (*fits)(const struct matmul_plan *plan, uint32_t rows, uint32_t columns);
+};
+
 /* matmul_shape.c: fill in what follows from the operands alone. */
 void matmul_find_shape(struct matmul_plan *plan, const struct lib_features *lib);
+/* Parts of that, once types and sizes are known. */
+void matmul_choose_layouts(struct matmul_plan *plan);
+void matmul_choose_tiles(struct matmul_plan *plan, const struct matmul_grain *grain);
 /* Few rows or small matrices: read where they are, whatever their strides. */
 bool matmul_choose_few(struct matmul_plan *plan);
 
@@ -55,11 +76,43 @@ bool matmul_choose_few(struct matmul_plan *plan);
 bool matmul_packs(const struct matmul_plan *plan);
 /* The order of the whole matrix from that of a tile. False: pack nothing. */
 bool matmul_find_order(struct matmul_plan *plan, const dnnl_memory_desc_t *tile);
+/*
+ * Where the packed operand goes: to memory of the plan's own when it is constant, else
+ * to NK_SCRATCH_OUT. NULL: no memory.
+ */
+char *matmul_packed_place(struct matmul_plan *plan, const struct nk_call *call);
 /* The packed part for a tile: its descriptor, and where it lies. */
 dnnl_memory_desc_t matmul_tile_desc(const struct matmul_plan *plan, uint32_t columns);
 size_t matmul_tile_offset(const struct matmul_plan *plan, uint32_t column);
 /* What @plain holds now in the library's order; may lie in NK_SCRATCH_OUT. */
 enum nk_status matmul_pack(struct matmul_plan *plan, const struct nk_call *call,
 			   const void *plain, char **packed);
+
+/* matmul_amx.c */
+
+/* On AMX tiles, if the processor has them: types, layouts and tiles for that. */
+bool matmul_choose_amx(struct matmul_plan *plan, const struct lib_features *lib);
+/* Bytes for a tile's sums. */
+size_t matmul_amx_sums_bytes(const struct matmul_plan *plan);
+/* The second operand in panels; *packed is NULL when each tile packs its own. */
+enum nk_status matmul_amx_pack(struct matmul_plan *plan, const struct nk_call *call,
+			       const void *b, char **packed);
+
+/**
+ * matmul_amx_tile() - the sums of a tile
+ * @plan: the plan
+ * @rows: of the tile
+ * @columns: of the tile
+ * @a: its part of the first operand
+ * @b: its part of the second
+ * @packed: that is in panels
+ * @out: where the plan's output is direct, the tile's part of it, else
+ *	 matmul_amx_sums_bytes() that receive dense rows
+ * @out_row: distance of the output's rows, in elements
+ * @temp: the plan's temp_bytes
+ */
+void matmul_amx_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t columns,
+		     const char *a, const char *b, bool packed, char *out, ptrdiff_t out_row,
+		     char *temp);
 
 #endif /* NEURON_NK_MATMUL_PLAN_H */

@@ -7,15 +7,9 @@
  */
 #include "matmul_plan.h"
 
-/*
- * Tiles: most parts of a dimension, least rows and columns, multiplications that take
- * as long as to start one and as to read one element of an operand.
- */
+/* Tiles: most parts of a dimension, and least rows. */
 #define MAX_PARTS	16
 #define MIN_ROWS	32
-#define MIN_COLUMNS	64
-#define START_MACS	((uint64_t)1 << 20)
-#define OPERAND_MACS	16
 
 /* Multiplications of products of few rows that are worth a tile. */
 #define FEW_MACS	((uint64_t)256 << 10)
@@ -134,33 +128,38 @@ static uint32_t part(uint32_t n, unsigned int parts, uint32_t unit, uint32_t lea
 }
 
 /*
- * What a way to cut costs, in multiplications: what the last of one, two and four
- * threads is done with when no other thread is slower. Few rows leave the processor's
+ * What a way to cut costs, in multiplications: what the last of one, two, four and
+ * eight threads is done with when no other thread is slower. Few rows leave the processor's
  * registers half used, and each tile reads its operands.
  */
-static double tiles_cost(const struct matmul_plan *plan, uint32_t rows, uint32_t columns)
+static double tiles_cost(const struct matmul_plan *plan, const struct matmul_grain *grain,
+			 uint32_t rows, uint32_t columns)
 {
 	uint64_t tiles = (uint64_t)((plan->m + rows - 1) / rows) *
 			 ((plan->n + columns - 1) / columns) * plan->batch;
 	double one = (double)(rows < MIN_ROWS ? MIN_ROWS : rows) * columns * plan->k +
-		     (double)OPERAND_MACS * ((double)rows + columns) * plan->k + START_MACS;
+		     grain->operand_macs * ((double)rows + columns) * plan->k + grain->start_macs;
 
-	return one * (tiles + (tiles + 1) / 2 + (tiles + 3) / 4);
+	if (rows < plan->m)
+		one *= grain->shared_columns;
+	return one * (tiles + (tiles + 1) / 2 + (tiles + 3) / 4 + (tiles + 7) / 8);
 }
 
-static void choose_tiles(struct matmul_plan *plan)
+void matmul_choose_tiles(struct matmul_plan *plan, const struct matmul_grain *grain)
 {
 	uint64_t macs = (uint64_t)plan->m * plan->n * plan->k;
 	double least = 0;
 
-	for (unsigned int r = 1; r <= MAX_PARTS; r++) {
-		uint32_t rows = part(plan->m, r, 16, MIN_ROWS);
+	/* The smallest first, which have to do where none fits. */
+	for (unsigned int r = MAX_PARTS; r > 0; r--) {
+		uint32_t rows = part(plan->m, r, grain->rows, MIN_ROWS);
 
-		for (unsigned int c = 1; c <= MAX_PARTS; c++) {
-			uint32_t columns = part(plan->n, c, 64, MIN_COLUMNS);
-			double cost = tiles_cost(plan, rows, columns);
+		for (unsigned int c = MAX_PARTS; c > 0; c--) {
+			uint32_t columns = part(plan->n, c, grain->columns, grain->columns);
+			double cost = tiles_cost(plan, grain, rows, columns);
+			bool fits = !grain->fits || grain->fits(plan, rows, columns);
 
-			if (least > 0 && cost >= least)
+			if (least > 0 && (cost >= least || !fits))
 				continue;
 			least = cost;
 			plan->rows = rows;
@@ -171,7 +170,7 @@ static void choose_tiles(struct matmul_plan *plan)
 	plan->column_tiles = (plan->n + plan->columns - 1) / plan->columns;
 
 	/* Several small products are a tile. */
-	plan->entries = macs >= START_MACS ? 1 : START_MACS / macs;
+	plan->entries = macs >= grain->start_macs ? 1 : grain->start_macs / macs;
 	if (plan->entries > plan->batch)
 		plan->entries = plan->batch;
 }
@@ -217,15 +216,28 @@ bool matmul_choose_few(struct matmul_plan *plan)
 	return true;
 }
 
+void matmul_choose_layouts(struct matmul_plan *plan)
+{
+	plan->a_layout = find_layout(&plan->a, plan->a.dtype != plan->a_type || plan->as_f32);
+	plan->b_layout = find_layout(&plan->b, plan->b.dtype != plan->b_type || plan->as_f32);
+}
+
 void matmul_find_shape(struct matmul_plan *plan, const struct lib_features *lib)
 {
+	static const struct matmul_grain grain = {
+		.rows = 16,
+		.columns = 64,
+		.operand_macs = 16,
+		.start_macs = (uint64_t)1 << 20,
+		.shared_columns = 1,
+	};
+
 	choose_types(plan, lib);
 	fold_batch(plan);
 	plan->m = plan->out.dims[plan->out.rank - 2];
 	plan->n = plan->out.dims[plan->out.rank - 1];
 	plan->k = plan->a.dims[plan->a.rank - 1];
 	plan->batch = nk_elements(&plan->out) / plan->m / plan->n;
-	plan->a_layout = find_layout(&plan->a, plan->a.dtype != plan->a_type || plan->as_f32);
-	plan->b_layout = find_layout(&plan->b, plan->b.dtype != plan->b_type || plan->as_f32);
-	choose_tiles(plan);
+	matmul_choose_layouts(plan);
+	matmul_choose_tiles(plan, &grain);
 }

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Products on AMX tiles.
+ *
+ * Two tiles of rows times two of columns are computed together: the four tiles of
+ * sums stay in registers over a part of k whose panel of the second operand fits the
+ * L1 cache, next to the sums. Rows and columns that are left over are filled up with
+ * zeros, so that one configuration of the tiles does for all.
+ */
+#include "amx.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <immintrin.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define TARGET	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,amx-tile,amx-bf16,amx-int8")))
+
+/* <asm/prctl.h> of kernels from 5.16 on. */
+#define REQUEST_PERMISSION	0x1023
+#define TILE_DATA		18
+
+#define TILE_ROWS	16
+#define TILE_BYTES	1024
+
+/* Steps of k for which sums stay in registers. */
+#define STEPS		32
+
+static bool available;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* The system must agree, because a thread's registers become larger. */
+static void look(void)
+{
+	const unsigned int wanted = 1u << 22 | 1u << 24 | 1u << 25;	/* bf16, tiles, int8 */
+	unsigned int a, b, c, d;
+
+	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & wanted) != wanted ||
+	    !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512vl") ||
+	    !__builtin_cpu_supports("avx512dq"))
+		return;
+	available = !syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA);
+}
+
+bool amx_available(void)
+{
+	pthread_once(&once, look);
+	return available;
+}
+
+bool amx_has(unsigned int a_dtype, unsigned int b_dtype)
+{
+	if (!amx_available())
+		return false;
+	return (a_dtype == NEURON_BF16 && b_dtype == NEURON_BF16) ||
+	       (nk_is_byte(a_dtype) && nk_is_byte(b_dtype));
+}
+
+/* Where pairs of two rows come from: those of the first sixteen columns, then the others. */
+static const uint16_t pair_order[2][32] NK_ALIGNED = {
+	{ 0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39,
+	  8, 40, 9, 41, 10, 42, 11, 43, 12, 44, 13, 45, 14, 46, 15, 47 },
+	{ 16, 48, 17, 49, 18, 50, 19, 51, 20, 52, 21, 53, 22, 54, 23, 55,
+	  24, 56, 25, 57, 26, 58, 27, 59, 28, 60, 29, 61, 30, 62, 31, 63 },
+};
+
+/* Two rows of up to 32 columns of bf16, as pairs. */
+TARGET static void pack_pairs(const uint16_t *even, const uint16_t *odd, __mmask32 columns,
+			      char *to)
+{
+	__m512i x = _mm512_maskz_loadu_epi16(columns, even);
+	__m512i y = odd ? _mm512_maskz_loadu_epi16(columns, odd) : _mm512_setzero_si512();
+
+	_mm512_store_si512(to, _mm512_permutex2var_epi16(x, _mm512_load_si512(pair_order[0]), y));
+	_mm512_store_si512(to + TILE_BYTES,
+			   _mm512_permutex2var_epi16(x, _mm512_load_si512(pair_order[1]), y));
+}
+
+/* Four rows of up to 32 columns of bytes; a NULL row is zeros. */
+TARGET static void pack_fours(const uint8_t *const *row, __mmask32 columns, char *to)
+{
+	__m256i r[4];
+
+	for (unsigned int i = 0; i < 4; i++)
+		r[i] = row[i] ? _mm256_maskz_loadu_epi8(columns, row[i]) : _mm256_setzero_si256();
+	for (unsigned int half = 0; half < 2; half++) {
+		__m128i x[4], ab, cd;
+
+		for (unsigned int i = 0; i < 4; i++)
+			x[i] = half ? _mm256_extracti128_si256(r[i], 1) : _mm256_castsi256_si128(r[i]);
+		ab = _mm_unpacklo_epi8(x[0], x[1]);
+		cd = _mm_unpacklo_epi8(x[2], x[3]);
+		_mm_store_si128((__m128i *)(to + half * TILE_BYTES), _mm_unpacklo_epi16(ab, cd));
+		_mm_store_si128((__m128i *)(to + half * TILE_BYTES + 16),
+				_mm_unpackhi_epi16(ab, cd));
+		ab = _mm_unpackhi_epi8(x[0], x[1]);
+		cd = _mm_unpackhi_epi8(x[2], x[3]);
+		_mm_store_si128((__m128i *)(to + half * TILE_BYTES + 32),
+				_mm_unpacklo_epi16(ab, cd));
+		_mm_store_si128((__m128i *)(to + half * TILE_BYTES + 48),
+				_mm_unpackhi_epi16(ab, cd));
+	}
+}
+
+/* A row of a tile holds four bytes of each of sixteen columns, which are rows of ours. */
+TARGET static void turn(__m512i *x)
+{
+	__m512i t[16];
+
+	for (unsigned int i = 0; i < 16; i += 2) {
+		t[i] = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+		t[i + 1] = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+	}
+	for (unsigned int i = 0; i < 16; i += 4) {
+		x[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+		x[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+		x[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+		x[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		t[i] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0x88);
+		t[i + 4] = _mm512_shuffle_i32x4(x[i], x[i + 4], 0xdd);
+		t[i + 8] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0x88);
+		t[i + 12] = _mm512_shuffle_i32x4(x[i + 8], x[i + 12], 0xdd);
+	}
+	for (unsigned int i = 0; i < 4; i++) {
+		x[i] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88);
+		x[i + 4] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88);
+		x[i + 8] = _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd);
+		x[i + 12] = _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd);
+	}
+}
+
+/* Columns that are contiguous: @bytes of each of @columns of them to the rows of a tile. */
+TARGET static void pack_turned(const char *b, ptrdiff_t column_bytes, uint32_t columns,
+			       uint32_t bytes, char *to)
+{
+	__mmask64 mask = bytes < AMX_STEP ? ((__mmask64)1 << bytes) - 1 : ~(__mmask64)0;
+	__m512i x[16];
+
+	for (unsigned int i = 0; i < 16; i++)
+		x[i] = i < columns ? _mm512_maskz_loadu_epi8(mask, b + i * column_bytes) :
+				     _mm512_setzero_si512();
+	turn(x);
+	for (unsigned int i = 0; i < 16; i++)
+		_mm512_store_si512(to + i * AMX_STEP, x[i]);
+}
+
+/* A step of a panel whose columns' elements lie one after the other. */
+TARGET static void pack_columns(size_t size, const char *b, ptrdiff_t column, uint32_t columns,
+				uint32_t rows, char *to)
+{
+	for (unsigned int half = 0; half < 2; half++) {
+		uint32_t first = half * 16;
+
+		pack_turned(b + (ptrdiff_t)first * column * (ptrdiff_t)size, column * (ptrdiff_t)size,
+			    columns > first ? columns - first : 0, rows * size,
+			    to + half * TILE_BYTES);
+	}
+}
+
+/*
+ * Rows that are contiguous: all columns of a row before the next row, because memory
+ * is read fastest so.
+ */
+TARGET static void pack_rows(size_t size, uint32_t k, uint32_t n, const char *b, ptrdiff_t row,
+			     char *to, size_t panel)
+{
+	uint32_t group = 4 / size, whole = (uint32_t)(panel / (2 * TILE_BYTES) * AMX_STEP / size);
+
+	row *= (ptrdiff_t)size;
+	for (uint32_t i = 0; i < whole; i += group, b += (ptrdiff_t)group * row) {
+		size_t bytes = i * size;	/* of a column, before these */
+		char *at = to + bytes / AMX_STEP * 2 * TILE_BYTES + bytes % AMX_STEP / 4 * AMX_STEP;
+
+		for (uint32_t j = 0; j < n; j += AMX_PANEL, at += panel) {
+			__mmask32 mask = n - j < 32 ? ((__mmask32)1 << (n - j)) - 1 :
+					 ~(__mmask32)0;
+			const void *from[4] = { NULL };
+
+			for (uint32_t g = 0; g < group && i + g < k; g++)
+				from[g] = b + (ptrdiff_t)g * row + (ptrdiff_t)(j * size);
+			if (!from[0]) {
+				_mm512_store_si512(at, _mm512_setzero_si512());
+				_mm512_store_si512(at + TILE_BYTES, _mm512_setzero_si512());
+			} else if (size == 2) {
+				pack_pairs(from[0], from[1], mask, at);
+			} else {
+				pack_fours((const uint8_t *const *)from, mask, at);
+			}
+		}
+	}
+}
+
+void amx_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff_t row,
+	      ptrdiff_t column, void *packed)
+{
+	size_t size = nk_size(dtype), step = AMX_STEP / size;
+	char *to = packed;
+
+	if (column == 1) {
+		pack_rows(size, k, n, b, row, to, amx_panel_bytes(dtype, k));
+		return;
+	}
+	for (uint32_t first = 0; first < n; first += AMX_PANEL) {
+		uint32_t columns = n - first < AMX_PANEL ? n - first : AMX_PANEL;
+
+		for (uint32_t i = 0; i < k; i += step, to += 2 * TILE_BYTES) {
+			const char *from = (const char *)b + ((ptrdiff_t)i +
+					   (ptrdiff_t)first * column) * (ptrdiff_t)size;
+
+			pack_columns(size, from, column, columns, k - i < step ? k - i : step, to);
+		}
+	}
+}
+
+/* Tiles 0 to 3: sums; 4, 5: rows; 6, 7: columns. */
+#define STEP_OF(name, instruction)							\
+TARGET static void multiply_##name(const char *a, ptrdiff_t a_row, const char *b,	\
+				   uint32_t steps, char *c, ptrdiff_t c_row, bool first)	\
+{											\
+	/* The compiler does not know that tiles are loaded from memory. */		\
+	__asm__ volatile("" ::: "memory");						\
+	if (first) {									\
+		_tile_zero(0);								\
+		_tile_zero(1);								\
+		_tile_zero(2);								\
+		_tile_zero(3);								\
+	} else {									\
+		_tile_loadd(0, c, c_row);						\
+		_tile_loadd(1, c + 64, c_row);						\
+		_tile_loadd(2, c + TILE_ROWS * c_row, c_row);				\
+		_tile_loadd(3, c + TILE_ROWS * c_row + 64, c_row);			\
+	}										\
+	for (uint32_t i = 0; i < steps; i++, a += AMX_STEP, b += 2 * TILE_BYTES) {	\
+		_tile_loadd(4, a, a_row);						\
+		_tile_loadd(6, b, AMX_STEP);						\
+		_tile_loadd(5, a + TILE_ROWS * a_row, a_row);				\
+		_tile_loadd(7, b + TILE_BYTES, AMX_STEP);				\
+		instruction(0, 4, 6);							\
+		instruction(1, 4, 7);							\
+		instruction(2, 5, 6);							\
+		instruction(3, 5, 7);							\
+	}										\
+	_tile_stored(0, c, c_row);							\
+	_tile_stored(1, c + 64, c_row);							\
+	_tile_stored(2, c + TILE_ROWS * c_row, c_row);					\
+	_tile_stored(3, c + TILE_ROWS * c_row + 64, c_row);				\
+}
+
+STEP_OF(bf16, _tile_dpbf16ps)
+STEP_OF(ss, _tile_dpbssd)
+STEP_OF(su, _tile_dpbsud)
+STEP_OF(us, _tile_dpbusd)
+STEP_OF(uu, _tile_dpbuud)
+
+typedef void multiply_fn(const char *a, ptrdiff_t a_row, const char *b, uint32_t steps, char *c,
+			 ptrdiff_t c_row, bool first);
+
+static multiply_fn *kernel_of(unsigned int a_dtype, unsigned int b_dtype)
+{
+	if (a_dtype == NEURON_BF16)
+		return multiply_bf16;
+	if (a_dtype == NEURON_I8)
+		return b_dtype == NEURON_I8 ? multiply_ss : multiply_su;
+	return b_dtype == NEURON_I8 ? multiply_us : multiply_uu;
+}
+
+/* All tiles are full ones. */
+static const struct {
+	uint8_t palette, start_row, reserved[14];
+	uint16_t bytes[16];
+	uint8_t rows[16];
+} config NK_ALIGNED = {
+	.palette = 1,
+	.bytes = { 64, 64, 64, 64, 64, 64, 64, 64 },
+	.rows = { 16, 16, 16, 16, 16, 16, 16, 16 },
+};
+
+TARGET static void configure(void)
+{
+	_tile_loadconfig(&config);
+}
+
+TARGET static void release(void)
+{
+	_tile_release();
+}
+
+/* Rows or bytes that do not fill their tiles: with zeros behind them. */
+static void fill_up(const char *a, ptrdiff_t a_row, uint32_t rows, size_t bytes, uint32_t steps,
+		    char *to)
+{
+	size_t width = (size_t)steps * AMX_STEP;
+
+	for (uint32_t i = 0; i < AMX_ROWS; i++, a += a_row, to += width) {
+		size_t n = i < rows ? bytes : 0;
+
+		if (n)
+			memcpy(to, a, n);
+		memset(to + n, 0, width - n);
+	}
+}
+
+void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32_t n, uint32_t k,
+		  const void *a, ptrdiff_t a_row, const void *packed, void *sums,
+		  ptrdiff_t sums_row)
+{
+	char filled[AMX_ROWS * STEPS * AMX_STEP] NK_ALIGNED;
+	multiply_fn *multiply = kernel_of(a_dtype, b_dtype);
+	size_t size = nk_size(a_dtype), bytes = k * size, panel = amx_panel_bytes(a_dtype, k);
+	uint32_t all = (bytes + AMX_STEP - 1) / AMX_STEP;
+	uint32_t panels = (n + AMX_PANEL - 1) / AMX_PANEL;
+	ptrdiff_t c_row = sums_row * (ptrdiff_t)sizeof(float);
+
+	a_row *= (ptrdiff_t)size;
+	configure();
+	/* Two panels at a time, so that rows are used twice while they are near. */
+	for (uint32_t p = 0; p < panels; p += 2)
+	for (uint32_t s = 0; s < all; s += STEPS)
+	for (uint32_t r = 0; r < m; r += AMX_ROWS) {
+		uint32_t steps = all - s < STEPS ? all - s : STEPS;
+		uint32_t rows = m - r < AMX_ROWS ? m - r : AMX_ROWS;
+		size_t left = bytes - (size_t)s * AMX_STEP, width = (size_t)steps * AMX_STEP;
+		const char *from = (const char *)a + (ptrdiff_t)r * a_row + (ptrdiff_t)s * AMX_STEP;
+		ptrdiff_t from_row = a_row;
+
+		if (rows < AMX_ROWS || left < width) {
+			fill_up(from, a_row, rows, left < width ? left : width, steps, filled);
+			from = filled;
+			from_row = (ptrdiff_t)width;
+		}
+		for (uint32_t q = p; q < p + 2 && q < panels; q++)
+			multiply(from, from_row, (const char *)packed + q * panel +
+				 (size_t)s * 2 * TILE_BYTES, steps, (char *)sums +
+				 (ptrdiff_t)r * c_row + q * AMX_PANEL * sizeof(float), c_row, !s);
+	}
+	release();
+}
+
+NK_CLONES static int32_t sum_signed(const int8_t *x, size_t n)
+{
+	int32_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += x[i];
+	return sum;
+}
+
+NK_CLONES static int32_t sum_unsigned(const uint8_t *x, size_t n)
+{
+	int32_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += x[i];
+	return sum;
+}
+
+void amx_row_sums(unsigned int dtype, uint32_t m, uint32_t k, const void *a, ptrdiff_t a_row,
+		  uint32_t *sums)
+{
+	const char *row = a;
+
+	for (uint32_t i = 0; i < m; i++, row += a_row)
+		sums[i] = dtype == NEURON_I8 ? sum_signed((const int8_t *)row, k) :
+			  sum_unsigned((const uint8_t *)row, k);
+}
+
+void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *packed,
+		     uint32_t *sums, ptrdiff_t sums_row)
+{
+	static const uint8_t ones[STEPS * AMX_STEP] NK_ALIGNED = {
+		[0 ... STEPS * AMX_STEP - 1] = 1,
+	};
+	multiply_fn *multiply = kernel_of(NEURON_U8, dtype);
+	size_t panel = amx_panel_bytes(dtype, k);
+	uint32_t all = (k + AMX_STEP - 1) / AMX_STEP;
+
+	configure();
+	for (uint32_t q = 0; q * AMX_PANEL < n; q++)
+		for (uint32_t s = 0; s < all; s += STEPS)
+			multiply((const char *)ones, 0, (const char *)packed + q * panel +
+				 (size_t)s * 2 * TILE_BYTES, all - s < STEPS ? all - s : STEPS,
+				 (char *)(sums + q * AMX_PANEL),
+				 sums_row * (ptrdiff_t)sizeof(*sums), !s);
+	release();
+}
+
+#else
+
+bool amx_available(void)
+{
+	return false;
+}
+
+bool amx_has(unsigned int a_dtype, unsigned int b_dtype)
+{
+	(void)a_dtype;
+	(void)b_dtype;
+	return false;
+}
+
+void amx_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff_t row,
+	      ptrdiff_t column, void *packed)
+{
+	(void)dtype, (void)k, (void)n, (void)b, (void)row, (void)column, (void)packed;
+}
+
+void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32_t n, uint32_t k,
+		  const void *a, ptrdiff_t a_row, const void *packed, void *sums,
+		  ptrdiff_t sums_row)
+{
+	(void)a_dtype, (void)b_dtype, (void)m, (void)n, (void)k, (void)a, (void)a_row;
+	(void)packed, (void)sums, (void)sums_row;
+}
+
+void amx_row_sums(unsigned int dtype, uint32_t m, uint32_t k, const void *a, ptrdiff_t a_row,
+		  uint32_t *sums)
+{
+	(void)dtype, (void)m, (void)k, (void)a, (void)a_row, (void)sums;
+}
+
+void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *packed,
+		     uint32_t *sums, ptrdiff_t sums_row)
+{
+	(void)dtype, (void)n, (void)k, (void)packed, (void)sums, (void)sums_row;
+}
+#endif
