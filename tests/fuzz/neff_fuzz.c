@@ -33,6 +33,9 @@ static void use(const struct neff *neff)
 	touch(neff->slots, neff->num_slots * sizeof(*neff->slots));
 	touch(neff->layers, neff->num_layers * sizeof(*neff->layers));
 	touch(neff->weights.data, neff->weights.size);
+	if (neff->stages && neff->stages[neff->header->num_cores - 1] >=
+			    neff->header->num_cores)
+		abort();
 	sink += strlen(neff->header->name) + strlen(neff->header->compiler);
 	for (i = 0; i < neff->num_tensors; i++)
 		sink += strlen(neff->tensors[i].name);

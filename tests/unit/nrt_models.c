@@ -40,6 +40,8 @@ int main(int argc, char **argv)
 	put(dir, "copy_i64", file, size);
 	file = nb_two_cores(1000, &size);
 	put(dir, "two_cores", file, size);
+	file = nb_stages(1000, &size);
+	put(dir, "stages", file, size);
 	file = nb_faulty(NB_DEADLOCK, 1000, &size);
 	put(dir, "deadlock", file, size);
 	file = nb_faulty(NB_OUT_OF_BOUNDS, 1000, &size);
