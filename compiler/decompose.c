@@ -66,6 +66,9 @@ void nc_decompose_gemm(struct nc_builder *b)
 	float beta = nc_attr_float(node, "beta", 1);
 	struct nc_value **side = nc_is_const(x) ? &x : &y;
 
+	/* More than a product and a sum is rounded once. */
+	if ((alpha != 1 || (c && beta != 1)) && nc_decompose_wide(b))
+		return;
 	if (nc_attr_int(node, "transA", 0))
 		x = nc_build_transpose(b, NULL, x, swap);
 	if (nc_attr_int(node, "transB", 0))

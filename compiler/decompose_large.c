@@ -95,6 +95,14 @@ void nc_decompose_reduce(struct nc_builder *b)
 
 	if (!nc_reduce_axes(b->ctx, node, &axes))
 		return;
+	if (node->op == NC_OP_ReduceL2 && !nc_dtype_is_float(x->dtype)) {
+		/* A root of integers. */
+		y = nc_build_cast(b, NULL, x, NC_F32);
+		y = nc_build_reduce(b, NC_OP_ReduceL2, NULL, y, axes);
+		y = nc_build_reshape(b, NULL, y, out->rank, out->dims);
+		nc_build_cast(b, out, y, out->dtype);
+		return;
+	}
 	n = elements(x, axes);
 	if (n <= most || x->rank < 1) {
 		nc_keep(b);

@@ -224,7 +224,7 @@ void nc_decompose_cast(struct nc_builder *b)
 		nc_keep(b);
 		return;
 	}
-	if (nc_dtype_size(from) == 1)
+	if (nc_dtype_size(from) < 4)
 		x = nc_build_cast(b, NULL, x, NC_I32);
 	if (is_signed)
 		x = nc_build_with(b, NC_OP_Add, NULL, x, half);

@@ -220,10 +220,12 @@ bool nc_fold_pad(struct nc_ctx *ctx, struct nc_node *node)
 		int64_t at = 0;
 
 		for (d = 0; d < x->rank && at >= 0; d++) {
-			int64_t k = pad_source(mode, nest.index[d] - before[d],
-					       x->dims[d]);
+			/* What is cropped is gone before anything is repeated. */
+			int64_t lo = before[d] < 0 ? -before[d] : 0;
+			int64_t hi = x->dims[d] + (after[d] < 0 ? after[d] : 0);
+			int64_t k = pad_source(mode, nest.index[d] - before[d] - lo, hi - lo);
 
-			at = k < 0 ? -1 : at + k * strides[d];
+			at = k < 0 ? -1 : at + (lo + k) * strides[d];
 		}
 		if (at >= 0)
 			from = (const char *)x->data + (size_t)at * size;

@@ -27,7 +27,9 @@ static bool set_window(struct nc_ctx *ctx, struct nc_node *node,
 		params->dilation[i] = win->dilation[i];
 		params->pad_lo[i] = win->pad_lo[i];
 		/* The chip only wants to know what counts in an average. */
-		counted = win->pad_hi[i] - win->over[i];
+		counted = win->pad_hi[i];
+		if (!nc_attr_int(node, "over_counts", 0))
+			counted -= win->over[i];
 		params->pad_hi[i] = counted < span ? counted : span - 1;
 	}
 	return true;

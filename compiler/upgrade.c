@@ -135,6 +135,11 @@ static void upgrade_node(struct nc_ctx *ctx, struct nc_node *node, int opset,
 		if (opset < 21)
 			nc_set_attr_int(ctx, node, "by_group", 1);
 		break;
+	case NC_OP_AveragePool:
+		/* As ONNX Runtime has it: what ceil_mode adds counted as padding. */
+		if (opset < 19)
+			nc_set_attr_int(ctx, node, "over_counts", 1);
+		break;
 	case NC_OP_RoiAlign:
 		if (opset < 16)
 			nc_set_attr_string(ctx, node, "coordinate_transformation_mode",
