@@ -214,6 +214,23 @@ apt_setup()
 	END
 }
 
+# suite_setup SUITE: lists of another release alone, and as if nothing were installed, so
+# that apt finds all that a package needs. The lists of the other scripts stay as they are.
+suite_setup()
+{
+	local mirror key=/usr/share/keyrings/debian-archive-keyring.gpg
+
+	APT_DIR=$CACHE/apt-$1
+	apt_setup
+	mirror=$(find_mirror) || exit 1
+	echo "deb [signed-by=$key] $mirror $1 main" >"$APT_DIR/sources.list"
+	: >"$APT_DIR/status"
+	cat >>"$APT_DIR/apt.conf" <<-END
+		Dir::State::status "$APT_DIR/status";
+		APT::Install-Recommends "false";
+	END
+}
+
 private_apt()
 {
 	"$1" -q -c "$APT_DIR/apt.conf" "${@:2}"

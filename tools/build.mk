@@ -45,6 +45,7 @@ $(BUILD)/tests/unit/tensor_io: $(BUILD)/obj/tests/unit/tensor_io.o \
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS)
 
 include tests/conformance/stream.mk
+include tests/conformance/operators.mk
 include tests/bench/calibrate.mk
 
 # The tools, whole models and single operators, as they come.

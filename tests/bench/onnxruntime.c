@@ -9,31 +9,20 @@
  * a JSON object: median and least time of an execution in milliseconds.
  *
  * tests/bench/onnxruntime builds it against the headers that scripts/fetch-onnxruntime has
- * fetched. The library is opened at run time, because its loader is not this system's.
+ * fetched.
  */
-#include <dlfcn.h>
 #include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include <onnxruntime_c_api.h>
+#include "tests/onnxruntime.h"
 
 #define MAX_TENSORS	256
 #define MAX_DIMS	16
 #define MAX_RUNS	2000
 #define LEAST_RUNS	5
-
-typedef const OrtApiBase *base_fn(void);
-
-static const OrtApi *ort;
-
-static void must(OrtStatus *status)
-{
-	if (status)
-		errx(1, "%s", ort->GetErrorMessage(status));
-}
 
 static double now_ms(void)
 {
@@ -110,30 +99,19 @@ int main(int argc, char **argv)
 {
 	const char *in_names[MAX_TENSORS], *out_names[MAX_TENSORS];
 	OrtValue *in[MAX_TENSORS], *out[MAX_TENSORS];
-	base_fn *get_base;
 	size_t inputs, outputs, runs = 0;
 	static double ms[MAX_RUNS];
 	OrtAllocator *allocator;
 	OrtMemoryInfo *memory;
 	OrtSession *session;
 	double limit, start;
-	void *library;
 	OrtEnv *env;
 
 	if (argc < 4) {
 		fprintf(stderr, "usage: onnxruntime MODEL THREADS SECONDS [TYPE:DIMS:FILE]...\n");
 		return 2;
 	}
-	library = dlopen("libonnxruntime.so.1.21", RTLD_NOW);
-	if (!library)
-		errx(1, "%s", dlerror());
-	*(void **)&get_base = dlsym(library, "OrtGetApiBase");
-	if (!get_base)
-		errx(1, "%s", dlerror());
-	ort = get_base()->GetApi(ORT_API_VERSION);
-	if (!ort)
-		errx(1, "the library is older than its header");
-
+	open_onnxruntime();
 	must(ort->CreateEnv(ORT_LOGGING_LEVEL_FATAL, "bench", &env));
 	session = open_session(env, argv[1], atoi(argv[2]));
 	must(ort->GetAllocatorWithDefaultOptions(&allocator));
