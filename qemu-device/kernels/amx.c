@@ -369,22 +369,27 @@ void amx_row_sums(unsigned int dtype, uint32_t m, uint32_t k, const void *a, ptr
 }
 
 void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *packed,
-		     uint32_t *sums, ptrdiff_t sums_row)
+		     uint32_t *sums)
 {
 	static const uint8_t ones[STEPS * AMX_STEP] NK_ALIGNED = {
 		[0 ... STEPS * AMX_STEP - 1] = 1,
 	};
+	uint32_t rows[AMX_ROWS * AMX_PANEL] NK_ALIGNED;	/* all of them the same */
 	multiply_fn *multiply = kernel_of(NEURON_U8, dtype);
 	size_t panel = amx_panel_bytes(dtype, k);
 	uint32_t all = (k + AMX_STEP - 1) / AMX_STEP;
+	const char *from = packed;
 
 	configure();
-	for (uint32_t q = 0; q * AMX_PANEL < n; q++)
+	for (uint32_t first = 0; first < n; first += AMX_PANEL, from += panel) {
+		uint32_t columns = n - first < AMX_PANEL ? n - first : AMX_PANEL;
+
 		for (uint32_t s = 0; s < all; s += STEPS)
-			multiply((const char *)ones, 0, (const char *)packed + q * panel +
-				 (size_t)s * 2 * TILE_BYTES, all - s < STEPS ? all - s : STEPS,
-				 (char *)(sums + q * AMX_PANEL),
-				 sums_row * (ptrdiff_t)sizeof(*sums), !s);
+			multiply((const char *)ones, 0, from + (size_t)s * 2 * TILE_BYTES,
+				 all - s < STEPS ? all - s : STEPS, (char *)rows,
+				 AMX_PANEL * sizeof(*rows), !s);
+		memcpy(sums + first, rows, columns * sizeof(*rows));
+	}
 	release();
 }
 
@@ -423,8 +428,8 @@ void amx_row_sums(unsigned int dtype, uint32_t m, uint32_t k, const void *a, ptr
 }
 
 void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *packed,
-		     uint32_t *sums, ptrdiff_t sums_row)
+		     uint32_t *sums)
 {
-	(void)dtype, (void)n, (void)k, (void)packed, (void)sums, (void)sums_row;
+	(void)dtype, (void)n, (void)k, (void)packed, (void)sums;
 }
 #endif

@@ -67,19 +67,77 @@ void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32
 		  const void *a, ptrdiff_t a_row, const void *packed, void *sums,
 		  ptrdiff_t sums_row);
 
-/* For zero points: sums of @k bytes of each of @m rows. */
+/* Sums of @k bytes of each of @m rows. */
 void amx_row_sums(unsigned int dtype, uint32_t m, uint32_t k, const void *a, ptrdiff_t a_row,
 		  uint32_t *sums);
-/**
- * amx_column_sums() - the same of @n packed columns
- * @dtype: of the elements
- * @n: columns
- * @k: bytes of each
- * @packed: from amx_pack()
- * @sums: receives them AMX_ROWS times, in rows of @n rounded up to AMX_PANEL
- * @sums_row: distance of these rows, in elements
- */
+/* Sums of @k bytes of each of @n packed columns. */
 void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *packed,
-		     uint32_t *sums, ptrdiff_t sums_row);
+		     uint32_t *sums);
+
+/* amx_weights.c: weights that several tiles share. */
+
+/**
+ * struct amx_weights - a second operand
+ * @dtype: of its elements
+ * @k: rows
+ * @n: columns
+ * @row: distance of its rows, in elements
+ * @column: distance of its columns, in elements; this or @row is 1
+ * @zero_point: of its elements
+ * @a_zero_point: of those that it is multiplied with
+ */
+struct amx_weights {
+	unsigned int dtype;
+	uint32_t k, n;
+	ptrdiff_t row, column;
+	int32_t zero_point, a_zero_point;
+};
+
+/* Bytes of the panels, and behind them the sums of integers' columns. */
+size_t amx_weights_bytes(const struct amx_weights *w);
+
+/**
+ * amx_weights_pack() - bring them into panels, all threads together
+ * @call: the instruction
+ * @w: what they look like
+ * @data: where they are
+ * @columns: that a thread packs at once, a multiple of AMX_PANEL
+ * @packed: amx_weights_bytes() of memory
+ *
+ * Return: as nk_parallel().
+ */
+enum nk_status amx_weights_pack(const struct nk_call *call, const struct amx_weights *w,
+				const void *data, uint32_t columns, void *packed);
+
+/* The same by the calling thread alone. */
+void amx_weights_pack_own(const struct amx_weights *w, const void *data, void *packed);
+
+/**
+ * amx_tile() - some rows and columns of a product, without zero points
+ * @w: the weights
+ * @a_dtype: of the first operand
+ * @rows: of it
+ * @a: where they are
+ * @a_row: their distance, in elements
+ * @first: column
+ * @columns: how many
+ * @packed: from amx_weights_pack()
+ * @out: sums, in rows of @columns rounded up to AMX_PANEL; room for a multiple of AMX_ROWS
+ * @out_row: distance of the rows of @out
+ *
+ * (a - az) * (b - bz) adds up to the sum of a * b - az * b - bz * a + k * az * bz.
+ */
+void amx_tile(const struct amx_weights *w, unsigned int a_dtype, uint32_t rows, const void *a,
+	      ptrdiff_t a_row, uint32_t first, uint32_t columns, const void *packed, void *out,
+	      ptrdiff_t out_row);
+
+/* A tile's sums without the gaps behind its rows, as an epilogue expects them. */
+void amx_close_gaps(void *sums, uint32_t rows, uint32_t columns);
+
+static inline size_t amx_sums_bytes(uint32_t rows, uint32_t columns)
+{
+	return (size_t)((rows + AMX_ROWS - 1) / AMX_ROWS * AMX_ROWS) *
+	       ((columns + AMX_PANEL - 1) / AMX_PANEL * AMX_PANEL) * sizeof(float);
+}
 
 #endif /* NEURON_NK_AMX_H */

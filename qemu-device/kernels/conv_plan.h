@@ -7,6 +7,7 @@
 #ifndef NEURON_NK_CONV_PLAN_H
 #define NEURON_NK_CONV_PLAN_H
 
+#include "amx.h"
 #include "few.h"
 #include "lib.h"
 
@@ -39,6 +40,18 @@ struct conv_plan {
 	int64_t rows, row_tiles;
 	struct few few;		/* without the library; of a tile */
 	ptrdiff_t few_step;	/* of its rows in the output, in bytes */
+
+	/* On AMX tiles: a product of positions and filters. */
+	struct {
+		bool used;
+		bool gathers;		/* the windows' elements are copied side by side */
+		uint32_t m;		/* positions of all images */
+		uint32_t rows, columns, row_tiles, column_tiles;
+		ptrdiff_t in_row;	/* distance of positions where they are, in elements */
+		ptrdiff_t out_row;	/* the same of the output, in bytes */
+		struct amx_weights weights;
+	} amx;
+
 	unsigned int kinds;
 	struct conv_kind kind[CONV_MAX_KINDS];
 	size_t temp_bytes;	/* of a thread, for the library */
@@ -103,8 +116,24 @@ void conv_destroy_ops(struct conv_plan *plan);
 /* conv_weights.c */
 bool conv_make_weights(struct conv_plan *plan, const struct nk_call *call);
 void conv_destroy_weights(struct conv_plan *plan);
+/*
+ * Where packed weights go: to memory of the plan's own when they are constant, else to
+ * NK_SCRATCH_WEIGHT. NULL: no memory.
+ */
+void *conv_packed_place(struct conv_plan *plan, const struct nk_call *call);
 /* The packed weights of what the operand holds now; they may lie in NK_SCRATCH_WEIGHT. */
 enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call *call,
 				   void **packed);
+
+/* conv_amx.c */
+
+/* As a product on AMX tiles, if the processor has them and the operands lie well. */
+bool conv_choose_amx(struct conv_plan *plan, const struct nk_call *call,
+		     const struct lib_features *lib);
+/* Bring the weights into panels, and keep them if they are constant. */
+enum nk_status conv_amx_weights(struct conv_plan *plan, const struct nk_call *call,
+				void **packed);
+enum nk_status conv_amx_run(struct conv_plan *plan, const struct nk_call *call,
+			    const struct nk_epilogue *ep, const void *in, const void *packed);
 
 #endif /* NEURON_NK_CONV_PLAN_H */

@@ -132,6 +132,13 @@ static enum nk_status update_integers(struct conv_plan *plan, const struct nk_ca
 	return status;
 }
 
+void *conv_packed_place(struct conv_plan *plan, const struct nk_call *call)
+{
+	plan->have_weights = false;
+	return nk_plan_place(call, &plan->head, &plan->packed, plan->packed_bytes,
+			     NK_SCRATCH_WEIGHT);
+}
+
 enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call *call,
 				   void **packed)
 {
@@ -139,21 +146,15 @@ enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call 
 	void *plain = w->data;
 	enum nk_status status = NK_OK;
 
+	if (plan->amx.used)
+		return conv_amx_weights(plan, call, packed);
 	*packed = plan->packed;
 	if (plan->integer)
 		return update_integers(plan, call);
 	if (w->constant && plan->have_weights)
 		return NK_OK;
 
-	plan->have_weights = false;
-	if (w->constant && !plan->packed) {
-		plan->packed = aligned_alloc(64, (plan->packed_bytes + 63) & ~(size_t)63);
-		if (plan->packed)
-			nk_plan_grow(nk_ctx_plans(call->ctx), &plan->head, plan->packed_bytes);
-	}
-	*packed = plan->packed;
-	if (!w->constant || !plan->packed)
-		*packed = nk_scratch(call->ctx, NK_SCRATCH_WEIGHT, plan->packed_bytes);
+	*packed = conv_packed_place(plan, call);
 	if (!*packed)
 		return NK_NO_MEMORY;
 	if (plan->copied) {

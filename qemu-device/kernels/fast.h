@@ -82,4 +82,17 @@ struct nk_plan *nk_plan_get(const struct nk_call *call,
 /* The plan, which is in use, holds more now. It may push out others. */
 void nk_plan_grow(struct nk_plans *plans, struct nk_plan *plan, size_t bytes);
 
+/**
+ * nk_plan_place() - memory for what is made of an instruction's weights
+ * @call: the instruction; operand 2 are the weights
+ * @plan: its plan
+ * @own: the plan's memory, which is made when the weights are constant
+ * @bytes: how much
+ * @scratch: used when they are not, or there is no memory for the plan's own
+ *
+ * Return: the memory, or NULL when there is none.
+ */
+void *nk_plan_place(const struct nk_call *call, struct nk_plan *plan, void **own, size_t bytes,
+		    enum nk_scratch scratch);
+
 #endif /* NEURON_NK_FAST_H */

@@ -107,6 +107,11 @@ static struct nk_plan *make(const struct nk_call *call)
 		plan->refused = false;
 		return &plan->head;
 	}
+	plan->amx.used = conv_choose_amx(plan, call, lib);
+	if (plan->amx.used) {
+		plan->refused = false;
+		return &plan->head;
+	}
 	plan->direct = !plan->as_f32 && conv_is_channels_last(out) &&
 		       nk_epilogue_direct(call->inst, call->op, plan->integer,
 					  plan->integer ? NEURON_I32 :
@@ -290,6 +295,13 @@ enum nk_status nk_fast_conv(const struct nk_call *call)
 			return status;
 	}
 
+	if (plan->amx.used) {
+		arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS, nk_epilogue_bytes(out->dims[1]));
+		if (!arrays)
+			return NK_NO_MEMORY;
+		nk_epilogue_init(&run.ep, call->inst, call->op, out->dims[1], plan->integer, arrays);
+		return conv_amx_run(plan, call, &run.ep, run.in, run.weights);
+	}
 	if (plan->few.kind) {
 		sums = (size_t)plan->few.m * plan->few.n * sizeof(float);
 	} else if (!plan->direct) {

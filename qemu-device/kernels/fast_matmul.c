@@ -209,7 +209,7 @@ static enum nk_status compute(const struct run *run, uint64_t entry, uint32_t ro
 			plan->direct && plan->m > 1 ? out->strides[out->rank - 2] :
 			(ptrdiff_t)columns, temp);
 	} else if (plan->amx) {
-		matmul_amx_tile(plan, rows, columns, data[LIB_SRC], data[LIB_WEIGHTS], run->packed,
+		matmul_amx_tile(plan, rows, column, columns, data[LIB_SRC], data[LIB_WEIGHTS], run->packed,
 				data[LIB_DST], plan->m > 1 ? out->strides[out->rank - 2] :
 				(ptrdiff_t)columns, temp);
 	} else if (plan->sgemm) {
@@ -379,7 +379,7 @@ enum nk_status nk_fast_matmul(const struct nk_call *call)
 		return status;
 
 	run.temp_step = ((plan->temp_bytes + 63) & ~(size_t)63) +
-			(plan->direct ? 0 : plan->amx ? matmul_amx_sums_bytes(plan) :
+			(plan->direct ? 0 : plan->amx ? amx_sums_bytes(plan->rows, plan->columns) :
 			 (size_t)plan->rows * plan->columns * 4);
 	run.temp_step = (run.temp_step + 63) & ~(size_t)63;
 	run.temp = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) *

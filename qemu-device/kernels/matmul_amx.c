@@ -6,7 +6,6 @@
  * stay in the cache; once for all tiles where several need the same columns; and
  * once for all executions while the caller says that it is constant.
  */
-#include "amx.h"
 #include "matmul_plan.h"
 
 /* A tile's operands and sums stay in L2: rows are read again for each pair of panels. */
@@ -30,7 +29,7 @@ static bool stays_near(const struct matmul_plan *plan, uint32_t rows, uint32_t c
 	       (size_t)rows * columns * sizeof(float) <= L2_BYTES;
 }
 
-bool matmul_choose_amx(struct matmul_plan *plan, const struct lib_features *lib)
+void matmul_amx_tiles(struct matmul_plan *plan)
 {
 	static const struct matmul_grain grain = {
 		.rows = AMX_ROWS,
@@ -41,6 +40,11 @@ bool matmul_choose_amx(struct matmul_plan *plan, const struct lib_features *lib)
 		.fits = stays_near,
 	};
 
+	matmul_choose_tiles(plan, &grain);
+}
+
+bool matmul_choose_amx(struct matmul_plan *plan, const struct lib_features *lib)
+{
 	if (!lib->amx || !amx_has(plan->a.dtype, plan->b.dtype))
 		return false;
 	plan->as_f32 = false;
@@ -49,58 +53,30 @@ bool matmul_choose_amx(struct matmul_plan *plan, const struct lib_features *lib)
 	matmul_choose_layouts(plan);
 	if (!plan->a_layout.packed && plan->a_layout.column != 1)
 		plan->a_layout = (struct matmul_layout){ .packed = true, .row = plan->k, .column = 1 };
-	matmul_choose_tiles(plan, &grain);
+	matmul_amx_tiles(plan);
 	plan->direct = plan->direct && !plan->has_bias && plan->m % AMX_ROWS == 0 &&
 		       plan->n % AMX_PANEL == 0 &&
 		       plan->out.dtype == (plan->integer ? NEURON_I32 : NEURON_F32);
 	/* One matrix for all entries of the batch may be kept. */
 	plan->packs = nk_elements(&plan->b) == (uint64_t)plan->k * plan->n;
-	plan->packed_bytes = amx_packed_bytes(plan->b_type, plan->k, plan->n) +
-			     round_up(plan->n, AMX_PANEL) * sizeof(int32_t);
+	plan->amx_weights = (struct amx_weights){
+		.dtype = plan->b_type,
+		.k = plan->k,
+		.n = plan->n,
+		.row = plan->b_layout.row,
+		.column = plan->b_layout.column,
+		.zero_point = plan->integer ? plan->b.zero_point : 0,
+		.a_zero_point = plan->integer ? plan->a.zero_point : 0,
+	};
+	plan->packed_bytes = amx_weights_bytes(&plan->amx_weights);
 	plan->temp_bytes = amx_packed_bytes(plan->b_type, plan->k, plan->columns) +
-			   (round_up(plan->columns, AMX_PANEL) * AMX_ROWS + plan->rows) *
-			   sizeof(int32_t);
+			   plan->columns * sizeof(uint32_t);
 	return true;
-}
-
-size_t matmul_amx_sums_bytes(const struct matmul_plan *plan)
-{
-	return (size_t)round_up(plan->rows, AMX_ROWS) * round_up(plan->columns, AMX_PANEL) *
-	       sizeof(float);
-}
-
-static void pack(const struct matmul_plan *plan, const char *b, uint32_t columns, char *packed)
-{
-	amx_pack(plan->b_type, plan->k, columns, b, plan->b_layout.row, plan->b_layout.column,
-		 packed);
-}
-
-struct pack {
-	const struct matmul_plan *plan;
-	const char *b;
-	char *packed;
-};
-
-static enum nk_status pack_tile(void *arg, size_t tile, unsigned int thread,
-				struct nk_stats *stats)
-{
-	const struct pack *p = arg;
-	const struct matmul_plan *plan = p->plan;
-	uint32_t first = tile * plan->columns;
-	uint32_t columns = plan->n - first < plan->columns ? plan->n - first : plan->columns;
-
-	(void)thread;
-	(void)stats;
-	pack(plan, p->b + (ptrdiff_t)first * plan->b_layout.column *
-	     (ptrdiff_t)nk_size(plan->b_type), columns,
-	     p->packed + amx_packed_bytes(plan->b_type, plan->k, first));
-	return NK_OK;
 }
 
 enum nk_status matmul_amx_pack(struct matmul_plan *plan, const struct nk_call *call,
 			       const void *b, char **packed)
 {
-	struct pack p = { .plan = plan, .b = b };
 	enum nk_status status;
 
 	*packed = NULL;
@@ -110,56 +86,25 @@ enum nk_status matmul_amx_pack(struct matmul_plan *plan, const struct nk_call *c
 	*packed = matmul_packed_place(plan, call);
 	if (!*packed)
 		return NK_NO_MEMORY;
-	p.packed = *packed;
-	status = nk_parallel(call, plan->column_tiles, pack_tile, &p);
+	status = amx_weights_pack(call, &plan->amx_weights, b, plan->columns, *packed);
 	plan->have_packed = !status && *packed == plan->packed;
 	return status;
 }
 
-/* sum (a - az) * (b - bz) = sum a * b - az * sum b - bz * sum a + k * az * bz */
-static void subtract_zero_points(const struct matmul_plan *plan, uint32_t rows, uint32_t columns,
-				 const char *a, const char *packed, uint32_t *sums,
-				 ptrdiff_t sums_row, uint32_t *temp)
-{
-	uint32_t az = plan->a.zero_point, bz = plan->b.zero_point;
-	uint32_t width = round_up(columns, AMX_PANEL);
-	uint32_t *of_columns = temp, *of_rows = temp + (size_t)width * AMX_ROWS;
-
-	memset(of_rows, 0, rows * sizeof(*of_rows));
-	if (bz)
-		amx_row_sums(plan->a_type, rows, plan->k, a, plan->a_layout.row, of_rows);
-	if (az)
-		amx_column_sums(plan->b_type, columns, plan->k, packed, of_columns, width);
-	else
-		memset(of_columns, 0, width * sizeof(*of_columns));
-	for (uint32_t j = 0; j < columns; j++)
-		of_columns[j] = az * of_columns[j] - plan->k * az * bz;
-	for (uint32_t i = 0; i < rows; i++) {
-		uint32_t row = bz * of_rows[i], *to = sums + (ptrdiff_t)i * sums_row;
-
-		for (uint32_t j = 0; j < columns; j++)
-			to[j] -= row + of_columns[j];
-	}
-}
-
-void matmul_amx_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t columns,
-		     const char *a, const char *b, bool packed, char *out, ptrdiff_t out_row,
-		     char *temp)
+void matmul_amx_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t first,
+		     uint32_t columns, const char *a, const char *b, bool packed, char *out,
+		     ptrdiff_t out_row, char *temp)
 {
 	ptrdiff_t sums_row = plan->direct ? out_row : round_up(columns, AMX_PANEL);
-	size_t panels = amx_packed_bytes(plan->b_type, plan->k, columns);
+	struct amx_weights own = plan->amx_weights;
 
-	if (!packed) {
-		pack(plan, b, columns, temp);
+	if (!packed) {		/* the tile's columns are all that there are */
+		own.n = columns;
+		amx_weights_pack_own(&own, b, temp);
+		first = 0;
 		b = temp;
 	}
-	amx_multiply(plan->a_type, plan->b_type, rows, columns, plan->k, a, plan->a_layout.row, b,
-		     out, sums_row);
-	if (plan->integer && (plan->a.zero_point || plan->b.zero_point))
-		subtract_zero_points(plan, rows, columns, a, b, (uint32_t *)out, sums_row,
-				     (uint32_t *)(temp + panels));
-	/* Without gaps, as the epilogue expects them. */
-	for (uint32_t i = 1; !plan->direct && sums_row > columns && i < rows; i++)
-		memmove((float *)out + (size_t)i * columns, (float *)out + i * sums_row,
-			columns * sizeof(float));
+	amx_tile(&own, plan->a_type, rows, a, plan->a_layout.row, first, columns, b, out, sums_row);
+	if (!plan->direct)
+		amx_close_gaps(out, rows, columns);
 }

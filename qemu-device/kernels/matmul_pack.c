@@ -7,7 +7,6 @@
  * constant. The blocks are columns of 64 or so, one after the other, so that the
  * columns of a tile are a part of the whole matrix's.
  */
-#include "amx.h"
 #include "matmul_plan.h"
 
 enum { K, N };
@@ -53,23 +52,16 @@ dnnl_memory_desc_t matmul_tile_desc(const struct matmul_plan *plan, uint32_t col
 size_t matmul_tile_offset(const struct matmul_plan *plan, uint32_t column)
 {
 	if (plan->amx)
-		return amx_packed_bytes(plan->b_type, plan->k, column);
+		return 0;	/* it finds them itself */
 	/* Whole blocks of columns of the padded height. */
 	return (size_t)column * plan->packed_desc.padded_dims[K] * nk_size(plan->b_type);
 }
 
 char *matmul_packed_place(struct matmul_plan *plan, const struct nk_call *call)
 {
-	bool constant = call->op[2].constant;
-
 	plan->have_packed = false;
-	if (constant && !plan->packed) {
-		plan->packed = aligned_alloc(64, (plan->packed_bytes + 63) & ~(size_t)63);
-		if (plan->packed)
-			nk_plan_grow(nk_ctx_plans(call->ctx), &plan->head, plan->packed_bytes);
-	}
-	return constant && plan->packed ? plan->packed :
-	       nk_scratch(call->ctx, NK_SCRATCH_OUT, plan->packed_bytes);
+	return nk_plan_place(call, &plan->head, &plan->packed, plan->packed_bytes,
+			     NK_SCRATCH_OUT);
 }
 
 enum nk_status matmul_pack(struct matmul_plan *plan, const struct nk_call *call,

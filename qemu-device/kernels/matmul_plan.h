@@ -7,6 +7,7 @@
 #ifndef NEURON_NK_MATMUL_PLAN_H
 #define NEURON_NK_MATMUL_PLAN_H
 
+#include "amx.h"
 #include "few.h"
 #include "lib.h"
 
@@ -25,6 +26,7 @@ struct matmul_plan {
 	bool has_bias;
 	bool sgemm;
 	bool amx;
+	struct amx_weights amx_weights;
 	struct few few;		/* without the library; of a whole tile */
 	unsigned int a_type, b_type;	/* that the library sees */
 	struct neuron_tensor out, a, b;	/* with the batch folded into rows if possible */
@@ -92,8 +94,8 @@ enum nk_status matmul_pack(struct matmul_plan *plan, const struct nk_call *call,
 
 /* On AMX tiles, if the processor has them: types, layouts and tiles for that. */
 bool matmul_choose_amx(struct matmul_plan *plan, const struct lib_features *lib);
-/* Bytes for a tile's sums. */
-size_t matmul_amx_sums_bytes(const struct matmul_plan *plan);
+/* Tiles for it, of the plan's sizes and first type. */
+void matmul_amx_tiles(struct matmul_plan *plan);
 /* The second operand in panels; *packed is NULL when each tile packs its own. */
 enum nk_status matmul_amx_pack(struct matmul_plan *plan, const struct nk_call *call,
 			       const void *b, char **packed);
@@ -102,17 +104,18 @@ enum nk_status matmul_amx_pack(struct matmul_plan *plan, const struct nk_call *c
  * matmul_amx_tile() - the sums of a tile
  * @plan: the plan
  * @rows: of the tile
+ * @first: column
  * @columns: of the tile
  * @a: its part of the first operand
- * @b: its part of the second
- * @packed: that is in panels
+ * @b: the second in panels, or else its part of it
+ * @packed: which of them
  * @out: where the plan's output is direct, the tile's part of it, else
- *	 matmul_amx_sums_bytes() that receive dense rows
+ *	 amx_sums_bytes() that receive dense rows
  * @out_row: distance of the output's rows, in elements
  * @temp: the plan's temp_bytes
  */
-void matmul_amx_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t columns,
-		     const char *a, const char *b, bool packed, char *out, ptrdiff_t out_row,
-		     char *temp);
+void matmul_amx_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t first,
+		     uint32_t columns, const char *a, const char *b, bool packed, char *out,
+		     ptrdiff_t out_row, char *temp);
 
 #endif /* NEURON_NK_MATMUL_PLAN_H */

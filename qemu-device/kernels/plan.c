@@ -154,3 +154,14 @@ void nk_plan_grow(struct nk_plans *plans, struct nk_plan *plan, size_t bytes)
 	while (plans->oldest != plan && plans->bytes > MAX_BYTES)
 		drop(plans, plans->oldest);
 }
+
+void *nk_plan_place(const struct nk_call *call, struct nk_plan *plan, void **own, size_t bytes,
+		    enum nk_scratch scratch)
+{
+	if (call->op[2].constant && !*own) {
+		*own = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+		if (*own)
+			nk_plan_grow(nk_ctx_plans(call->ctx), plan, bytes);
+	}
+	return call->op[2].constant && *own ? *own : nk_scratch(call->ctx, scratch, bytes);
+}

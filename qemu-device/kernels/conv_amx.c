@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: MIT
+/*
+ * CONV of bf16 as a product on AMX tiles: rows are positions of the output, columns
+ * filters, and the sums run over the elements of a window.
+ *
+ * The library shares out an image's rows among threads, and each of them reads all
+ * weights: that is slow where these are more than the image. Here filters are shared
+ * out. A kernel of one without strides reads the picture where it is; for all others the
+ * elements of the windows are copied side by side first. Larger images under a larger
+ * kernel are better off in the library, which does without that copy.
+ */
+#include "conv_plan.h"
+#include "matmul_plan.h"
+
+/* Most positions whose windows are copied, and least multiplications that this is worth. */
+#define FEW_POSITIONS	256
+#define GATHER_MACS	((uint64_t)8 << 20)
+/* Most elements of windows. */
+#define MOST_ELEMENTS	((uint64_t)16 << 20)
+
+/* Elements of a window. */
+static uint32_t window(const struct conv_plan *plan)
+{
+	return plan->channels * plan->kernel[0] * plan->kernel[1] * plan->kernel[2];
+}
+
+/* Whether images and positions, one after the other, are equally far from each other. */
+static bool is_one_sequence(const struct neuron_tensor *t, ptrdiff_t *step)
+{
+	int64_t expected = 0;
+
+	*step = 0;
+	for (unsigned int d = t->rank; d-- > 0;) {
+		if (d == 1 || t->dims[d] == 1)
+			continue;
+		if (!expected) {
+			*step = t->strides[d];
+			expected = *step;
+		} else if (t->strides[d] != expected) {
+			return false;
+		}
+		expected *= t->dims[d];
+	}
+	return true;
+}
+
+/* The weights as rows of one distance: taps in row-major order, channels innermost. */
+static bool find_weights(struct conv_plan *plan, const struct neuron_tensor *w)
+{
+	struct amx_weights *to = &plan->amx.weights;
+	int64_t expected = 0;
+
+	to->row = 0;
+	for (unsigned int i = 0; i < w->rank - 1u; i++) {
+		unsigned int d = i ? w->rank - i : 1;	/* channels, then the last of the kernel */
+
+		if (w->dims[d] == 1)
+			continue;
+		if (!expected) {
+			to->row = w->strides[d];
+			expected = to->row;
+		} else if (w->strides[d] != expected) {
+			return false;
+		}
+		expected *= w->dims[d];
+	}
+	to->column = w->dims[0] == 1 ? 1 : w->strides[0];
+	if (!expected)
+		to->row = plan->filters;
+	if (plan->filters == 1 && to->row != 1)
+		to->column = 1;
+	return (to->column == 1 && to->row > 0) || (to->row == 1 && to->column > 0);
+}
+
+static void find_tiles(struct conv_plan *plan)
+{
+	struct matmul_plan product = {
+		.m = plan->amx.m,
+		.n = plan->filters,
+		.k = window(plan),
+		.batch = 1,
+		.a_type = plan->in_type,
+	};
+
+	matmul_amx_tiles(&product);
+	plan->amx.rows = product.rows;
+	plan->amx.columns = product.columns;
+	plan->amx.row_tiles = (plan->amx.m + plan->amx.rows - 1) / plan->amx.rows;
+	plan->amx.column_tiles = (plan->filters + plan->amx.columns - 1) / plan->amx.columns;
+}
+
+bool conv_choose_amx(struct conv_plan *plan, const struct nk_call *call,
+		     const struct lib_features *lib)
+{
+	const struct neuron_tensor *out = call->op[0].desc, *in = call->op[1].desc;
+	const struct neuron_tensor *w = call->op[2].desc;
+	uint64_t m = nk_elements(out) / plan->filters;
+	uint64_t taps = (uint64_t)plan->kernel[0] * plan->kernel[1] * plan->kernel[2];
+	bool plain = true, same;
+
+	if (!lib->amx || plan->integer || plan->transpose || plan->groups > 1 || m > UINT32_MAX ||
+	    !amx_has(in->dtype, w->dtype) || !is_one_sequence(out, &plan->amx.out_row) ||
+	    (taps > 1 && (m > FEW_POSITIONS ||
+			  m * taps * plan->channels * plan->filters < GATHER_MACS)) ||
+	    m * taps * plan->channels > MOST_ELEMENTS)
+		return false;
+	plan->copied = !find_weights(plan, w);
+	if (plan->copied) {
+		plan->amx.weights.row = plan->filters;
+		plan->amx.weights.column = 1;
+	}
+	for (unsigned int i = 0; i < 3; i++)
+		plain &= plan->kernel[i] == 1 && plan->stride[i] == 1 && !plan->pad_lo[i] &&
+			 plan->pad_hi[i] <= 0 && plan->in_dims[i] == plan->out_dims[i];
+	plan->pack_in = in->dims[1] > 1 && in->strides[1] != 1;
+	for (unsigned int d = 2; d < in->rank; d++)
+		plan->pack_in |= in->strides[d] < 0;
+	same = is_one_sequence(in, &plan->amx.in_row);
+	if (plan->pack_in)
+		plan->amx.in_row = plan->channels;
+	plan->amx.gathers = !plain || (!plan->pack_in && !same);
+	plan->amx.out_row *= (ptrdiff_t)nk_size(out->dtype);
+	plan->amx.m = m;
+	plan->amx.weights.dtype = w->dtype;
+	plan->amx.weights.k = window(plan);
+	plan->amx.weights.n = plan->filters;
+	find_tiles(plan);
+	plan->packed_bytes = amx_weights_bytes(&plan->amx.weights);
+	return true;
+}
+
+/* The weights as they are, or as rows. */
+static enum nk_status plain_weights(const struct conv_plan *plan, const struct nk_call *call,
+				    void **plain)
+{
+	const struct nk_view *w = &call->op[2];
+	struct neuron_tensor desc = *w->desc;
+	struct nk_view rows = { &desc, NULL };
+	int64_t stride = plan->filters;
+
+	*plain = w->data;
+	if (!plan->copied)
+		return NK_OK;
+	desc.strides[0] = 1;
+	desc.strides[1] = stride;
+	stride *= desc.dims[1];
+	for (unsigned int d = desc.rank; d-- > 2;) {
+		desc.strides[d] = stride;
+		stride *= desc.dims[d];
+	}
+	*plain = nk_scratch(call->ctx, NK_SCRATCH_OUT, nk_elements(&desc) * nk_size(desc.dtype));
+	if (!*plain)
+		return NK_NO_MEMORY;
+	rows.data = *plain;
+	return nk_move(call, &rows, w);
+}
+
+enum nk_status conv_amx_weights(struct conv_plan *plan, const struct nk_call *call, void **packed)
+{
+	enum nk_status status;
+	void *plain;
+
+	*packed = plan->packed;
+	if (call->op[2].constant && plan->have_weights)
+		return NK_OK;
+	*packed = conv_packed_place(plan, call);
+	if (!*packed)
+		return NK_NO_MEMORY;
+	status = plain_weights(plan, call, &plain);
+	if (!status)
+		status = amx_weights_pack(call, &plan->amx.weights, plain,
+					  4 * AMX_PANEL, *packed);
+	plan->have_weights = !status && *packed == plan->packed;
+	return status;
+}
+
+/**
+ * struct run - a convolution under way
+ * @in: its input, where channels are contiguous
+ * @stride: of the input's images, and of its three dimensions, in bytes
+ * @windows: of all positions, or NULL where they are the input itself
+ * @packed: weights
+ * @temp: @step bytes for each thread
+ */
+struct run {
+	const struct nk_call *call;
+	const struct conv_plan *plan;
+	const struct nk_epilogue *ep;
+	const char *in;
+	ptrdiff_t image, stride[3];
+	char *windows;
+	const void *packed;
+	char *temp;
+	size_t step, window_bytes;
+};
+
+/* The elements of a line of a window: @x: where it begins. */
+static char *gather_line(const struct run *run, const char *line, int64_t x, char *to)
+{
+	const struct conv_plan *plan = run->plan;
+	size_t bytes = plan->channels * nk_size(plan->in_type);
+
+	for (int64_t i = 0; i < plan->kernel[2]; i++, x += plan->dilation[2], to += bytes) {
+		int64_t n = 1;
+
+		if (x < 0 || x >= plan->in_dims[2]) {
+			memset(to, 0, bytes);
+			continue;
+		}
+		/* As many as follow each other in memory. */
+		if (plan->dilation[2] == 1 && run->stride[2] == (ptrdiff_t)bytes) {
+			n = plan->kernel[2] - i;
+			if (n > plan->in_dims[2] - x)
+				n = plan->in_dims[2] - x;
+		}
+		memcpy(to, line + x * run->stride[2], n * bytes);
+		i += n - 1;
+		x += n - 1;
+		to += (n - 1) * bytes;
+	}
+	return to;
+}
+
+/* The windows of some positions, side by side. */
+static void gather(const struct run *run, uint32_t first, uint32_t count, char *to)
+{
+	const struct conv_plan *plan = run->plan;
+	size_t line_bytes = plan->channels * plan->kernel[2] * nk_size(plan->in_type);
+
+	for (uint32_t p = first; p < first + count; p++) {
+		int64_t x = p % plan->out_dims[2], rest = p / plan->out_dims[2];
+		int64_t y = rest % plan->out_dims[1], z = rest / plan->out_dims[1];
+		const char *image = run->in + z / plan->out_dims[0] * run->image;
+
+		z = z % plan->out_dims[0] * plan->stride[0] - plan->pad_lo[0];
+		y = y * plan->stride[1] - plan->pad_lo[1];
+		x = x * plan->stride[2] - plan->pad_lo[2];
+		for (int64_t kz = 0; kz < plan->kernel[0]; kz++)
+		for (int64_t ky = 0; ky < plan->kernel[1]; ky++) {
+			int64_t iz = z + kz * plan->dilation[0], iy = y + ky * plan->dilation[1];
+
+			if (iz < 0 || iz >= plan->in_dims[0] || iy < 0 || iy >= plan->in_dims[1]) {
+				memset(to, 0, line_bytes);
+				to += line_bytes;
+				continue;
+			}
+			to = gather_line(run, image + iz * run->stride[0] + iy * run->stride[1],
+					 x, to);
+		}
+	}
+}
+
+static enum nk_status gather_tile(void *arg, size_t tile, unsigned int thread,
+				  struct nk_stats *stats)
+{
+	const struct run *run = arg;
+	uint32_t m = run->plan->amx.m, first = tile * AMX_ROWS;
+
+	(void)thread;
+	(void)stats;
+	gather(run, first, m - first < AMX_ROWS ? m - first : AMX_ROWS,
+	       run->windows + first * run->window_bytes);
+	return NK_OK;
+}
+
+static enum nk_status multiply_tile(void *arg, size_t tile, unsigned int thread,
+				    struct nk_stats *stats)
+{
+	const struct run *run = arg;
+	const struct conv_plan *plan = run->plan;
+	const struct nk_view *out = &run->call->op[0];
+	uint32_t column = tile % plan->amx.column_tiles * plan->amx.columns;
+	uint32_t row = tile / plan->amx.column_tiles * plan->amx.rows;
+	uint32_t columns = plan->filters - column < plan->amx.columns ? plan->filters - column :
+			   plan->amx.columns;
+	uint32_t rows = plan->amx.m - row < plan->amx.rows ? plan->amx.m - row : plan->amx.rows;
+	char *sums = run->temp + thread * run->step;
+	ptrdiff_t a_row = plan->amx.gathers ? (ptrdiff_t)window(plan) : plan->amx.in_row;
+	ptrdiff_t step = nk_stride(out->desc, 1);
+	const char *a = run->in + (ptrdiff_t)row * a_row * (ptrdiff_t)nk_size(plan->in_type);
+
+	if (run->windows)
+		a = run->windows + row * run->window_bytes;
+	amx_tile(&plan->amx.weights, plan->in_type, rows, a, a_row, column, columns, run->packed,
+		 sums, (columns + AMX_PANEL - 1) / AMX_PANEL * AMX_PANEL);
+	amx_close_gaps(sums, rows, columns);
+	nk_epilogue_rows(run->ep, sums, false, column, columns, (char *)out->data +
+			 (ptrdiff_t)row * plan->amx.out_row + (ptrdiff_t)column * step, step,
+			 plan->amx.out_row, rows, stats);
+	return NK_OK;
+}
+
+enum nk_status conv_amx_run(struct conv_plan *plan, const struct nk_call *call,
+			    const struct nk_epilogue *ep, const void *in, const void *packed)
+{
+	const struct neuron_tensor *desc = call->op[1].desc;
+	struct neuron_tensor last;
+	struct run run = {
+		.call = call,
+		.plan = plan,
+		.ep = ep,
+		.in = in,
+		.packed = packed,
+		.window_bytes = window(plan) * nk_size(plan->in_type),
+	};
+	enum nk_status status = NK_OK;
+
+	if (plan->pack_in) {
+		conv_channels_last(&last, desc, plan->in_type);
+		desc = &last;
+	}
+	run.image = nk_stride(desc, 0);
+	for (unsigned int i = 0; i < 3; i++)
+		run.stride[i] = i + desc->rank >= 5 ? nk_stride(desc, i + desc->rank - 3) : 0;
+	run.step = amx_sums_bytes(plan->amx.rows, plan->amx.columns);
+	run.temp = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) * run.step);
+	if (plan->amx.gathers) {
+		run.windows = nk_scratch(call->ctx, NK_SCRATCH_OUT, plan->amx.m * run.window_bytes);
+		if (!run.windows)
+			return NK_NO_MEMORY;
+	}
+	if (!run.temp)
+		return NK_NO_MEMORY;
+	if (plan->amx.gathers)
+		status = nk_parallel(call, (plan->amx.m + AMX_ROWS - 1) / AMX_ROWS, gather_tile,
+				     &run);
+	return status ? status : nk_parallel(call, (size_t)plan->amx.row_tiles *
+					     plan->amx.column_tiles, multiply_tile, &run);
+}
