@@ -119,6 +119,19 @@ enum neuron_fault_kind dram_read(struct queue *q, uint64_t offset, void *buf, si
 	return NEURON_FAULT_NONE;
 }
 
+void *dram_borrow(struct queue *q, uint64_t offset)
+{
+	if (__atomic_load_n(&q->chip->armed, __ATOMIC_ACQUIRE) ||
+	    __atomic_load_n(&q->chip->num_ecc, __ATOMIC_ACQUIRE) || !enter(q))
+		return NULL;
+	return dram(q, offset);
+}
+
+void dram_return(struct queue *q)
+{
+	leave(q);
+}
+
 enum neuron_fault_kind dram_write(struct queue *q, uint64_t offset, const void *buf,
 				  size_t len)
 {

@@ -228,6 +228,18 @@ enum neuron_fault_kind bus_read_ring(struct queue *q, uint64_t addr, void *buf,
 enum neuron_fault_kind bus_write_ring(struct queue *q, uint64_t addr, const void *buf,
 				      size_t len);
 enum neuron_fault_kind dram_read(struct queue *q, uint64_t offset, void *buf, size_t len);
+/**
+ * dram_borrow() - DRAM for somebody who reads it at once
+ * @q: whose access it is
+ * @offset: which has been checked
+ *
+ * Until dram_return() the queue cannot be stopped.
+ *
+ * Return: NULL when the work was abandoned, or an injected fault may strike: then
+ * dram_read() knows.
+ */
+void *dram_borrow(struct queue *q, uint64_t offset);
+void dram_return(struct queue *q);
 enum neuron_fault_kind dram_write(struct queue *q, uint64_t offset, const void *buf,
 				  size_t len);
 /* @n elements of 1, 2, 4 or 8 bytes, with memory between them that stays as it is. */

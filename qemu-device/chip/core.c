@@ -15,6 +15,9 @@
 /* Vector kernels may read a little past the end of an operand. */
 #define SLACK	NEURON_PAGE_SIZE
 
+/* Bytes from which on a copy is worth several threads. */
+#define LARGE_LOAD	(64u << 10)
+
 struct core *core_create(struct neuron_chip *chip, struct queue *q)
 {
 	struct core *core = calloc(1, sizeof(*core));
@@ -98,19 +101,51 @@ static uint64_t slot_bytes(const struct neuron_tensor *t)
 	return n;
 }
 
+/*
+ * A large LOAD that only copies, out of DRAM: the kernels share it out among the host's
+ * threads. False: move_load() has to do it, or to say what is wrong.
+ */
+static bool load_together(struct job *job, const struct neuron_inst *inst)
+{
+	const struct neuron_tensor *out = &job->tensors[inst->operand[0]];
+	const struct neuron_tensor *in = &job->tensors[inst->operand[1]];
+	struct nk_view views[NEURON_MAX_OPERANDS] = { { .desc = out }, { .desc = in } };
+	struct core *core = job->core;
+	struct nk_stats unused = { 0 };
+	enum nk_status status;
+	uint64_t start, end;
+	__le64 info;
+	char *dram;
+
+	if (!core->nk || out->dtype != in->dtype || slot_bytes(in) < LARGE_LOAD ||
+	    !neuron_tensor_extent(in, &start, &end) ||
+	    slot_check(core->q, in->slot, start, end - start, NEURON_SLOT_READ, &info) !=
+	    NEURON_FAULT_NONE || !slot_is_dram(core->q, in->slot))
+		return false;
+	dram = dram_borrow(core->q, core->q->work->slot[in->slot].addr);
+	if (!dram)
+		return false;
+	views[0].data = core_memory(core, out);
+	views[1].data = dram + in->offset;
+	status = nk_execute(core->nk, inst, views, inst, &core->cancel, &unused, &start);
+	dram_return(core->q);
+	return status == NK_OK;
+}
+
 enum neuron_fault_kind job_move(struct job *job, const struct neuron_inst *inst)
 {
 	const struct neuron_tensor *out = &job->tensors[inst->operand[0]];
 	const struct neuron_tensor *in = &job->tensors[inst->operand[1]];
 	struct core *core = job->core;
 	struct move_result result = { 0 };
-	enum neuron_fault_kind kind;
+	enum neuron_fault_kind kind = NEURON_FAULT_NONE;
 	bool dram;
 
 	if (inst->opcode == NEURON_OP_LOAD) {
 		if (job->warmth != CORE_COLD && resident_skips(inst))
 			return NEURON_FAULT_NONE;
-		kind = move_load(core->q, out, core_memory(core, out), in, &result);
+		if (!load_together(job, inst))
+			kind = move_load(core->q, out, core_memory(core, out), in, &result);
 		dram = slot_is_dram(core->q, in->slot);
 		*(dram ? &job->report.bytes_dram_in : &job->report.bytes_host_in) +=
 			kind == NEURON_FAULT_NONE ? slot_bytes(in) : 0;
