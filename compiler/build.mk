@@ -16,7 +16,9 @@ $(BUILD)/obj/onnx.pb-c.o: $(BUILD)/gen/onnx.pb-c.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 NEFFC_SRCS := $(wildcard compiler/*.c)
-NEFFC_OBJS := $(NEFFC_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/onnx.pb-c.o
+# The host's operators go with it: what is known already is computed with them.
+include hostops/hostops.mk
+NEFFC_OBJS := $(NEFFC_SRCS:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/onnx.pb-c.o $(HOSTOPS_OBJS)
 
 $(foreach f,blob infer external import import_attr import_input onnx_proto onnx_tensor probe sort compile,$(eval CFLAGS-compiler/$(f) := -I$(BUILD)/gen))
 $(NEFFC_OBJS): | $(BUILD)/gen/onnx.pb-c.h
@@ -54,7 +56,7 @@ include compiler/back.mk
 
 # The fuzzers are built from source as a whole: all of it is to be instrumented.
 FUZZ_CC ?= clang
-ONNX_FUZZ_SRCS = $(NEFFC_SRCS) $(BUILD)/gen/onnx.pb-c.c \
+ONNX_FUZZ_SRCS = $(NEFFC_SRCS) $(HOSTOPS_SRCS) $(BUILD)/gen/onnx.pb-c.c \
 	$(wildcard qemu-device/isa/*.c qemu-device/timing/*.c) \
 	qemu-device/kernels/convert.c
 

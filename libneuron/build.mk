@@ -4,7 +4,8 @@
 # for tests, which want to reach inside and to run under sanitizers.
 
 LIBNEURON_SRCS	:= $(wildcard libneuron/*.c)
-LIBNEURON_OBJS	:= $(LIBNEURON_SRCS:%.c=$(BUILD)/obj/%.o)
+# With the operators of host steps; compiler/build.mk has their objects.
+LIBNEURON_OBJS	:= $(LIBNEURON_SRCS:%.c=$(BUILD)/obj/%.o) $(HOSTOPS_OBJS)
 LIBNEURON_DEPS	:= $(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
 LIBNEURON_DRM	:= $(shell pkg-config --cflags libdrm 2>/dev/null)
 
@@ -53,7 +54,7 @@ $(BUILD)/man/man3: $(NRT_HEADERS) libneuron/man/kdoc2man libneuron/man/libneuron
 	$(Q)touch $@
 
 # They link statically, so that sanitizers see the library, too.
-NRT_UNIT_TESTS := neff nrt_init nrt_tensor nrt_execute nrt_threads nrt_device nrt_alloc
+NRT_UNIT_TESTS := neff neff_steps nrt_steps nrt_init nrt_tensor nrt_execute nrt_threads nrt_device nrt_alloc
 
 # Those of the API run in the VM as well, with the driver.
 VM_TESTS += $(addprefix $(BUILD)/tests/unit/,$(filter nrt_%,$(NRT_UNIT_TESTS)))
@@ -94,9 +95,10 @@ $(BUILD)/tests/unit/nrt_headers: tests/unit/nrt_headers $(LIBNEURON_NAMES) $(BUI
 
 # The fuzzer is built from source as a whole: all of it is to be instrumented.
 FUZZ_CC		?= clang
-NEFF_FUZZ_SRCS	:= tests/fuzz/neff_fuzz.c libneuron/neff.c $(wildcard qemu-device/isa/*.c)
+NEFF_FUZZ_SRCS	:= tests/fuzz/neff_fuzz.c libneuron/neff.c libneuron/neff_steps.c \
+	$(HOSTOPS_SRCS) qemu-device/kernels/convert.c $(wildcard qemu-device/isa/*.c)
 
-$(BUILD)/tests/fuzz/neff_fuzz: $(NEFF_FUZZ_SRCS) libneuron/neff.h \
+$(BUILD)/tests/fuzz/neff_fuzz: $(NEFF_FUZZ_SRCS) libneuron/neff.h libneuron/neff_parser.h \
 		$(wildcard include/neuron/*.h qemu-device/isa/*.h)
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D)
@@ -111,4 +113,4 @@ $(BUILD)/tests/fuzz/neff: tests/fuzz/neff $(BUILD)/tests/fuzz/neff_fuzz \
 
 # The same tests under sanitizers (tests/build.mk).
 ASAN_TESTS += $(filter-out nrt_alloc,$(NRT_UNIT_TESTS))
-TSAN_TESTS += nrt_init nrt_tensor nrt_execute nrt_threads
+TSAN_TESTS += nrt_init nrt_tensor nrt_execute nrt_threads nrt_steps

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "model.h"
 #include "runtime.h"
+#include "steps.h"
 
 #define BIND_ALIGN	64
 
@@ -216,8 +217,8 @@ static const char *usage(const struct nrt_model *model, uint32_t i)
 	return i < model->num_inputs ? "input" : "output";
 }
 
-static NRT_STATUS find_tensor(const struct nrt_model *model, uint32_t i,
-			      struct tensor_set *set, struct nrt_tensor **tensor)
+NRT_STATUS model_find_tensor(const struct nrt_model *model, uint32_t i,
+			     struct tensor_set *set, struct nrt_tensor **tensor)
 {
 	const struct neuron_neff_tensor *want = &model->tensors[i];
 
@@ -290,10 +291,13 @@ static NRT_STATUS bind_tensor(struct instance *instance, struct run *run, uint32
 	NRT_STATUS status;
 
 	run->copied[i] = false;
-	status = find_tensor(model, i, set, &run->tensors[i]);
+	status = model_find_tensor(model, i, set, &run->tensors[i]);
 	if (status)
 		return status;
 	tensor = run->tensors[i];
+	/* Its shape is the model's again. */
+	if (run->tensors[i]->has_shape && i >= model->num_inputs)
+		run->tensors[i]->has_shape = false;
 	if (!size) {
 		*binding = (struct neuron_binding) { 0 };
 		return NRT_SUCCESS;
@@ -629,6 +633,12 @@ static NRT_STATUS execute(struct nrt_model *model, struct tensor_set *inputs,
 	return status;
 }
 
+NRT_STATUS model_execute(struct nrt_model *model, struct tensor_set *inputs,
+			 struct tensor_set *outputs)
+{
+	return execute(model, inputs, outputs, 1);
+}
+
 static NRT_STATUS enter_and_execute(const char *function, nrt_model_t *handle,
 				    const nrt_tensor_set_t *input_set,
 				    nrt_tensor_set_t *output_set, int count)
@@ -645,7 +655,8 @@ static NRT_STATUS enter_and_execute(const char *function, nrt_model_t *handle,
 	inputs = object_get(input_set, OBJECT_TENSOR_SET);
 	outputs = object_get(output_set, OBJECT_TENSOR_SET);
 	if (model && inputs && outputs) {
-		status = execute(model, inputs, outputs, count);
+		status = model->steps ? steps_execute(model, inputs, outputs, count) :
+					execute(model, inputs, outputs, count);
 	} else {
 		neuron_log(NEURON_LOG_ERROR, function,
 			   "the %s, or it has been freed",

@@ -12,6 +12,7 @@
 #include "model.h"
 #include "neff.h"
 #include "runtime.h"
+#include "steps.h"
 
 /* Weights are copied in pieces of this many bytes. */
 #define UPLOAD_CHUNK	(4u << 20)
@@ -33,6 +34,8 @@ static const nrt_dtype_t dtypes[NEURON_NEFF_NUM_DTYPES] = {
 	[NEURON_NEFF_U16] = NRT_DTYPE_UINT16,
 	[NEURON_NEFF_U32] = NRT_DTYPE_UINT32,
 	[NEURON_NEFF_U64] = NRT_DTYPE_UINT64,
+	/* One more dimension has its bytes: see create_info(). */
+	[NEURON_NEFF_STRING] = NRT_DTYPE_UINT8,
 };
 
 /*
@@ -58,6 +61,7 @@ static void destroy_model(struct object *object)
 	struct nrt_model *model = (struct nrt_model *)object;
 	uint32_t i;
 
+	steps_free(model->steps);
 	for (i = 0; i < model->num_instances; i++)
 		destroy_instance(&model->instances[i]);
 	free(model->instances);
@@ -245,7 +249,7 @@ static struct nrt_model *create_model(const struct neff *neff)
 	model->num_slots = neff->num_slots;
 	model->program_slot = neff->program_slot;
 	model->num_cores = neff->header->num_cores;
-	for (i = 0; i < model->num_cores; i++) {
+	for (i = 0; i < model->num_cores && !neff_has_steps(neff); i++) {
 		model->programs[i].offset = offset;
 		model->programs[i].size = neff->programs[i].size;
 		model->programs[i].num_insts =
@@ -266,7 +270,9 @@ static struct nrt_model *create_model(const struct neff *neff)
 	if (neff->num_tensors)
 		memcpy(model->tensors, neff->tensors,
 		       neff->num_tensors * sizeof(*model->tensors));
-	memcpy(model->slots, neff->slots, neff->num_slots * sizeof(*model->slots));
+	if (neff->num_slots)
+		memcpy(model->slots, neff->slots,
+		       neff->num_slots * sizeof(*model->slots));
 	return model;
 }
 
@@ -354,11 +360,10 @@ static int upload(struct instance *instance, const struct neff *neff,
 	return ret;
 }
 
-/* Of @count instances from core @vnc on, those on the device of number @n. */
-static unsigned int neighbours(const struct runtime *runtime, const struct neff *neff,
+/* Of @count instances from core @vnc on, @cores apart, those on the device of number @n. */
+static unsigned int neighbours(const struct runtime *runtime, unsigned int cores,
 			       unsigned int vnc, unsigned int count, unsigned int n)
 {
-	uint32_t cores = neff->header->num_cores;
 	unsigned int i, found = 0;
 
 	for (i = 0; i < count; i++)
@@ -367,9 +372,10 @@ static unsigned int neighbours(const struct runtime *runtime, const struct neff 
 	return found;
 }
 
+/* @stride: cores from one instance to the next. */
 static NRT_STATUS create_instances(struct runtime *runtime, struct nrt_model *model,
 				   const struct neff *neff, unsigned int vnc,
-				   unsigned int count, bool consume)
+				   unsigned int stride, unsigned int count, bool consume)
 {
 	NRT_STATUS status;
 	unsigned int i, n;
@@ -382,7 +388,7 @@ static NRT_STATUS create_instances(struct runtime *runtime, struct nrt_model *mo
 		struct instance *instance = &model->instances[n];
 
 		instance->model = model;
-		instance->vnc = vnc + n * model->num_cores;
+		instance->vnc = vnc + n * stride;
 		instance->device = runtime->cores[instance->vnc].device;
 		instance->resident = new_resident();
 		for (i = 0; i < model->num_cores; i++)
@@ -393,10 +399,13 @@ static NRT_STATUS create_instances(struct runtime *runtime, struct nrt_model *mo
 		status = check_device(neff, &instance->device->info);
 		if (status)
 			return status;
+		/* All of it is its steps'. */
+		if (neff_has_steps(neff))
+			continue;
 		instance->scratch = calloc(model->num_slots, sizeof(*instance->scratch));
 		if (!instance->scratch)
 			return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
-		ret = upload(instance, neff, neighbours(runtime, neff, vnc, count, n),
+		ret = upload(instance, neff, neighbours(runtime, stride, vnc, count, n),
 			     consume && n == count - 1);
 		if (ret)
 			return runtime_status(ret);
@@ -420,6 +429,38 @@ static NRT_STATUS count_instances(const struct neff *neff, int32_t vnc_count,
 	return NRT_SUCCESS;
 }
 
+NRT_STATUS model_load_part(struct runtime *runtime, const struct nrt_model *whole,
+			   const struct neff *neff, const struct model_config *config,
+			   bool consume, struct nrt_model **result)
+{
+	NRT_STATUS status = check_programs(neff);
+	struct nrt_model *model;
+	uint32_t i;
+
+	if (status)
+		return status;
+	model = create_model(neff);
+	if (!model)
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+	model->config = *config;
+	status = create_instances(runtime, model, neff, whole->instances[0].vnc,
+				  whole->num_cores, whole->num_instances, consume);
+	if (status) {
+		destroy_model(&model->object);
+		return status;
+	}
+	for (i = 0; i < model->num_instances; i++)
+		instance_prepare(&model->instances[i]);
+	*result = model;
+	return NRT_SUCCESS;
+}
+
+void model_free_part(struct nrt_model *part)
+{
+	if (part)
+		destroy_model(&part->object);
+}
+
 static NRT_STATUS load(struct runtime *runtime, const struct neff *neff,
 		       const struct model_config *config, int32_t vnc,
 		       int32_t vnc_count, bool consume, int64_t start,
@@ -430,7 +471,7 @@ static NRT_STATUS load(struct runtime *runtime, const struct neff *neff,
 	int64_t checked;
 	NRT_STATUS status;
 
-	status = check_programs(neff);
+	status = neff_has_steps(neff) ? NRT_SUCCESS : check_programs(neff);
 	if (!status)
 		status = count_instances(neff, vnc_count, &instances);
 	if (!status)
@@ -446,10 +487,13 @@ static NRT_STATUS load(struct runtime *runtime, const struct neff *neff,
 		goto uncount;
 	}
 	model->config = *config;
-	status = create_instances(runtime, model, neff, first, instances, consume);
+	status = create_instances(runtime, model, neff, first, model->num_cores, instances,
+				  consume);
+	if (!status && neff_has_steps(neff))
+		status = steps_load(runtime, model, neff, consume);
 	if (status)
 		goto destroy;
-	for (i = 0; i < instances; i++)
+	for (i = 0; i < instances && !model->steps; i++)
 		instance_prepare(&model->instances[i]);
 	model->times.init = runtime->init_ns;
 	model->times.load_check = checked - start;
@@ -566,20 +610,27 @@ static void leave(struct nrt_model *model)
 	runtime_leave();
 }
 
-/* enter() for a call about one of the model's cores. Return: 0 or an errno value. */
-static int enter_core(const char *function, const nrt_model_t *handle, unsigned int index,
-		      struct nrt_model **model)
+/*
+ * enter() for a call about one of the model's cores: which of @part's, which is the
+ * model itself or a chip program of its steps. Return: 0 or an errno value.
+ */
+static int enter_core(const char *function, const nrt_model_t *handle,
+		      unsigned int *index, struct nrt_model **model, struct nrt_model **part)
 {
 	uint32_t cores;
 
 	if (enter(function, handle, model))
 		return -EINVAL;
-	cores = (*model)->num_cores;
-	if (index < cores)
+	*part = *model;
+	if ((*model)->steps)
+		cores = steps_find_core((*model)->steps, index, part);
+	else
+		cores = (*model)->num_cores;
+	if (*part && *index < (*part)->num_cores)
 		return 0;
 	leave(*model);
 	neuron_log(NEURON_LOG_ERROR, function,
-		   "the model has no core %u, only %u of them", index, cores);
+		   "the model has no core %u, only %u of them", *index, cores);
 	return -ENOENT;
 }
 
@@ -650,7 +701,7 @@ static nrt_tensor_info_array_t *create_info(const struct nrt_model *model)
 	uint32_t *shape, i;
 
 	for (i = 0; i < model->num_tensors; i++)
-		shapes += model->tensors[i].rank;
+		shapes += model->tensors[i].rank + 1;
 	array = calloc(1, sizeof(*array) +
 		       model->num_tensors * sizeof(array->tensor_array[0]) +
 		       shapes * sizeof(*shape));
@@ -668,9 +719,12 @@ static nrt_tensor_info_array_t *create_info(const struct nrt_model *model)
 		info->size = t->size;
 		info->dtype = dtypes[t->dtype];
 		info->ndim = t->rank;
-		if (t->rank)
-			info->shape = memcpy(shape, t->dims, t->rank * sizeof(*shape));
-		shape += t->rank;
+		memcpy(shape, t->dims, t->rank * sizeof(*shape));
+		if (t->dtype == NEURON_NEFF_STRING)
+			shape[info->ndim++] = NEURON_NEFF_STRING_SIZE;
+		if (info->ndim)
+			info->shape = shape;
+		shape += info->ndim;
 	}
 	return array;
 }
@@ -717,21 +771,38 @@ EXPORT int neuron_model_get_times(nrt_model_t *handle, struct neuron_times *time
 	return 0;
 }
 
+EXPORT int neuron_model_get_steps(nrt_model_t *handle, struct neuron_step *steps,
+				  size_t *count)
+{
+	struct nrt_model *model;
+
+	if (!count || (*count && !steps))
+		return fail(-EINVAL, "count or steps is NULL");
+	if (enter(__func__, handle, &model))
+		return -EINVAL;
+	if (model->steps)
+		steps_list(model, steps, count);
+	else
+		*count = 0;
+	leave(model);
+	return 0;
+}
+
 EXPORT int neuron_model_get_report(nrt_model_t *handle, unsigned int index,
 				   struct neuron_report *report, size_t size)
 {
 	struct neuron_report last = { 0 };
-	struct nrt_model *model;
+	struct nrt_model *model, *part;
 	int ret;
 
 	if (!report)
 		return fail(-EINVAL, "report is NULL");
-	ret = enter_core(__func__, handle, index, &model);
+	ret = enter_core(__func__, handle, &index, &model, &part);
 	if (ret)
 		return ret;
-	pthread_mutex_lock(&model->lock);
-	last = model->reports[index];
-	pthread_mutex_unlock(&model->lock);
+	pthread_mutex_lock(&part->lock);
+	last = part->reports[index];
+	pthread_mutex_unlock(&part->lock);
 	leave(model);
 	if (!last.version)
 		return fail(-ENODATA, "there is no report: nothing has been executed, or the core was reset before it was written");
@@ -746,6 +817,8 @@ EXPORT int neuron_model_profile(nrt_model_t *handle, bool on)
 	if (enter(__func__, handle, &model))
 		return -EINVAL;
 	model->profile = on;
+	if (model->steps)
+		steps_profile(model->steps, on);
 	leave(model);
 	return 0;
 }
@@ -754,24 +827,24 @@ EXPORT int neuron_model_get_records(nrt_model_t *handle, unsigned int index,
 				    struct neuron_inst_record *records, size_t *count)
 {
 	size_t room, n = 0;
-	struct nrt_model *model;
+	struct nrt_model *model, *part;
 	bool found = false;
 	int ret;
 
 	if (!count || (*count && !records))
 		return fail(-EINVAL, "count or records is NULL");
 	room = *count;
-	ret = enter_core(__func__, handle, index, &model);
+	ret = enter_core(__func__, handle, &index, &model, &part);
 	if (ret)
 		return ret;
-	pthread_mutex_lock(&model->lock);
-	found = model->records[index];
+	pthread_mutex_lock(&part->lock);
+	found = part->records[index];
 	if (found)
-		n = model->programs[index].num_insts;
+		n = part->programs[index].num_insts;
 	if (found && room)
-		memcpy(records, model->records[index],
+		memcpy(records, part->records[index],
 		       (n < room ? n : room) * sizeof(*records));
-	pthread_mutex_unlock(&model->lock);
+	pthread_mutex_unlock(&part->lock);
 	leave(model);
 	if (!found)
 		return fail(-ENODATA, "there are no records: no execution has been profiled, or its core was reset");

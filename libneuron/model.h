@@ -98,6 +98,8 @@ struct program {
  * @profile: executions that begin from now on are profiled
  * @num_instances: instances
  * @instances: the instances
+ * @steps: of a model with steps: all about them, and no instance has any memory; NULL:
+ *	   the chip computes it as a whole
  * @lock: guards what follows
  * @times: for neuron_model_get_times()
  * @reports: by core, of the execution that ended last
@@ -121,11 +123,38 @@ struct nrt_model {
 	atomic_bool profile;
 	uint32_t num_instances;
 	struct instance *instances;
+	struct steps *steps;
 	pthread_mutex_t lock;
 	struct neuron_times times;
 	struct neuron_report *reports;
 	struct neuron_inst_record **records;
 };
+
+struct neff;
+struct runtime;
+struct steps;
+struct tensor_set;
+
+/**
+ * model_load_part() - load a chip program of a model with steps
+ * @runtime: the runtime
+ * @whole: the model; its instances have been placed
+ * @neff: the part
+ * @config: how it is executed
+ * @consume: see neuron_load_once()
+ * @part: receives the part, which has no handle; model_free_part() frees it
+ */
+NRT_STATUS model_load_part(struct runtime *runtime, const struct nrt_model *whole,
+			   const struct neff *neff, const struct model_config *config,
+			   bool consume, struct nrt_model **part);
+void model_free_part(struct nrt_model *part);
+
+/* execute.c: execute a model that the chip computes as a whole, once. */
+NRT_STATUS model_execute(struct nrt_model *model, struct tensor_set *inputs,
+			 struct tensor_set *outputs);
+/* The tensor for the model's tensor @i, with a reference, after all checks. */
+NRT_STATUS model_find_tensor(const struct nrt_model *model, uint32_t i,
+			     struct tensor_set *set, struct nrt_tensor **tensor);
 
 /* execute.c: the report and the records of a core in @run, and what comes behind. */
 struct neuron_report *run_report(const struct nrt_model *model, const struct run *run,

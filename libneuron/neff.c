@@ -8,7 +8,8 @@
 #include <string.h>
 #define XXH_INLINE_ALL	/* so that its state can be on the stack */
 #include <xxhash.h>
-#include "neff.h"
+#include <hostops/hostop.h>
+#include "neff_parser.h"
 
 /* What a slot table of the chip holds, less one for the report. */
 #define MAX_SLOTS	255
@@ -16,44 +17,35 @@
 /* Header of AWS's files: pkg_version, header_size, ... as u64, 1024 bytes. */
 #define AWS_HEADER_SIZE	1024
 
-static const struct {
-	unsigned int size;
-	const char *name;
-} dtypes[NEURON_NEFF_NUM_DTYPES] = {
-	[NEURON_NEFF_F32] = { 4, "fp32" },
-	[NEURON_NEFF_BF16] = { 2, "bf16" },
-	[NEURON_NEFF_F16] = { 2, "fp16" },
-	[NEURON_NEFF_I8] = { 1, "int8" },
-	[NEURON_NEFF_U8] = { 1, "uint8" },
-	[NEURON_NEFF_I32] = { 4, "int32" },
-	[NEURON_NEFF_I64] = { 8, "int64" },
-	[NEURON_NEFF_BOOL] = { 1, "bool" },
-	[NEURON_NEFF_F64] = { 8, "fp64" },
-	[NEURON_NEFF_I16] = { 2, "int16" },
-	[NEURON_NEFF_U16] = { 2, "uint16" },
-	[NEURON_NEFF_U32] = { 4, "uint32" },
-	[NEURON_NEFF_U64] = { 8, "uint64" },
+static const char *const dtype_names[NEURON_NEFF_NUM_DTYPES] = {
+	[NEURON_NEFF_F32] = "fp32",
+	[NEURON_NEFF_BF16] = "bf16",
+	[NEURON_NEFF_F16] = "fp16",
+	[NEURON_NEFF_I8] = "int8",
+	[NEURON_NEFF_U8] = "uint8",
+	[NEURON_NEFF_I32] = "int32",
+	[NEURON_NEFF_I64] = "int64",
+	[NEURON_NEFF_BOOL] = "bool",
+	[NEURON_NEFF_F64] = "fp64",
+	[NEURON_NEFF_I16] = "int16",
+	[NEURON_NEFF_U16] = "uint16",
+	[NEURON_NEFF_U32] = "uint32",
+	[NEURON_NEFF_U64] = "uint64",
+	[NEURON_NEFF_STRING] = "string",
 };
 
 unsigned int neff_dtype_size(uint32_t dtype)
 {
-	return dtype < NEURON_NEFF_NUM_DTYPES ? dtypes[dtype].size : 0;
+	return hostop_size(dtype);
 }
 
 const char *neff_dtype_name(uint32_t dtype)
 {
-	return dtype < NEURON_NEFF_NUM_DTYPES ? dtypes[dtype].name : NULL;
+	return dtype < NEURON_NEFF_NUM_DTYPES ? dtype_names[dtype] : NULL;
 }
 
-struct parser {
-	const uint8_t *data;
-	uint64_t size;
-	struct neff *neff;
-	char *error;
-};
-
-static enum neff_status __attribute__((format(printf, 3, 4)))
-refuse(struct parser *p, enum neff_status status, const char *format, ...)
+enum neff_status neff_refuse(struct neff_parser *p, enum neff_status status,
+			     const char *format, ...)
 {
 	va_list args;
 
@@ -62,8 +54,6 @@ refuse(struct parser *p, enum neff_status status, const char *format, ...)
 	va_end(args);
 	return status;
 }
-
-#define damaged(p, ...)	refuse(p, NEFF_DAMAGED, __VA_ARGS__)
 
 static bool terminated(const char *text, size_t size)
 {
@@ -100,7 +90,7 @@ void neff_hash(const void *data, size_t size, uint8_t hash[16])
 }
 
 /* AWS's compiler writes the same suffix; say so instead of "damaged". */
-static bool is_aws(const struct parser *p)
+static bool is_aws(const struct neff_parser *p)
 {
 	uint64_t field[5];
 
@@ -111,13 +101,13 @@ static bool is_aws(const struct parser *p)
 	       field[3] < 256 && field[4] < 65536;
 }
 
-static enum neff_status parse_header(struct parser *p, bool check_hash)
+static enum neff_status parse_header(struct neff_parser *p, bool check_hash)
 {
 	const struct neuron_neff_header *h = (const void *)p->data;
 	uint8_t hash[16];
 
 	if (is_aws(p))
-		return refuse(p, NEFF_UNSUPPORTED,
+		return neff_refuse(p, NEFF_UNSUPPORTED,
 			      "this .neff was made by AWS's compiler, whose instructions are not public: compile the ONNX model with neuron-compile");
 	if (p->size < sizeof(h->magic) ||
 	    memcmp(h->magic, NEURON_NEFF_MAGIC, sizeof(h->magic)))
@@ -126,7 +116,7 @@ static enum neff_status parse_header(struct parser *p, bool check_hash)
 		return damaged(p, "truncated: %llu bytes do not hold a header of %zu",
 			       (unsigned long long)p->size, sizeof(*h));
 	if (h->version != NEURON_NEFF_VERSION)
-		return refuse(p, NEFF_UNSUPPORTED,
+		return neff_refuse(p, NEFF_UNSUPPORTED,
 			      "the .neff has version %u, this library reads version %u: compile the model again",
 			      h->version, NEURON_NEFF_VERSION);
 	if (h->header_size != sizeof(*h))
@@ -147,8 +137,8 @@ static enum neff_status parse_header(struct parser *p, bool check_hash)
 	if (!h->num_cores || h->num_cores > NEURON_NEFF_MAX_CORES)
 		return damaged(p, "%u cores, at most %u are possible",
 			       h->num_cores, NEURON_NEFF_MAX_CORES);
-	if (h->flags || !all_zero(h->reserved, sizeof(h->reserved)))
-		return refuse(p, NEFF_UNSUPPORTED,
+	if (h->flags & ~NEURON_NEFF_HAS_STEPS || !all_zero(h->reserved, sizeof(h->reserved)))
+		return neff_refuse(p, NEFF_UNSUPPORTED,
 			      "the .neff uses a feature that this library does not know: update libneuron");
 	if (!terminated(h->name, sizeof(h->name)) ||
 	    !terminated(h->compiler, sizeof(h->compiler)))
@@ -157,7 +147,7 @@ static enum neff_status parse_header(struct parser *p, bool check_hash)
 }
 
 /* An array section: a whole number of elements. */
-static enum neff_status take_array(struct parser *p,
+static enum neff_status take_array(struct neff_parser *p,
 				   const struct neuron_neff_section *s,
 				   const char *what, size_t element,
 				   const void **array, uint32_t *count)
@@ -166,7 +156,7 @@ static enum neff_status take_array(struct parser *p,
 		return damaged(p, "there are two %s sections", what);
 	if (s->index)
 		return damaged(p, "the %s section has index %u, not 0", what, s->index);
-	if (s->size % element || s->size / element > UINT32_MAX)
+	if (s->size % element || s->size / element >= UINT32_MAX)
 		return damaged(p, "the %s section has %llu bytes, which is no multiple of %zu",
 			       what, (unsigned long long)s->size, element);
 	*array = p->data + s->offset;
@@ -175,7 +165,7 @@ static enum neff_status take_array(struct parser *p,
 }
 
 /* Every core has a stage, and no stage is left out. */
-static enum neff_status take_stages(struct parser *p, const struct neuron_neff_section *s)
+static enum neff_status take_stages(struct neff_parser *p, const struct neuron_neff_section *s)
 {
 	struct neff *neff = p->neff;
 	enum neff_status status;
@@ -197,11 +187,32 @@ static enum neff_status take_stages(struct parser *p, const struct neuron_neff_s
 	return NEFF_OK;
 }
 
-static enum neff_status take_section(struct parser *p,
+/* A model has either slots and programs, or steps. */
+static bool belongs(const struct neff *neff, uint32_t type)
+{
+	switch (type) {
+	case NEURON_NEFF_SLOTS:
+	case NEURON_NEFF_PROGRAM:
+	case NEURON_NEFF_STAGES:
+		return !neff_has_steps(neff);
+	case NEURON_NEFF_STEPS:
+	case NEURON_NEFF_OPERANDS:
+	case NEURON_NEFF_VALUES:
+	case NEURON_NEFF_MODEL:
+		return neff_has_steps(neff);
+	default:
+		return true;
+	}
+}
+
+static enum neff_status take_section(struct neff_parser *p,
 				     const struct neuron_neff_section *s)
 {
 	struct neff *neff = p->neff;
 
+	if (!belongs(neff, s->type))
+		return damaged(p, "the file has a section of type %u, and %s host steps",
+			       s->type, neff_has_steps(neff) ? "has" : "no");
 	switch (s->type) {
 	case NEURON_NEFF_TENSORS:
 		return take_array(p, s, "TENSORS", sizeof(*neff->tensors),
@@ -223,6 +234,22 @@ static enum neff_status take_section(struct parser *p,
 		neff->weights.data = p->data + s->offset;
 		neff->weights.size = s->size;
 		return NEFF_OK;
+	case NEURON_NEFF_STEPS:
+		return take_array(p, s, "STEPS", sizeof(*neff->steps),
+				  (const void **)&neff->steps, &neff->num_steps);
+	case NEURON_NEFF_OPERANDS:
+		return take_array(p, s, "OPERANDS", sizeof(*neff->operands),
+				  (const void **)&neff->operands, &neff->num_operands);
+	case NEURON_NEFF_VALUES:
+		return take_array(p, s, "VALUES", sizeof(*neff->values),
+				  (const void **)&neff->values, &neff->num_values);
+	case NEURON_NEFF_MODEL:
+		if (s->index >= NEURON_NEFF_MAX_MODELS || s->index != neff->num_models)
+			return damaged(p, "model %u of the file does not follow %u others",
+				       s->index, neff->num_models);
+		neff->models[neff->num_models].data = p->data + s->offset;
+		neff->models[neff->num_models++].size = s->size;
+		return NEFF_OK;
 	case NEURON_NEFF_PROGRAM:
 		if (s->index >= neff->header->num_cores)
 			return damaged(p, "a program for core %u of %u", s->index,
@@ -237,12 +264,12 @@ static enum neff_status take_section(struct parser *p,
 		neff->programs[s->index].size = s->size;
 		return NEFF_OK;
 	}
-	return refuse(p, NEFF_UNSUPPORTED,
+	return neff_refuse(p, NEFF_UNSUPPORTED,
 		      "the .neff has a section of type %u, which this library does not know: update libneuron",
 		      s->type);
 }
 
-static enum neff_status parse_sections(struct parser *p)
+static enum neff_status parse_sections(struct neff_parser *p)
 {
 	const struct neuron_neff_header *h = p->neff->header;
 	const struct neuron_neff_section *s = (const void *)(h + 1);
@@ -269,6 +296,8 @@ static enum neff_status parse_sections(struct parser *p)
 	}
 	if (!all_zero(p->data + end, p->size - end))
 		return damaged(p, "there is something behind the last section");
+	if (neff_has_steps(p->neff))
+		return NEFF_OK;
 	for (i = 0; i < h->num_cores; i++) {
 		if (!p->neff->programs[i].data)
 			return damaged(p, "there is no program for core %u", i);
@@ -276,9 +305,10 @@ static enum neff_status parse_sections(struct parser *p)
 	return NEFF_OK;
 }
 
-static enum neff_status parse_tensor(struct parser *p, uint32_t i)
+static enum neff_status parse_tensor(struct neff_parser *p, uint32_t i)
 {
 	const struct neuron_neff_tensor *t = &p->neff->tensors[i];
+	const bool steps = neff_has_steps(p->neff);
 	uint64_t size = neff_dtype_size(t->dtype);
 	uint32_t n;
 
@@ -287,9 +317,15 @@ static enum neff_status parse_tensor(struct parser *p, uint32_t i)
 	if (!size)
 		return damaged(p, "tensor %.64s has an unknown type, %u", t->name,
 			       t->dtype);
-	if (t->rank > NEURON_NEFF_MAX_RANK || t->reserved)
+	if (t->rank > NEURON_NEFF_MAX_RANK)
 		return damaged(p, "tensor %.64s has rank %u, at most %u is possible",
 			       t->name, t->rank, NEURON_NEFF_MAX_RANK);
+	if (t->flags & ~NEURON_NEFF_TENSOR_OPEN ||
+	    (t->flags && (!steps || i < p->neff->header->num_inputs)))
+		return damaged(p, "tensor %.64s has unknown flags, %#x", t->name, t->flags);
+	if (t->dtype == NEURON_NEFF_STRING && !steps)
+		return damaged(p, "tensor %.64s holds strings, which the chip does not know",
+			       t->name);
 	for (n = 0; n < t->rank; n++) {
 		if (__builtin_mul_overflow(size, t->dims[n], &size))
 			return damaged(p, "tensor %.64s is too large", t->name);
@@ -309,13 +345,13 @@ static enum neff_status parse_tensor(struct parser *p, uint32_t i)
 		if (!strcmp(t->name, p->neff->tensors[n].name))
 			return damaged(p, "two tensors are called %.64s", t->name);
 	}
-	if (t->slot >= p->neff->num_slots)
+	if (steps ? t->slot : t->slot >= p->neff->num_slots)
 		return damaged(p, "tensor %.64s uses slot %u of %u", t->name, t->slot,
 			       p->neff->num_slots);
 	return NEFF_OK;
 }
 
-static enum neff_status parse_slot(struct parser *p, uint32_t i, bool *program)
+static enum neff_status parse_slot(struct neff_parser *p, uint32_t i, bool *program)
 {
 	const struct neuron_neff_slot *s = &p->neff->slots[i];
 	const struct neff *neff = p->neff;
@@ -364,27 +400,13 @@ static enum neff_status parse_slot(struct parser *p, uint32_t i, bool *program)
 	return NEFF_OK;
 }
 
-static enum neff_status parse_tables(struct parser *p)
+static enum neff_status parse_slots(struct neff_parser *p)
 {
 	struct neff *neff = p->neff;
 	enum neff_status status;
 	bool program = false;
 	uint32_t i;
 
-	if (neff->num_slots > MAX_SLOTS)
-		return damaged(p, "%u slots, at most %u are possible", neff->num_slots,
-			       MAX_SLOTS);
-	if (neff->num_tensors > neff->num_slots ||
-	    neff->header->num_inputs > neff->num_tensors ||
-	    neff->header->num_outputs != neff->num_tensors - neff->header->num_inputs)
-		return damaged(p, "%u tensors are not %u inputs and %u outputs in %u slots",
-			       neff->num_tensors, neff->header->num_inputs,
-			       neff->header->num_outputs, neff->num_slots);
-	for (i = 0; i < neff->num_tensors; i++) {
-		status = parse_tensor(p, i);
-		if (status)
-			return status;
-	}
 	for (i = 0; i < neff->num_slots; i++) {
 		status = parse_slot(p, i, &program);
 		if (status)
@@ -401,18 +423,41 @@ static enum neff_status parse_tables(struct parser *p)
 			return damaged(p, "tensor %.64s uses slot %u, which is not its",
 				       neff->tensors[i].name, neff->tensors[i].slot);
 	}
+	return NEFF_OK;
+}
+
+static enum neff_status parse_tables(struct neff_parser *p)
+{
+	struct neff *neff = p->neff;
+	const uint32_t most = neff_has_steps(neff) ? MAX_SLOTS : neff->num_slots;
+	enum neff_status status;
+	uint32_t i;
+
+	if (neff->num_slots > MAX_SLOTS)
+		return damaged(p, "%u slots, at most %u are possible", neff->num_slots,
+			       MAX_SLOTS);
+	if (neff->num_tensors > most || neff->header->num_inputs > neff->num_tensors ||
+	    neff->header->num_outputs != neff->num_tensors - neff->header->num_inputs)
+		return damaged(p, "%u tensors are not %u inputs and %u outputs in %u slots",
+			       neff->num_tensors, neff->header->num_inputs,
+			       neff->header->num_outputs, most);
+	for (i = 0; i < neff->num_tensors; i++) {
+		status = parse_tensor(p, i);
+		if (status)
+			return status;
+	}
 	for (i = 0; i < neff->num_layers; i++) {
 		if (!terminated(neff->layers[i].name, sizeof(neff->layers[i].name)) ||
 		    !terminated(neff->layers[i].op, sizeof(neff->layers[i].op)))
 			return damaged(p, "the name of layer %u has no end", i);
 	}
-	return NEFF_OK;
+	return neff_has_steps(neff) ? neff_parse_steps(p) : parse_slots(p);
 }
 
 enum neff_status neff_parse(const void *data, size_t size, bool check_hash,
 			    struct neff *neff, char error[NEFF_ERROR_SIZE])
 {
-	struct parser p = {
+	struct neff_parser p = {
 		.data = data, .size = size, .neff = neff, .error = error,
 	};
 	enum neff_status status;

@@ -31,8 +31,16 @@ struct neff_bytes {
  * @num_layers: layers that are named, may be 0
  * @layers: their names
  * @weights: contents of the WEIGHTS section, may be empty
- * @programs: one for each of header->num_cores
+ * @programs: one for each of header->num_cores; none of a model with steps
  * @stages: by core: its stage; NULL: all are of one
+ * @num_steps: of a model with steps, which has no slots: how many
+ * @steps: its steps
+ * @num_operands: entries of @operands
+ * @operands: the values that steps work on
+ * @num_values: entries of @values
+ * @values: the values
+ * @num_models: entries of @models
+ * @models: files that chip steps run; found sound themselves
  *
  * All of it points into the file's bytes.
  */
@@ -48,7 +56,21 @@ struct neff {
 	struct neff_bytes weights;
 	struct neff_bytes programs[NEURON_NEFF_MAX_CORES];
 	const uint32_t *stages;
+	uint32_t num_steps;
+	const struct neuron_neff_step *steps;
+	uint32_t num_operands;
+	const uint32_t *operands;
+	uint32_t num_values;
+	const struct neuron_neff_value *values;
+	uint32_t num_models;
+	struct neff_bytes models[NEURON_NEFF_MAX_MODELS];
 };
+
+/* The model has host steps. */
+static inline bool neff_has_steps(const struct neff *neff)
+{
+	return neff->header->flags & NEURON_NEFF_HAS_STEPS;
+}
 
 #define NEFF_ERROR_SIZE	192
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,9 +80,9 @@ void tensor_forget(void)
 	all_storage = NULL;
 }
 
-static NRT_STATUS create_storage(struct runtime *runtime,
-				 nrt_tensor_placement_t placement, int vnc,
-				 size_t size, struct storage **result)
+static NRT_STATUS create_storage(struct neuron_device *device,
+				 nrt_tensor_placement_t placement, size_t size,
+				 struct storage **result)
 {
 	enum neuron_memory memory = placement == NRT_TENSOR_PLACEMENT_DEVICE ?
 				    NEURON_MEMORY_DRAM : NEURON_MEMORY_HOST;
@@ -93,8 +94,7 @@ static NRT_STATUS create_storage(struct runtime *runtime,
 		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
 	storage->size = size;
 	if (size)
-		ret = neuron_buffer_create(runtime->cores[vnc].device, memory, size,
-					   &storage->buffer);
+		ret = neuron_buffer_create(device, memory, size, &storage->buffer);
 	if (ret) {
 		free(storage);
 		return runtime_status(ret);
@@ -142,6 +142,22 @@ static NRT_STATUS create_tensor(struct storage *storage, uint64_t offset,
 	return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
 }
 
+NRT_STATUS tensor_create(struct neuron_device *device, size_t size, const char *name,
+			 struct nrt_tensor **tensor)
+{
+	struct storage *storage;
+	NRT_STATUS status;
+
+	status = create_storage(device, NRT_TENSOR_PLACEMENT_HOST, size, &storage);
+	return status ? status : create_tensor(storage, 0, size, false, name, tensor);
+}
+
+void tensor_destroy(struct nrt_tensor *tensor)
+{
+	if (tensor)
+		object_remove(tensor, OBJECT_TENSOR);
+}
+
 EXPORT NRT_STATUS nrt_tensor_allocate(nrt_tensor_placement_t tensor_placement,
 				      int vnc, size_t size, const char *name,
 				      nrt_tensor_t **tensor)
@@ -167,7 +183,8 @@ EXPORT NRT_STATUS nrt_tensor_allocate(nrt_tensor_placement_t tensor_placement,
 		status = fail(NRT_INVALID, "there is no core %d: give one from 0 to %u",
 			      vnc, runtime->num_cores - 1);
 	else
-		status = create_storage(runtime, tensor_placement, vnc, size, &storage);
+		status = create_storage(runtime->cores[vnc].device, tensor_placement, size,
+					&storage);
 	if (!status)
 		status = create_tensor(storage, 0, size, false, name, tensor);
 	runtime_leave();
@@ -283,6 +300,26 @@ NRT_STATUS tensor_read(const struct nrt_tensor *tensor, uint64_t offset, void *d
 							 size));
 	memmove(data, (const char *)storage->user + offset, size);
 	return NRT_SUCCESS;
+}
+
+static NRT_STATUS fill(const struct nrt_tensor *tensor, uint64_t offset, int value,
+		       size_t size)
+{
+	const struct storage *storage = tensor->storage;
+
+	offset += tensor->offset;
+	if (!size)
+		return NRT_SUCCESS;
+	if (storage->buffer)
+		return runtime_status(neuron_buffer_fill(storage->buffer, offset, value,
+							 size));
+	memset((char *)storage->user + offset, value, size);
+	return NRT_SUCCESS;
+}
+
+NRT_STATUS tensor_clear(const struct nrt_tensor *tensor, uint64_t offset)
+{
+	return fill(tensor, offset, 0, tensor->size - offset);
 }
 
 EXPORT NRT_STATUS nrt_tensor_read(const nrt_tensor_t *tensor, void *buf,
@@ -464,12 +501,8 @@ EXPORT NRT_STATUS nrt_tensor_memset(nrt_tensor_t *tensor, uint64_t offset, int v
 	if (status)
 		return status;
 	status = check_range(__func__, t, offset, size);
-	if (!status && t->storage->buffer)
-		status = runtime_status(neuron_buffer_fill(t->storage->buffer,
-							   t->offset + offset, value,
-							   size));
-	else if (!status && size)
-		memset((char *)t->storage->user + t->offset + offset, value, size);
+	if (!status)
+		status = fill(t, offset, value, size);
 	leave(t);
 	return status;
 }
@@ -489,6 +522,29 @@ EXPORT size_t nrt_tensor_get_size(const nrt_tensor_t *tensor)
 	size = t->size;
 	object_put(t);
 	return size;
+}
+
+EXPORT int neuron_tensor_get_shape(const nrt_tensor_t *tensor, uint32_t *ndim,
+				   uint32_t *shape)
+{
+	struct nrt_tensor *t;
+	int ret = 0;
+
+	_Static_assert(NEURON_MAX_DIMS == NEURON_NEFF_MAX_RANK, "as in the file");
+	if (!ndim || !shape)
+		return fail(-EINVAL, "ndim or shape is NULL");
+	t = object_get(tensor, OBJECT_TENSOR);
+	if (!t)
+		return fail(-EINVAL, "%s", tensor ? "this is no tensor, or it has been freed" :
+						    "the tensor is NULL");
+	if (t->has_shape) {
+		*ndim = t->rank;
+		memcpy(shape, t->dims, sizeof(t->dims));
+	} else {
+		ret = -ENODATA;
+	}
+	object_put(t);
+	return ret;
 }
 
 EXPORT void *nrt_tensor_get_va(const nrt_tensor_t *tensor)

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <neuron/neff.h>
 #include "include/neuron.h"
 #include "object.h"
 
@@ -36,6 +37,9 @@ struct storage {
  * @size: bytes from there
  * @slice: made by nrt_tensor_allocate_slice()
  * @name: for messages, not NULL
+ * @has_shape: a model with steps has put something into it
+ * @rank: of what it has put there
+ * @dims: the same
  */
 struct nrt_tensor {
 	struct object object;
@@ -44,7 +48,15 @@ struct nrt_tensor {
 	uint64_t size;
 	bool slice;
 	char *name;
+	bool has_shape;
+	uint32_t rank;
+	uint32_t dims[NEURON_NEFF_MAX_RANK];
 };
+
+/* A tensor of the library's own, in host memory that the device reaches. */
+NRT_STATUS tensor_create(struct neuron_device *device, size_t size, const char *name,
+			 struct nrt_tensor **tensor);
+void tensor_destroy(struct nrt_tensor *tensor);
 
 /* Copy into or out of a tensor; the range has been checked. */
 NRT_STATUS tensor_write(const struct nrt_tensor *tensor, uint64_t offset,
@@ -52,10 +64,19 @@ NRT_STATUS tensor_write(const struct nrt_tensor *tensor, uint64_t offset,
 NRT_STATUS tensor_read(const struct nrt_tensor *tensor, uint64_t offset, void *data,
 		       size_t size);
 
+/* Zero all from @offset on. */
+NRT_STATUS tensor_clear(const struct nrt_tensor *tensor, uint64_t offset);
+
 struct tensor_set;
 
 /* What tensor_set_find() found. */
 enum found { FOUND, FOUND_NOTHING, FOUND_FREED };
+
+/* A set of the library's own, which has no handle; NULL without memory. */
+struct tensor_set *tensor_set_new(void);
+void tensor_set_free(struct tensor_set *set);
+NRT_STATUS tensor_set_add(struct tensor_set *set, const char *name,
+			  struct nrt_tensor *tensor);
 
 /* Look a tensor up by name; with a reference, for object_put(). */
 enum found tensor_set_find(struct tensor_set *set, const char *name,

@@ -42,6 +42,21 @@ static void destroy(struct object *object)
 	free(set);
 }
 
+struct tensor_set *tensor_set_new(void)
+{
+	struct tensor_set *set = calloc(1, sizeof(*set));
+
+	if (set)
+		pthread_mutex_init(&set->lock, NULL);
+	return set;
+}
+
+void tensor_set_free(struct tensor_set *set)
+{
+	if (set)
+		destroy(&set->object);
+}
+
 EXPORT NRT_STATUS nrt_allocate_tensor_set(nrt_tensor_set_t **result)
 {
 	struct runtime *runtime;
@@ -54,9 +69,7 @@ EXPORT NRT_STATUS nrt_allocate_tensor_set(nrt_tensor_set_t **result)
 	status = runtime_enter(__func__, &runtime);
 	if (status)
 		return status;
-	set = calloc(1, sizeof(*set));
-	if (set)
-		pthread_mutex_init(&set->lock, NULL);
+	set = tensor_set_new();
 	if (set && object_add(&set->object, OBJECT_TENSOR_SET, destroy)) {
 		*result = set;
 	} else {
@@ -114,8 +127,8 @@ enum found tensor_set_find(struct tensor_set *set, const char *name,
 	return *tensor ? FOUND : FOUND_FREED;
 }
 
-static NRT_STATUS add(struct tensor_set *set, const char *name,
-		      struct nrt_tensor *tensor)
+NRT_STATUS tensor_set_add(struct tensor_set *set, const char *name,
+			  struct nrt_tensor *tensor)
 {
 	NRT_STATUS status = NRT_SUCCESS;
 	struct entry *more;
@@ -178,7 +191,7 @@ EXPORT NRT_STATUS nrt_add_tensor_to_tensor_set(nrt_tensor_set_t *tensor_set,
 		status = fail(NRT_INVALID_HANDLE, "tensor (for %.64s) is no tensor, or it has been freed",
 			      tensor_name);
 	else
-		status = add(set, tensor_name, t);
+		status = tensor_set_add(set, tensor_name, t);
 	object_put(t);
 	object_put(set);
 	runtime_leave();

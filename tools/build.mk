@@ -3,7 +3,7 @@
 
 # The reader of .neff files is the library's own, which it does not export.
 TOOLS_COMMON := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/common/*.c)) \
-		$(BUILD)/obj/libneuron/neff.o
+		$(addprefix $(BUILD)/obj/libneuron/,neff.o neff_steps.o)
 MODEL_TOOLS := $(addprefix $(BUILD)/,neuron-compile neuron-run neuron-test)
 
 $(foreach f,$(wildcard tools/common/*.c),$(eval \

@@ -10,6 +10,20 @@
  * stage do, after all of the stage before have ended; different executions may be in
  * different stages.
  *
+ * A model that the chip computes as a whole has SLOTS, WEIGHTS and one PROGRAM
+ * for each core. One that needs the host in between has NEURON_NEFF_HAS_STEPS in
+ * its flags, which libraries that know of no steps refuse, and instead:
+ *
+ *	STEPS	 what to do, one after the other: run a chip program, or one
+ *		 operator on the host
+ *	OPERANDS numbers of the values that steps read and write
+ *	VALUES	 the model's inputs and outputs, constants, and what steps hand on
+ *	WEIGHTS	 the constants among the values
+ *	MODEL	 by number: a whole .neff without steps, for the chip
+ *
+ * The dimensions of a value, or of a model's output, that is "open" depend on data:
+ * the file has the most that they can be, and memory for that is enough.
+ *
  * It shares only its suffix with the container of AWS's compiler, whose
  * instruction encoding is not public.
  */
@@ -31,8 +45,17 @@ enum neuron_neff_section_type {
 	NEURON_NEFF_PROGRAM  = 3,	/* a program; index: the model's core that runs it */
 	NEURON_NEFF_WEIGHTS  = 4,	/* constants, loaded once and never written */
 	NEURON_NEFF_LAYERS   = 5,	/* struct neuron_neff_layer[]: names for neuron_inst.layer */
+	NEURON_NEFF_STEPS    = 6,	/* struct neuron_neff_step[] */
+	NEURON_NEFF_OPERANDS = 7,	/* uint32_t[]: values, for the steps */
+	NEURON_NEFF_VALUES   = 8,	/* struct neuron_neff_value[] */
+	NEURON_NEFF_MODEL    = 9,	/* a .neff for the chip; index: its number */
 	NEURON_NEFF_STAGES   = 10,	/* uint32_t[]: by core: its stage, from 0 on, ascending */
 };
+
+/* neuron_neff_header.flags */
+#define NEURON_NEFF_HAS_STEPS	(1u << 0)
+
+#define NEURON_NEFF_MAX_MODELS	64
 
 /**
  * struct neuron_neff_section - where a section lies
@@ -58,13 +81,14 @@ struct neuron_neff_section {
  * @uuid: of the model; made from the hash of all sections, so that equal models
  *	  have equal ones
  * @num_sections: entries of the section table, which follows the header
- * @num_cores: cores that the model runs on, each with a program
+ * @num_cores: cores that the model runs on, each with a program; with steps: the
+ *	       most that one of its models has
  * @num_inputs: leading entries of the TENSORS section
  * @num_outputs: the entries after these
  * @isa_version: NEURON_ISA_VERSION
  * @sbuf_size: scratchpad that a core must have
  * @psum_size: accumulators that a core must have
- * @flags: zero
+ * @flags: NEURON_NEFF_HAS_STEPS or zero
  * @name: of the model, NUL-terminated UTF-8
  * @compiler: name and version of the compiler, NUL-terminated
  */
@@ -103,8 +127,15 @@ enum neuron_neff_dtype {
 	NEURON_NEFF_U16  = 10,
 	NEURON_NEFF_U32  = 11,
 	NEURON_NEFF_U64  = 12,
+	NEURON_NEFF_STRING = 13, /* NEURON_NEFF_STRING_SIZE bytes, filled up with NUL; on the host */
 	NEURON_NEFF_NUM_DTYPES
 };
+
+/* A string takes so many bytes, the last of which is NUL. */
+#define NEURON_NEFF_STRING_SIZE	256
+
+/* neuron_neff_tensor.flags: the dimensions depend on data, these are the largest. */
+#define NEURON_NEFF_TENSOR_OPEN	(1u << 0)
 
 /**
  * struct neuron_neff_tensor - an input or output of the model
@@ -113,8 +144,8 @@ enum neuron_neff_dtype {
  * @rank: 0 to NEURON_NEFF_MAX_RANK
  * @dims: elements; a dimension may be 0
  * @size: bytes of the dense, row-major tensor
- * @slot: slot that its buffer must be bound to
- * @reserved: zero
+ * @slot: slot that its buffer must be bound to; with steps zero
+ * @flags: NEURON_NEFF_TENSOR_OPEN, of an output of a model with steps, or zero
  */
 struct neuron_neff_tensor {
 	char name[NEURON_NEFF_NAME_SIZE];
@@ -123,7 +154,7 @@ struct neuron_neff_tensor {
 	uint32_t dims[NEURON_NEFF_MAX_RANK];
 	uint64_t size;
 	uint32_t slot;
-	uint32_t reserved;
+	uint32_t flags;
 };
 
 enum neuron_neff_slot_kind {
@@ -157,6 +188,82 @@ struct neuron_neff_layer {
 	char op[32];
 };
 
+enum neuron_neff_value_kind {
+	NEURON_NEFF_VALUE_TEMP	 = 0,	/* steps write and read it */
+	NEURON_NEFF_VALUE_INPUT	 = 1,	/* tensor number index, an input */
+	NEURON_NEFF_VALUE_OUTPUT = 2,	/* tensor number index, an output */
+	NEURON_NEFF_VALUE_CONST	 = 3,	/* in the WEIGHTS section, from offset on */
+};
+
+/* neuron_neff_value.flags: as NEURON_NEFF_TENSOR_OPEN */
+#define NEURON_NEFF_VALUE_OPEN	(1u << 0)
+
+/**
+ * struct neuron_neff_value - what steps work on
+ * @kind: enum neuron_neff_value_kind
+ * @index: INPUT, OUTPUT: index into the TENSORS section, whose type and shape it has
+ * @dtype: enum neuron_neff_dtype
+ * @rank: 0 to NEURON_NEFF_MAX_RANK
+ * @dims: elements; the most there can be where it is open
+ * @flags: NEURON_NEFF_VALUE_OPEN or zero
+ * @reserved: zero
+ * @offset: CONST: from the start of the WEIGHTS section, a multiple of
+ *	    NEURON_NEFF_ALIGN; else zero
+ */
+struct neuron_neff_value {
+	uint32_t kind;
+	uint32_t index;
+	uint32_t dtype;
+	uint32_t rank;
+	uint32_t dims[NEURON_NEFF_MAX_RANK];
+	uint32_t flags;
+	uint32_t reserved;
+	uint64_t offset;
+};
+
+enum neuron_neff_step_kind {
+	NEURON_NEFF_STEP_CHIP	= 0,	/* op: number of a MODEL; operands: its tensors */
+	NEURON_NEFF_STEP_HOST	= 1,	/* op: enum neuron_host_op, see hostop.h */
+	NEURON_NEFF_STEP_UNLESS	= 2,	/* op: step to go on with unless the input is true */
+	NEURON_NEFF_STEP_GO	= 3,	/* op: step to go on with */
+};
+
+/* An operand that is not there, a layer that has no name. */
+#define NEURON_NEFF_NONE	0xffffffffu
+
+#define NEURON_NEFF_STEP_INTS	8
+#define NEURON_NEFF_STEP_FLOATS	2
+
+/**
+ * struct neuron_neff_step - one step of a model
+ * @kind: enum neuron_neff_step_kind
+ * @op: what to do, by kind. Steps only go on with later ones, or with the end,
+ *	which is the number of steps
+ * @layer: index into the LAYERS section, or NEURON_NEFF_NONE
+ * @reason: HOST: enum neuron_host_reason; else zero
+ * @first_operand: index into the OPERANDS section: its inputs, then its outputs;
+ *		   NEURON_NEFF_NONE in there for one that is not there
+ * @num_inputs: of its operands
+ * @num_outputs: of its operands
+ * @reserved: zero
+ * @ints: HOST: the operator's parameters, see hostop.h; what it does not use is zero
+ * @floats: HOST: the same
+ */
+struct neuron_neff_step {
+	uint32_t kind;
+	uint32_t op;
+	uint32_t layer;
+	uint32_t reason;
+	uint32_t first_operand;
+	uint32_t num_inputs;
+	uint32_t num_outputs;
+	uint32_t reserved;
+	int64_t ints[NEURON_NEFF_STEP_INTS];
+	double floats[NEURON_NEFF_STEP_FLOATS];
+};
+
+_Static_assert(sizeof(struct neuron_neff_value) == 64, "layout");
+_Static_assert(sizeof(struct neuron_neff_step) == 112, "layout");
 _Static_assert(sizeof(struct neuron_neff_header) == 448, "layout");
 _Static_assert(sizeof(struct neuron_neff_section) == 24, "layout");
 _Static_assert(sizeof(struct neuron_neff_tensor) == 312, "layout");

@@ -486,7 +486,8 @@ int neuron_model_get_times(nrt_model_t *model, struct neuron_times *times,
 /**
  * neuron_model_get_report() - what the chip said about the last execution
  * @model: from nrt_load()
- * @index: which of the cores of one instance, from 0 on
+ * @index: which of the cores of one instance, from 0 on. Of a model with steps (see
+ *	   libneuron(7)): the cores of its first chip program, then those of the second
  * @report: a struct neuron_report, see <neuron/report.h>; filled in for the
  *	    execution that ended last, by whichever thread, also when it failed
  * @size: sizeof(*report) of the caller; no more bytes than that are written
@@ -496,6 +497,55 @@ int neuron_model_get_times(nrt_model_t *model, struct neuron_times *times,
  */
 int neuron_model_get_report(nrt_model_t *model, unsigned int index,
 			    struct neuron_report *report, size_t size);
+
+/**
+ * struct neuron_step - a step of a model that needs the host
+ * @on_host: an operator on the host; else a program on the chip
+ * @cores: of a program: how many cores it runs on
+ * @nanoseconds: that it took in the execution that ended last; 0: it was passed over
+ * @op: on the host: ONNX's name of the operator, NUL-terminated
+ * @layer: on the host: the node's name, NUL-terminated
+ * @reason: on the host: why, NUL-terminated
+ */
+struct neuron_step {
+	bool on_host;
+	uint32_t cores;
+	uint64_t nanoseconds;
+	char op[32];
+	char layer[128];
+	char reason[64];
+};
+
+/**
+ * neuron_model_get_steps() - what a model does on the host, and what on the chip
+ * @model: from nrt_load()
+ * @steps: *@count of them; filled in, in the order of their execution. May be NULL
+ *	   when *@count is 0
+ * @count: room in @steps; receives the number of the model's steps: 0 for one that the
+ *	   chip computes as a whole
+ *
+ * Return: 0.
+ */
+int neuron_model_get_steps(nrt_model_t *model, struct neuron_step *steps, size_t *count);
+
+#define NEURON_MAX_DIMS	8	/* that a tensor has at most */
+
+/**
+ * neuron_tensor_get_shape() - the shape of what a model with steps has put into a tensor
+ * @tensor: one that was an output in an execution that has ended
+ * @ndim: receives the number of dimensions
+ * @shape: room for NEURON_MAX_DIMS; receives the dimensions
+ *
+ * Where the shape of an output depends on data, nrt_get_model_tensor_info() has the
+ * most that its dimensions can be, and the tensor has room for that. Its elements lie
+ * densely from its beginning on, as the shape that this call returns says; what is
+ * behind them is zero. Of strings the last dimension is the bytes of one.
+ *
+ * Return: 0; -ENODATA: no model with steps has put anything there: then the shape is
+ * the one that the tensor info has.
+ */
+int neuron_tensor_get_shape(const nrt_tensor_t *tensor, uint32_t *ndim,
+			    uint32_t *shape);
 
 /**
  * neuron_load_once() - nrt_load() of bytes that are not needed any more
@@ -525,7 +575,7 @@ int neuron_model_profile(nrt_model_t *model, bool on);
 /**
  * neuron_model_get_records() - what the chip said about each instruction
  * @model: from nrt_load()
- * @index: which of the cores of one instance, from 0 on
+ * @index: as for neuron_model_get_report()
  * @records: *@count of struct neuron_inst_record, see <neuron/report.h>; filled in
  *	     for the profiled execution that ended last, by whichever thread, also
  *	     when it failed. May be NULL when *@count is 0

@@ -22,6 +22,20 @@ static void touch(const void *data, uint64_t size)
 		sink += bytes[i];
 }
 
+static void use(const struct neff *neff);
+
+/* A model of a file that is sound is sound itself. */
+static void use_part(const struct neff_bytes *bytes)
+{
+	char error[NEFF_ERROR_SIZE];
+	struct neff part;
+
+	if (neff_parse(bytes->data, bytes->size, false, &part, error) != NEFF_OK ||
+	    neff_has_steps(&part))
+		abort();
+	use(&part);
+}
+
 static void use(const struct neff *neff)
 {
 	struct neuron_fault fault;
@@ -41,7 +55,12 @@ static void use(const struct neff *neff)
 		sink += strlen(neff->tensors[i].name);
 	for (i = 0; i < neff->num_layers; i++)
 		sink += strlen(neff->layers[i].name) + strlen(neff->layers[i].op);
-	for (i = 0; i < neff->header->num_cores; i++) {
+	touch(neff->steps, neff->num_steps * sizeof(*neff->steps));
+	touch(neff->operands, neff->num_operands * sizeof(*neff->operands));
+	touch(neff->values, neff->num_values * sizeof(*neff->values));
+	for (i = 0; i < neff->num_models; i++)
+		use_part(&neff->models[i]);
+	for (i = 0; i < neff->header->num_cores && !neff_has_steps(neff); i++) {
 		const struct neff_bytes *p = &neff->programs[i];
 
 		touch(p->data, p->size);

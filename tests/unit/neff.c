@@ -211,7 +211,7 @@ static void bad_header(void)
 	header()->num_cores = 2;
 	expect(NEFF_DAMAGED, "no program for core 1");
 	start();
-	header()->flags = 1;
+	header()->flags = 2;
 	expect(NEFF_UNSUPPORTED, "feature");
 	start();
 	header()->reserved[39] = 1;
@@ -308,7 +308,7 @@ static void bad_tensors(void)
 	tensors()[0].slot = 2;
 	expect(NEFF_DAMAGED, "slot");
 	start();
-	tensors()[0].reserved = 1;
+	tensors()[0].flags = 1;
 	expect(NEFF_DAMAGED, "tensor a");
 }
 

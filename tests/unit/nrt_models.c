@@ -3,7 +3,7 @@
  * nrt_models DIR: write the hand-made models into files, for tests that start
  * programs of their own.
  */
-#include "tests/unit/neff_builder.h"
+#include "tests/unit/steps_builder.h"
 
 static void put(const char *dir, const char *name, void *data, size_t size)
 {
@@ -51,6 +51,12 @@ int main(int argc, char **argv)
 	file = nb_add(1000, &size);
 	file[size - 200] ^= 4;
 	put(dir, "flipped", file, size);
+	file = sb_found(1000, &size);
+	put(dir, "found", file, size);
+	file = sb_either(100, &size);
+	put(dir, "either", file, size);
+	file = sb_strings(4, &size);
+	put(dir, "strings", file, size);
 	size = 8192;
 	file = calloc(1, size);
 	memcpy(file, (uint64_t []) { 2, 1024, 7168, 1, 0 }, 40);
