@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cores.h"
+#include "host.h"
 #include "import.h"
 #include "lir.h"
 #include "pass.h"
@@ -83,19 +84,8 @@ void nc_back_end_part(struct nc_ctx *ctx, const struct nc_lower_part *part)
 	finish_program(ctx);
 }
 
-static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
-		   const char *name)
+void nc_compile_graph(struct nc_ctx *ctx)
 {
-	/* Front end: from the file to a graph of known shapes. */
-	nc_import(ctx, onnx, size, name);
-	if (!ctx->graph)
-		return;
-	nc_upgrade(ctx);
-	nc_infer(ctx);		/* also after errors: to name them all */
-	if (ctx->diag.count)
-		list_needed(ctx);
-	if (!checked(ctx, "infer"))
-		return;
 	nc_decompose(ctx);
 	if (!checked(ctx, "decompose"))
 		return;
@@ -139,6 +129,25 @@ static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 		nc_summarize_parts(ctx);
 	else
 		nc_summarize(ctx);
+}
+
+static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
+		   const char *name)
+{
+	/* Front end: from the file to a graph of known shapes. */
+	nc_import(ctx, onnx, size, name);
+	if (!ctx->graph)
+		return;
+	nc_upgrade(ctx);
+	nc_infer(ctx);		/* also after errors: to name them all */
+	if (ctx->diag.count)
+		list_needed(ctx);
+	if (!checked(ctx, "infer"))
+		return;
+	if (nc_has_host_nodes(ctx->graph))
+		nc_steps(ctx);
+	else
+		nc_compile_graph(ctx);
 }
 
 /* Inputs that have to be constants, for the caller to try again with. */

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include "decompose.h"
+#include "host.h"
 
 /* What values without elements point to. */
 static const uint64_t nothing;
@@ -25,6 +26,15 @@ struct nc_value *nc_build(struct nc_builder *b, struct nc_node *node)
 	for (i = 0; i < node->num_inputs; i++)
 		if (node->inputs[i] && node->inputs[i]->rank < 0)
 			return out;
+	if (nc_host_must(node)) {
+		if (!nc_infer_on_host(b->ctx, node))
+			return out;
+		if (nc_is_const(out))
+			out->producer = NULL;
+		else
+			nc_node_list_add(b->ctx, b->list, node);
+		return out;
+	}
 	if (!info->infer(b->ctx, node))
 		return out;
 	/* Without elements there is nothing to compute. */

@@ -2,7 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include "pass.h"
+#include "host.h"
 #include "small_type.h"
 
 static const struct {
@@ -100,7 +100,8 @@ const char *nc_shape_text(const struct nc_value *value, char buf[NC_SHAPE_TEXT])
 		return "of unknown shape";
 	*p++ = '[';
 	for (i = 0; i < value->rank; i++)
-		p += sprintf(p, "%s%lld", i ? ", " : "",
+		p += sprintf(p, "%s%s%lld", i ? ", " : "",
+			     value->open >> i & 1 ? "<=" : "",
 			     (long long)value->dims[i]);
 	*p++ = ']';
 	*p = '\0';
@@ -378,11 +379,13 @@ static void settle_output(struct nc_ctx *ctx, struct nc_node_list *list,
 		output->rank = value->rank;
 		memcpy(output->dims, value->dims, sizeof(value->dims));
 	}
+	output->open = value->open;
 	output->alias = NULL;
 	output->data = NULL;
 	output->is_output = true;
 	copy = nc_node_new(ctx, &like, NC_OP_Identity, output, 1, value);
 	copy->layer = graph->num_layers ? graph->num_layers - 1 : 0;
+	copy->host = nc_host_copy(ctx, value);
 	nc_node_list_add(ctx, list, copy);
 }
 

@@ -37,13 +37,13 @@ bool nc_shape_fits(int rank, const int64_t *dims);
 bool nc_same_shape(const struct nc_value *a, const struct nc_value *b);
 
 /**
- * nc_shape_text() - a shape as "[1, 3, 224]"
+ * nc_shape_text() - a shape as "[1, 3, <=224]"; the last one depends on data
  * @value: the value
  * @buf: receives the text
  *
  * Return: @buf.
  */
-#define NC_SHAPE_TEXT	(NC_MAX_RANK * 22 + 4)
+#define NC_SHAPE_TEXT	(NC_MAX_RANK * 24 + 4)
 const char *nc_shape_text(const struct nc_value *value, char buf[NC_SHAPE_TEXT]);
 
 static inline bool nc_is_const(const struct nc_value *value)

@@ -146,28 +146,19 @@ static const Onnx__FunctionProto *find_function(const struct nc_ctx *ctx,
 /* Operators that ONNX Runtime has beside ONNX's, and puts into what it optimises. */
 static bool is_known_domain(const char *domain)
 {
-	return is_default_domain(domain) || !strcmp(domain, "com.microsoft");
+	return is_default_domain(domain) || !strcmp(domain, "com.microsoft") ||
+	       !strcmp(domain, "ai.onnx.ml");
 }
 
 /* Why an operator cannot run on the chip, and what to do instead. */
 static const char *reason(const char *op)
 {
 	static const char strings[] = "it works on strings; do that before the model";
-	static const char chance[] =
-		"its result is random; give the numbers to the model as an input";
-	static const char shape[] =
-		"the shape of its result depends on data; do it behind the model";
 	static const struct {
 		const char *op;
 		const char *why;
 	} reasons[] = {
-		{ "StringConcat", strings }, { "StringNormalizer", strings },
 		{ "StringSplit", strings }, { "RegexFullMatch", strings },
-		{ "TfIdfVectorizer", strings },
-		{ "RandomNormal", chance }, { "RandomNormalLike", chance },
-		{ "RandomUniform", chance }, { "RandomUniformLike", chance },
-		{ "Bernoulli", chance }, { "Multinomial", chance },
-		{ "NonMaxSuppression", shape },
 	};
 	unsigned int i;
 

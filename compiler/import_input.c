@@ -207,12 +207,6 @@ static enum nc_dtype input_type(struct nc_ctx *ctx, const Onnx__ValueInfoProto *
 			 name);
 		return NC_NONE;
 	}
-	if (proto->type->tensor_type->elem_type == ONNX__TENSOR_PROTO__DATA_TYPE__STRING) {
-		nc_error(ctx, NULL,
-			 "input '%.100s' holds strings; make numbers of them before the model",
-			 name);
-		return NC_NONE;
-	}
 	dtype = nc_dtype_from_onnx(proto->type->tensor_type->elem_type);
 	*small = nc_small_find(proto->type->tensor_type->elem_type);
 	if (dtype == NC_NONE)

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 #include "decompose.h"
+#include "host.h"
 #include "import.h"
 
 /* What values without elements point to: there is nothing to compute. */
@@ -250,7 +251,7 @@ static void settle_empty(struct nc_node *node)
 	for (i = 0; i < node->num_outputs; i++) {
 		struct nc_value *value = node->outputs[i];
 
-		if (value && value->rank >= 0 && !nc_numel(value))
+		if (value && value->rank >= 0 && !value->open && !nc_numel(value))
 			value->data = &nothing;
 	}
 }
@@ -327,7 +328,8 @@ static void infer_node(struct nc_ctx *ctx, struct nc_node *node)
 	if (!settle_inputs(ctx, node))
 		goto unknown;
 	legacy_broadcast(ctx, node);
-	if (!info->infer || !info->infer(ctx, node))
+	if (nc_host_must(node) ? !nc_infer_on_host(ctx, node) :
+	    !info->infer || !info->infer(ctx, node))
 		goto unknown;
 	drop_outputs(node);
 	for (i = 0; i < node->num_outputs; i++) {

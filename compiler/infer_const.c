@@ -2,7 +2,7 @@
 /* Operators whose results are known at compile time. */
 #include <math.h>
 #include <string.h>
-#include "front.h"
+#include "host.h"
 
 static bool set_const(struct nc_ctx *ctx, struct nc_node *node,
 		      enum nc_dtype dtype, int rank, const int64_t *dims,
@@ -15,6 +15,14 @@ static bool set_const(struct nc_ctx *ctx, struct nc_node *node,
 	out->size = nc_bytes(out);
 	out->data = nc_memdup(ctx->arena, data, out->size);
 	return true;
+}
+
+static bool set_strings(struct nc_ctx *ctx, struct nc_node *node, int rank,
+			const char *const *strings, size_t count)
+{
+	const struct nc_value *list = nc_const_strings_new(ctx, node->name, strings, count);
+
+	return set_const(ctx, node, NC_STRING, rank, list->dims, list->data);
 }
 
 bool nc_infer_constant(struct nc_ctx *ctx, struct nc_node *node)
@@ -50,8 +58,14 @@ bool nc_infer_constant(struct nc_ctx *ctx, struct nc_node *node)
 		n = (int64_t)attr->count;
 		return set_const(ctx, node, NC_I64, 1, &n, attr->ints);
 	}
+	attr = nc_attr(node, "value_string");
+	if (attr && attr->kind == NC_ATTR_STRING)
+		return set_strings(ctx, node, 0, &attr->s, 1);
+	attr = nc_attr(node, "value_strings");
+	if (attr && attr->kind == NC_ATTR_STRINGS)
+		return set_strings(ctx, node, 1, attr->strings, attr->count);
 	nc_error(ctx, node,
-		 "it has no value that is supported: a tensor or numbers; strings and sparse tensors are not");
+		 "it has no value that is supported: a tensor, numbers or strings; sparse tensors are not");
 	return false;
 }
 
@@ -160,47 +174,6 @@ bool nc_infer_range(struct nc_ctx *ctx, struct nc_node *node)
 	}
 	n = count > 0 ? (int64_t)count : 0;
 	return nc_set_shape(ctx, node, 0, v->dtype, 1, &n);
-}
-
-bool nc_infer_nonzero(struct nc_ctx *ctx, struct nc_node *node)
-{
-	struct nc_value *out = nc_out(node, 0);
-	int64_t i, k, n, dims[2] = { 0, 0 };
-	const struct nc_value *x;
-	int64_t *data;
-	int d;
-
-	if (!nc_need(ctx, node, 1, 1) || !out)
-		return false;
-	x = node->inputs[0];
-	if (!nc_is_const(x)) {
-		nc_need_const(ctx, node, node->inputs[0],
-			      "input, which decides the shape of the output,");
-		return false;
-	}
-	n = nc_numel(x);
-	for (i = 0; i < n; i++)
-		dims[1] += nc_const_double(x, i) != 0;
-	dims[0] = x->rank;
-	if (!nc_set_shape(ctx, node, 0, NC_I64, 2, dims))
-		return false;
-	data = nc_fold_alloc(ctx, out);
-	if (!data) {
-		nc_error(ctx, node, "its output is too large for a constant");
-		return false;
-	}
-	for (i = 0, k = 0; i < n; i++) {
-		int64_t rest = i;
-
-		if (nc_const_double(x, i) == 0)
-			continue;
-		for (d = x->rank - 1; d >= 0; d--) {
-			data[d * dims[1] + k] = rest % x->dims[d];
-			rest /= x->dims[d];
-		}
-		k++;
-	}
-	return true;
 }
 
 bool nc_infer_eye_like(struct nc_ctx *ctx, struct nc_node *node)

@@ -83,7 +83,7 @@ static struct nc_value *scalar(struct nc_builder *b, struct nc_value *cond)
 static bool alike(const struct nc_value *a, const struct nc_value *b)
 {
 	return a && b && !a->is_sequence && !b->is_sequence && a->dtype == b->dtype &&
-	       nc_same_shape(a, b);
+	       nc_same_shape(a, b) && !a->open && !b->open;
 }
 
 /*

@@ -30,7 +30,9 @@
 	X(I16,  2,  5, "int16")                                                \
 	X(U16,  2,  4, "uint16")                                               \
 	X(U32,  4, 12, "uint32")                                               \
-	X(U64,  8, 13, "uint64")
+	X(U64,  8, 13, "uint64")                                               \
+	/* on the host alone, filled up with NUL: NEURON_NEFF_STRING */        \
+	X(STRING, 256, 8, "string")
 
 enum nc_dtype {
 	NC_NONE = 0,
@@ -55,6 +57,7 @@ struct nc_node;
 struct nc_graph;
 struct nc_small;
 struct nc_arena;
+struct nc_host;
 
 /**
  * struct nc_value - a tensor that nodes make or use
@@ -78,6 +81,10 @@ struct nc_arena;
  * @is_sequence: is a sequence of tensors and no tensor; none outlives inference
  * @small: the type of fewer bits that the model gives it, kept in @dtype, or NULL; see
  *	   small_type.h
+ * @open: a bit for each dimension that depends on data: it is @dims at most. Such
+ *	  values are the host's; see host.h
+ * @most: host nodes' outputs: a constant of the same shape, whose elements are the
+ *	  most that its elements can be, or NULL
  * @absent: stands for an optional input that is not there
  * @copy: what stands for it in the copy of a graph; see clone.c
  * @copy_id: which copy @copy is in
@@ -102,6 +109,8 @@ struct nc_value {
 	unsigned int sequence_length;
 	bool is_sequence;
 	const struct nc_small *small;
+	unsigned int open;
+	const struct nc_value *most;
 	bool absent;
 	struct nc_value *copy;
 	unsigned int copy_id;
@@ -153,6 +162,7 @@ struct nc_attr {
  * @act_beta: its parameter
  * @captures: values of graphs around it that graphs in its attributes use
  * @num_captures: entries of @captures
+ * @host: how the host executes it; NULL: the chip does
  * @mark: for passes; no meaning between them
  * @compute: type that the matrix operands are cast to on the chip: NC_F32,
  *	     NC_BF16, NC_F16, NC_I8 (8-bit integer work); NC_NONE where it does
@@ -176,6 +186,7 @@ struct nc_node {
 	enum nc_dtype compute;
 	struct nc_value **captures;
 	unsigned int num_captures;
+	const struct nc_host *host;
 	int mark;
 };
 

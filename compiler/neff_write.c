@@ -7,6 +7,8 @@
 #include <neuron/regs.h>
 
 #include "cores.h"
+#include "host.h"
+#include "neff_file.h"
 
 #define COMPILER_NAME	"neuron-compile 0.1"
 
@@ -24,27 +26,8 @@ static void put_name(char *to, size_t size, const char *name)
 	memset(to + n, 0, size - n);
 }
 
-static uint32_t neff_dtype(enum nc_dtype dtype)
-{
-	switch (dtype) {
-	case NC_BF16:	return NEURON_NEFF_BF16;
-	case NC_F16:	return NEURON_NEFF_F16;
-	case NC_I8:	return NEURON_NEFF_I8;
-	case NC_U8:	return NEURON_NEFF_U8;
-	case NC_I32:	return NEURON_NEFF_I32;
-	case NC_I64:	return NEURON_NEFF_I64;
-	case NC_BOOL:	return NEURON_NEFF_BOOL;
-	case NC_F64:	return NEURON_NEFF_F64;
-	case NC_I16:	return NEURON_NEFF_I16;
-	case NC_U16:	return NEURON_NEFF_U16;
-	case NC_U32:	return NEURON_NEFF_U32;
-	case NC_U64:	return NEURON_NEFF_U64;
-	default:	return NEURON_NEFF_F32;
-	}
-}
-
-static void put_tensors(const struct nc_graph *graph,
-			struct neuron_neff_tensor *to)
+void nc_put_tensors(const struct nc_graph *graph, bool slots,
+		    struct neuron_neff_tensor *to)
 {
 	unsigned int i, n = graph->num_inputs + graph->num_outputs;
 	int j;
@@ -54,12 +37,13 @@ static void put_tensors(const struct nc_graph *graph,
 			graph->inputs[i] : graph->outputs[i - graph->num_inputs];
 
 		put_name(to[i].name, sizeof(to[i].name), value->name);
-		to[i].dtype = neff_dtype(value->dtype);
+		to[i].dtype = nc_dtype_to_neff(value->dtype);
 		to[i].rank = value->rank;
 		for (j = 0; j < value->rank; j++)
 			to[i].dims[j] = value->dims[j];
 		to[i].size = nc_bytes(value);
-		to[i].slot = NC_SLOT_FIRST_IO + i;
+		to[i].slot = slots ? NC_SLOT_FIRST_IO + i : 0;
+		to[i].flags = value->open ? NEURON_NEFF_TENSOR_OPEN : 0;
 	}
 }
 
@@ -102,8 +86,7 @@ void nc_put_weights(const struct nc_program *prog, uint8_t *to)
 	}
 }
 
-static void put_layers(const struct nc_graph *graph,
-		       struct neuron_neff_layer *to)
+void nc_put_layers(const struct nc_graph *graph, struct neuron_neff_layer *to)
 {
 	unsigned int i;
 
@@ -177,37 +160,67 @@ static unsigned int list_sections(const struct nc_graph *graph,
 	return n;
 }
 
+uint8_t *nc_neff_new(struct nc_ctx *ctx, struct neuron_neff_section *sections,
+		     unsigned int count)
+{
+	uint64_t size = sizeof(struct neuron_neff_header) + count * sizeof(*sections);
+	struct neuron_neff_header *header;
+	unsigned int i;
+	uint8_t *file;
+
+	for (i = 0; i < count; i++) {
+		size = (size + NEURON_NEFF_ALIGN - 1) &
+		       -(uint64_t)NEURON_NEFF_ALIGN;
+		sections[i].offset = size;
+		size += sections[i].size;
+	}
+	file = calloc(1, size);
+	if (!file) {
+		nc_error(ctx, NULL, "no memory for a file of %llu bytes",
+			 (unsigned long long)size);
+		return NULL;
+	}
+	ctx->result->neff = file;
+	ctx->result->neff_size = size;
+	header = (void *)file;
+	memcpy(header->magic, NEURON_NEFF_MAGIC, sizeof(header->magic));
+	header->version = NEURON_NEFF_VERSION;
+	header->header_size = sizeof(*header);
+	header->file_size = size;
+	header->num_sections = count;
+	header->num_inputs = ctx->graph->num_inputs;
+	header->num_outputs = ctx->graph->num_outputs;
+	header->isa_version = NEURON_ISA_VERSION;
+	put_name(header->name, sizeof(header->name), ctx->graph->name);
+	put_name(header->compiler, sizeof(header->compiler), COMPILER_NAME);
+	memcpy(file + sizeof(*header), sections, count * sizeof(*sections));
+	return file;
+}
+
+void nc_neff_seal(uint8_t *file)
+{
+	struct neuron_neff_header *header = (void *)file;
+	const struct neuron_neff_section *first = (const void *)(header + 1);
+
+	put_hash(file + first->offset, header->file_size - first->offset, header->uuid);
+	put_hash(file, header->file_size, header->hash);
+}
+
 void nc_neff_write(struct nc_ctx *ctx)
 {
 	struct neuron_neff_section sections[5 + NC_MAX_CORES];
 	const struct nc_parts *parts = all_parts(ctx);
 	const struct nc_graph *graph = ctx->graph;
 	unsigned int i, n = list_sections(graph, parts, sections);
-	struct neuron_neff_header *header;
-	uint64_t size = sizeof(*header) + n * sizeof(*sections), body;
-	uint8_t *file;
+	uint8_t *file = nc_neff_new(ctx, sections, n);
+	struct neuron_neff_header *header = (void *)file;
 
-	for (i = 0; i < n; i++) {
-		size = (size + NEURON_NEFF_ALIGN - 1) &
-		       -(uint64_t)NEURON_NEFF_ALIGN;
-		sections[i].offset = size;
-		size += sections[i].size;
-	}
-	body = sections[0].offset;
-	file = calloc(1, size);
-	if (!file) {
-		nc_error(ctx, NULL, "no memory for a file of %llu bytes",
-			 (unsigned long long)size);
+	if (!file)
 		return;
-	}
-	ctx->result->neff = file;
-	ctx->result->neff_size = size;
-
-	header = (void *)file;
-	memcpy(file + sizeof(*header), sections, n * sizeof(*sections));
-	put_tensors(graph, (void *)(file + sections[0].offset));
+	header->num_cores = parts->count;
+	nc_put_tensors(graph, true, (void *)(file + sections[0].offset));
 	put_slots(parts, graph, (void *)(file + sections[1].offset));
-	put_layers(graph, (void *)(file + sections[3].offset));
+	nc_put_layers(graph, (void *)(file + sections[3].offset));
 	for (i = 0; i < parts->count; i++) {
 		const struct nc_part *part = &parts->part[i];
 
@@ -228,18 +241,5 @@ void nc_neff_write(struct nc_ctx *ctx)
 	}
 	if (!ctx->parts)
 		nc_put_weights(ctx->program, file + sections[2].offset);
-
-	memcpy(header->magic, NEURON_NEFF_MAGIC, sizeof(header->magic));
-	header->version = NEURON_NEFF_VERSION;
-	header->header_size = sizeof(*header);
-	header->file_size = size;
-	header->num_sections = n;
-	header->num_cores = parts->count;
-	header->num_inputs = graph->num_inputs;
-	header->num_outputs = graph->num_outputs;
-	header->isa_version = NEURON_ISA_VERSION;
-	put_name(header->name, sizeof(header->name), graph->name);
-	put_name(header->compiler, sizeof(header->compiler), COMPILER_NAME);
-	put_hash(file + body, size - body, header->uuid);
-	put_hash(file, size, header->hash);
+	nc_neff_seal(file);
 }

@@ -87,8 +87,11 @@ struct nc_options {
  * @name: of the ONNX node
  * @op: its operator (fused ones joined with '+')
  * @engine: busiest engine
+ * @host: why the host executes it, and no engine; NULL: the chip does
  * @in_rank: of its first input that is no constant; -1: it has none
  * @in_dims: of that
+ * @in_open: a bit for each of @in_dims that is the most that it can be
+ * @open: the same for @dims
  * @rank: of the output
  * @dims: of the output
  * @stage: of the model, that it belongs to
@@ -105,8 +108,11 @@ struct nc_layer_summary {
 	const char *name;
 	const char *op;
 	enum neuron_engine engine;
+	const char *host;
 	int in_rank;
 	int64_t in_dims[NC_MAX_RANK];
+	unsigned int in_open;
+	unsigned int open;
 	int rank;
 	int64_t dims[NC_MAX_RANK];
 	unsigned int stage;
@@ -151,6 +157,9 @@ struct nc_try {
  * @layers: per layer that costs anything
  * @num_layers: entries of @layers
  * @num_nodes: operators of the model
+ * @num_host_steps: of these, what the host executes
+ * @num_programs: chip programs that the host steps part the model into; 0 without
+ *		  host steps. The figures are then the sums of theirs
  * @num_params: elements of the weights
  * @weight_bytes: bytes of the weights as stored
  * @kept_bytes: of these, what stays in the scratchpad between executions
@@ -172,6 +181,8 @@ struct nc_summary {
 	struct nc_layer_summary *layers;
 	unsigned int num_layers;
 	unsigned int num_nodes;
+	unsigned int num_host_steps;
+	unsigned int num_programs;
 	uint64_t num_params;
 	uint64_t weight_bytes;
 	uint64_t kept_bytes;
@@ -199,7 +210,7 @@ struct nc_summary {
  *	    (nc_options.consts), because shapes or conditions depend on them
  * @num_needed: entries of @needed
  * @summary: filled in after success
- * @note: one line that the user should read, NULL without one
+ * @note: lines that the user should read, NULL without any
  * @graph: the model as the front end left it; NULL when it could not be read
  * @memory: what the summary and the graph live in
  */

@@ -1,157 +1,43 @@
 // SPDX-License-Identifier: MIT
-/* Constant elements as numbers. */
-#include <math.h>
+/* Constant elements as numbers: the host's operators know how. */
 #include <string.h>
-#include <qemu-device/kernels/nk.h>
-#include "graph.h"
+#include <hostops/hostop.h>
+#include "host.h"
+
+unsigned int nc_dtype_to_neff(enum nc_dtype dtype)
+{
+	static const uint8_t map[NC_NUM_DTYPES] = {
+		[NC_NONE] = NEURON_NEFF_STRING,	/* no number either */
+		[NC_F32] = NEURON_NEFF_F32, [NC_BF16] = NEURON_NEFF_BF16,
+		[NC_F16] = NEURON_NEFF_F16, [NC_I8] = NEURON_NEFF_I8,
+		[NC_U8] = NEURON_NEFF_U8, [NC_I32] = NEURON_NEFF_I32,
+		[NC_I64] = NEURON_NEFF_I64, [NC_BOOL] = NEURON_NEFF_BOOL,
+		[NC_F64] = NEURON_NEFF_F64, [NC_I16] = NEURON_NEFF_I16,
+		[NC_U16] = NEURON_NEFF_U16, [NC_U32] = NEURON_NEFF_U32,
+		[NC_U64] = NEURON_NEFF_U64, [NC_STRING] = NEURON_NEFF_STRING,
+	};
+
+	return map[dtype];
+}
 
 double nc_const_double(const struct nc_value *value, int64_t index)
 {
-	const void *data = value->data;
-
-	switch (value->dtype) {
-	case NC_F32:
-		return ((const float *)data)[index];
-	case NC_F64:
-		return ((const double *)data)[index];
-	case NC_F16:
-		return nk_f16_to_f32(((const uint16_t *)data)[index]);
-	case NC_BF16:
-		return nk_bf16_to_f32(((const uint16_t *)data)[index]);
-	case NC_U64:
-		return (double)((const uint64_t *)data)[index];
-	default:
-		return (double)nc_const_int(value, index);
-	}
-}
-
-/* What a C cast leaves undefined, saturates; NaN is 0. */
-static int64_t to_int(double x)
-{
-	if (!(x == x))
-		return 0;
-	if (x >= 0x1p63)
-		return INT64_MAX;
-	if (x < -0x1p63)
-		return INT64_MIN;
-	return (int64_t)x;
+	return hostop_double(nc_dtype_to_neff(value->dtype), value->data, index);
 }
 
 int64_t nc_const_int(const struct nc_value *value, int64_t index)
 {
-	const void *data = value->data;
-
-	switch (value->dtype) {
-	case NC_I64:
-	case NC_U64:
-		return ((const int64_t *)data)[index];
-	case NC_I32:
-		return ((const int32_t *)data)[index];
-	case NC_U32:
-		return ((const uint32_t *)data)[index];
-	case NC_I16:
-		return ((const int16_t *)data)[index];
-	case NC_U16:
-		return ((const uint16_t *)data)[index];
-	case NC_I8:
-		return ((const int8_t *)data)[index];
-	case NC_U8:
-	case NC_BOOL:
-		return ((const uint8_t *)data)[index];
-	default:
-		return to_int(nc_const_double(value, index));
-	}
-}
-
-static int64_t clamp_int(enum nc_dtype dtype, int64_t x)
-{
-	int64_t lo = 0, hi;
-
-	switch (dtype) {
-	case NC_I8:
-		lo = INT8_MIN;
-		hi = INT8_MAX;
-		break;
-	case NC_U8:
-		hi = UINT8_MAX;
-		break;
-	case NC_I16:
-		lo = INT16_MIN;
-		hi = INT16_MAX;
-		break;
-	case NC_U16:
-		hi = UINT16_MAX;
-		break;
-	case NC_I32:
-		lo = INT32_MIN;
-		hi = INT32_MAX;
-		break;
-	case NC_U32:
-		hi = UINT32_MAX;
-		break;
-	default:
-		return x;
-	}
-	return x < lo ? lo : x > hi ? hi : x;
+	return hostop_int(nc_dtype_to_neff(value->dtype), value->data, index);
 }
 
 void nc_put_int(enum nc_dtype dtype, void *data, int64_t index, int64_t x)
 {
-	switch (dtype) {
-	case NC_I64:
-	case NC_U64:
-		((int64_t *)data)[index] = x;
-		break;
-	case NC_I32:
-	case NC_U32:
-		((uint32_t *)data)[index] = (uint32_t)x;
-		break;
-	case NC_I16:
-	case NC_U16:
-		((uint16_t *)data)[index] = (uint16_t)x;
-		break;
-	case NC_I8:
-	case NC_U8:
-		((uint8_t *)data)[index] = (uint8_t)x;
-		break;
-	case NC_BOOL:
-		((uint8_t *)data)[index] = !!x;
-		break;
-	default:
-		nc_put_double(dtype, data, index, (double)x);
-		break;
-	}
+	hostop_put_int(nc_dtype_to_neff(dtype), data, index, x);
 }
 
 void nc_put_double(enum nc_dtype dtype, void *data, int64_t index, double x)
 {
-	switch (dtype) {
-	case NC_NONE:
-		break;
-	case NC_F32:
-		((float *)data)[index] = (float)x;
-		break;
-	case NC_F64:
-		((double *)data)[index] = x;
-		break;
-	case NC_F16:
-		((uint16_t *)data)[index] = nk_f32_to_f16((float)x);
-		break;
-	case NC_BF16:
-		((uint16_t *)data)[index] = nk_f32_to_bf16((float)x);
-		break;
-	case NC_BOOL:
-		((uint8_t *)data)[index] = x != 0;
-		break;
-	case NC_U64:
-		((uint64_t *)data)[index] = x >= 0x1p64 ? UINT64_MAX :
-					    x >= 0x1p63 ? (uint64_t)x :
-					    x < -0x1p63 ? 0 : (uint64_t)to_int(x);
-		break;
-	default:
-		nc_put_int(dtype, data, index, clamp_int(dtype, to_int(x)));
-		break;
-	}
+	hostop_put_double(nc_dtype_to_neff(dtype), data, index, x);
 }
 
 bool nc_const_splat(const struct nc_value *value, double *x)

@@ -6,7 +6,10 @@
 #include "small_type.h"
 
 /* The field that elements of a type are in when they are not raw. */
-enum field { FIELD_NONE, FIELD_FLOAT, FIELD_INT32, FIELD_INT64, FIELD_DOUBLE, FIELD_UINT64 };
+enum field {
+	FIELD_NONE, FIELD_FLOAT, FIELD_INT32, FIELD_INT64, FIELD_DOUBLE, FIELD_UINT64,
+	FIELD_STRING,
+};
 
 static enum field field_of(enum nc_dtype dtype)
 {
@@ -17,6 +20,8 @@ static enum field field_of(enum nc_dtype dtype)
 		return FIELD_DOUBLE;
 	case NC_I64:
 		return FIELD_INT64;
+	case NC_STRING:
+		return FIELD_STRING;
 	case NC_U32:
 	case NC_U64:
 		return FIELD_UINT64;
@@ -41,6 +46,8 @@ static size_t field_count(const Onnx__TensorProto *proto, enum field field)
 		return proto->n_double_data;
 	case FIELD_UINT64:
 		return proto->n_uint64_data;
+	case FIELD_STRING:
+		return proto->n_string_data;
 	default:
 		return 0;
 	}
@@ -54,16 +61,31 @@ static size_t small_bytes(const struct onnx_tensor *tensor)
 	return ((size_t)tensor->count + each - 1) / each;
 }
 
+/* Strings are kept as <neuron/neff.h> has them. */
+static bool check_strings(const Onnx__TensorProto *proto, char why[ONNX_WHY])
+{
+	const size_t size = nc_dtype_size(NC_STRING);
+	size_t i;
+
+	for (i = 0; i < proto->n_string_data; i++) {
+		const ProtobufCBinaryData *s = &proto->string_data[i];
+
+		if (s->len < size && (!s->len || !memchr(s->data, 0, s->len)))
+			continue;
+		snprintf(why, ONNX_WHY,
+			 "string %zu is longer than %zu bytes, or has a NUL in it", i,
+			 size - 1);
+		return false;
+	}
+	return true;
+}
+
 bool onnx_tensor_check(const Onnx__TensorProto *proto,
 		       struct onnx_tensor *tensor, char why[ONNX_WHY])
 {
 	size_t i, count;
 
 	*tensor = (struct onnx_tensor) { 0 };
-	if (proto->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__STRING) {
-		snprintf(why, ONNX_WHY, "strings are not supported");
-		return false;
-	}
 	tensor->dtype = nc_dtype_from_onnx(proto->data_type);
 	tensor->small = nc_small_find(proto->data_type);
 	if (tensor->small)
@@ -101,10 +123,19 @@ bool onnx_tensor_check(const Onnx__TensorProto *proto,
 			 tensor->small->name);
 		return false;
 	}
+	if (tensor->dtype == NC_STRING) {
+		if (tensor->external || (proto->has_raw_data && proto->raw_data.len)) {
+			snprintf(why, ONNX_WHY, "strings as raw data are not supported");
+			return false;
+		}
+		if (!check_strings(proto, why))
+			return false;
+	}
 	if (tensor->external)
 		return true;
 
-	if (proto->has_raw_data && (proto->raw_data.len || !tensor->count)) {
+	if (tensor->dtype != NC_STRING && proto->has_raw_data &&
+	    (proto->raw_data.len || !tensor->count)) {
 		size_t size = tensor->small ? small_bytes(tensor) : tensor->size;
 
 		if (proto->raw_data.len == size)
@@ -157,6 +188,23 @@ static const void *unpack_small(const Onnx__TensorProto *proto,
 	return buf;
 }
 
+static const void *unpack_strings(const Onnx__TensorProto *proto,
+				  const struct onnx_tensor *tensor, void *buf)
+{
+	const size_t size = nc_dtype_size(NC_STRING);
+	char *to = buf;
+	int64_t i;
+
+	for (i = 0; buf && i < tensor->count; i++, to += size) {
+		const ProtobufCBinaryData *s = &proto->string_data[i];
+
+		memset(to, 0, size);
+		if (s->len)
+			memcpy(to, s->data, s->len);
+	}
+	return buf;
+}
+
 const void *onnx_tensor_data(const Onnx__TensorProto *proto,
 			     const struct onnx_tensor *tensor, void *buf)
 {
@@ -168,6 +216,8 @@ const void *onnx_tensor_data(const Onnx__TensorProto *proto,
 		return &nothing;
 	if (tensor->small)
 		return unpack_small(proto, tensor, buf);
+	if (tensor->dtype == NC_STRING)
+		return unpack_strings(proto, tensor, buf);
 	if (proto->has_raw_data && proto->raw_data.len) {
 		const uint8_t *raw = proto->raw_data.data;
 

@@ -215,8 +215,8 @@
 	X(Shape,                  shape,            none,         none,             none) \
 	X(Size,                   size,             none,         none,             none) \
 	X(Range,                  range,            range,        none,             none) \
-	X(NonZero,                nonzero,          none,         none,             none) \
-	X(Unique,                 unique,           none,         none,             none) \
+	X(NonZero,               on_host,          none,         none,             none) \
+	X(Unique,                on_host,          none,         none,             none) \
 	X(EyeLike,                eye_like,         none,         none,             none) \
 	X(HannWindow,             cosine_window,    none,         none,             none) \
 	X(HammingWindow,          cosine_window,    none,         none,             none) \
@@ -237,6 +237,18 @@
 	X(ConcatFromSequence,     concat_from_sequence, none,         none,             none) \
 	X(Optional,               optional,         none,         none,             none) \
 	X(OptionalHasElement,     optional_has_element, none,         none,             none) \
-	X(OptionalGetElement,     optional,         none,         none,             none)
+	X(OptionalGetElement,     optional,         none,         none,             none) \
+	/* the host alone has them: see host.h */                              \
+	X(NonMaxSuppression,     on_host,          none,         none,             none) \
+	X(StringNormalizer,      on_host,          none,         none,             none) \
+	X(TfIdfVectorizer,       on_host,          none,         none,             none) \
+	X(StringConcat,          on_host,          none,         none,             none) \
+	X(LabelEncoder,          on_host,          none,         none,             none) \
+	X(RandomNormal,          on_host,          none,         none,             none) \
+	X(RandomUniform,         on_host,          none,         none,             none) \
+	X(RandomNormalLike,      on_host,          none,         none,             none) \
+	X(RandomUniformLike,     on_host,          none,         none,             none) \
+	X(Bernoulli,             on_host,          none,         none,             none) \
+	X(Multinomial,           on_host,          none,         none,             none)
 
 #endif /* COMPILER_OPS_H */

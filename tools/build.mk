@@ -16,6 +16,8 @@ $(MODEL_TOOLS): $(BUILD)/%: $(BUILD)/obj/tools/%.o $(TOOLS_COMMON) \
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(NRT_LIBS) -lcjson
 
+CFLAGS-tools/neuron-run := $(NRT_CPPFLAGS)
+
 # Knows chips, not models.
 $(BUILD)/neuron-ls: $(addprefix $(BUILD)/obj/tools/,neuron-ls.o common/system.o \
 		common/log.o common/say.o common/print_text.o common/print_json.o) \
@@ -46,6 +48,7 @@ $(BUILD)/tests/unit/tensor_io: $(BUILD)/obj/tests/unit/tensor_io.o \
 
 include tests/conformance/stream.mk
 include tests/conformance/operators.mk
+include tests/conformance/host/host.mk
 include tests/bench/calibrate.mk
 
 # The tools, whole models and single operators, as they come.
@@ -64,7 +67,8 @@ $(BUILD)/tests/conformance/count-allocations: $(BUILD)/obj/tests/conformance/all
 # What the simulator puts out is made outside of the VM, before.
 VM_TESTS += $(BUILD)/tests/conformance/compare-backends
 $(BUILD)/tests/conformance/compare-backends: tests/conformance/compare-backends \
-		tests/conformance/onnx-cases.txt $(MODEL_TOOLS)
+		tests/conformance/onnx-cases.txt $(MODEL_TOOLS) \
+		$(BUILD)/tests/conformance/host-cases
 	$(call say,SIM,$(@D)/sim)
 	$(Q)mkdir -p $(@D)
 	$(Q)$< --sim $(@D)/sim

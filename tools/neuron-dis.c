@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <hostops/hostop.h>
 #include <libneuron/neff.h>
 #include <neuron/isa.h>
 #include <tools/common/file.h>
@@ -94,6 +95,83 @@ static void print_dims(const struct neuron_neff_tensor *t)
 	putchar(']');
 }
 
+/* Values by name where they have one, else by number. */
+static void print_operand(const struct neff *neff, uint32_t number)
+{
+	const struct neuron_neff_value *v;
+
+	if (number == NEURON_NEFF_NONE) {
+		printf("-");
+		return;
+	}
+	v = &neff->values[number];
+	if (v->kind == NEURON_NEFF_VALUE_INPUT || v->kind == NEURON_NEFF_VALUE_OUTPUT)
+		printf("%s", neff->tensors[v->index].name);
+	else
+		printf("%c%" PRIu32, v->kind == NEURON_NEFF_VALUE_CONST ? 'c' : 'v', number);
+}
+
+static void print_value(const struct neff *neff, uint32_t number)
+{
+	const struct neuron_neff_value *v = &neff->values[number];
+
+	printf("value     ");
+	print_operand(neff, number);
+	printf(" %s [", neff_dtype_name(v->dtype));
+	for (uint32_t d = 0; d < v->rank; d++)
+		printf("%s%" PRIu32, d ? ", " : "", v->dims[d]);
+	printf("]%s\n", v->flags & NEURON_NEFF_VALUE_OPEN ? " at most" : "");
+}
+
+static void print_parameters(const struct neuron_neff_step *s)
+{
+	const struct hostop_info *info = hostop_info(s->op);
+
+	for (uint32_t i = 0; i < info->ints; i++)
+		printf("%s%" PRId64, i ? ", " : " {", s->ints[i]);
+	for (uint32_t i = 0; i < info->floats; i++)
+		printf(", %g", s->floats[i]);
+	if (info->ints || info->floats)
+		printf("}");
+}
+
+static void print_step(const struct neff *neff, uint32_t i)
+{
+	const struct neuron_neff_step *s = &neff->steps[i];
+	const uint32_t *operands = neff->operands + s->first_operand;
+
+	printf("step %-5" PRIu32, i);
+	for (uint32_t k = 0; k < s->num_outputs; k++) {
+		printf("%s", k ? ", " : "");
+		print_operand(neff, operands[s->num_inputs + k]);
+	}
+	switch (s->kind) {
+	case NEURON_NEFF_STEP_CHIP:
+		printf(" = program %" PRIu32 "(", s->op);
+		break;
+	case NEURON_NEFF_STEP_HOST:
+		printf(" = host %s(", hostop_info(s->op)->name);
+		break;
+	case NEURON_NEFF_STEP_UNLESS:
+		printf("to step %" PRIu32 " unless (", s->op);
+		break;
+	default:
+		printf("to step %" PRIu32 "\n", s->op);
+		return;
+	}
+	for (uint32_t k = 0; k < s->num_inputs; k++) {
+		printf("%s", k ? ", " : "");
+		print_operand(neff, operands[k]);
+	}
+	printf(")");
+	if (s->kind == NEURON_NEFF_STEP_HOST) {
+		print_parameters(s);
+		printf("  ; %s: %s", s->layer == NEURON_NEFF_NONE ? "" :
+		       neff->layers[s->layer].name, hostop_reason(s->reason));
+	}
+	printf("\n");
+}
+
 static void print_header(const struct neff *neff)
 {
 	static const char *const kinds[] = {
@@ -135,6 +213,12 @@ static void print_header(const struct neff *neff)
 		printf("slot %-4" PRIu32 " %s, %" PRIu64 " bytes\n", i,
 		       kinds[slot->kind], slot->size);
 	}
+	for (uint32_t i = 0; i < neff->num_values; i++)
+		if (neff->values[i].kind == NEURON_NEFF_VALUE_TEMP ||
+		    neff->values[i].kind == NEURON_NEFF_VALUE_CONST)
+			print_value(neff, i);
+	for (uint32_t i = 0; i < neff->num_steps; i++)
+		print_step(neff, i);
 }
 
 static const struct neuron_neff_layer *layer_of(const struct neff *neff,
@@ -193,12 +277,22 @@ static bool print_program(const struct settings *settings, const struct neff *ne
 	return true;
 }
 
+static bool print_programs(const struct settings *settings, const struct neff *neff)
+{
+	bool ok = true;
+
+	for (uint32_t core = 0; core < neff->header->num_cores && !settings->header; core++)
+		if (settings->core < 0 || settings->core == core)
+			ok &= print_program(settings, neff, core);
+	return ok;
+}
+
 int main(int argc, char **argv)
 {
 	struct settings settings = { .core = -1, .engine = -1 };
 	char error[NEFF_ERROR_SIZE];
 	int status = EXIT_OK;
-	struct neff neff;
+	struct neff neff, part;
 	size_t size;
 	void *bytes;
 
@@ -217,10 +311,16 @@ int main(int argc, char **argv)
 			    neff.header->num_cores == 1 ? "" : "s");
 
 	print_header(&neff);
-	for (uint32_t core = 0; core < neff.header->num_cores; core++)
-		if (!settings.header && (settings.core < 0 || settings.core == core) &&
-		    !print_program(&settings, &neff, core))
+	if (!neff_has_steps(&neff) && !print_programs(&settings, &neff))
+		status = EXIT_FAILED;
+	for (uint32_t i = 0; i < neff.num_models; i++) {
+		printf("\nprogram %" PRIu32 "\n", i);
+		/* It is sound: the whole was. */
+		neff_parse(neff.models[i].data, neff.models[i].size, false, &part, error);
+		print_header(&part);
+		if (!print_programs(&settings, &part))
 			status = EXIT_FAILED;
+	}
 	free(bytes);
 	if (fflush(stdout) || ferror(stdout)) {
 		say_error("standard output: %m");

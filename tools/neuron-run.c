@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <compiler/graph.h>
+#include <neuron.h>
 #include <qemu-device/timing/timing.h>
 #include <tools/common/file.h>
 #include <tools/common/model.h>
@@ -290,12 +291,14 @@ static cJSON *json_outputs(const struct settings *settings,
 		cJSON *output = cJSON_CreateObject();
 		cJSON *shape = cJSON_AddArrayToObject(output, "shape");
 		char *path = dir_path(settings->output_dir, "output", i);
+		struct nc_value now;
 
+		session_output_shape(session, i, &now);
 		cJSON_AddStringToObject(output, "name", port->name);
 		cJSON_AddStringToObject(output, "dtype", nc_dtype_name(port->dtype));
-		for (d = 0; d < port->rank; d++)
+		for (d = 0; d < now.rank; d++)
 			cJSON_AddItemToArray(shape,
-					     cJSON_CreateNumber((double)port->dims[d]));
+					     cJSON_CreateNumber((double)now.dims[d]));
 		cJSON_AddStringToObject(output, "file", path);
 		cJSON_AddItemToArray(outputs, output);
 		free(path);
@@ -310,10 +313,10 @@ static void print_outputs(const struct settings *settings,
 
 	for (i = 0; i < session->num_outputs; i++) {
 		const struct port *port = &session->outputs[i];
-		struct nc_value shape = { .rank = port->rank };
+		struct nc_value shape;
 		char text[NC_SHAPE_TEXT];
 
-		memcpy(shape.dims, port->dims, sizeof(shape.dims));
+		session_output_shape(session, i, &shape);
 		printf("output   %s %s%s -> %s/output_%u.pb\n", port->name,
 		       nc_dtype_name(port->dtype), nc_shape_text(&shape, text),
 		       settings->output_dir, i);
@@ -340,15 +343,33 @@ struct run {
 	struct run_times times;
 };
 
+/* Add up what the cores of one chip program said. */
+static bool profile_program(const struct run *run, unsigned int program,
+			    const struct neff *neff, struct layer_profile *profiles)
+{
+	struct neuron_inst_record *records;
+	unsigned int i;
+	size_t count;
+
+	for (i = 0; i < run->session->cores[program]; i++) {
+		records = session_records(run->session, program, i, &count);
+		if (!records)
+			return false;
+		layers_profile(neff, i, records, count, profiles);
+		free(records);
+	}
+	return true;
+}
+
 /* What the last execution cost, layer by layer, into @json or for people. */
 static bool print_profile(const struct run *run, cJSON *json)
 {
 	struct layer_profile *profiles;
-	struct neuron_inst_record *records;
+	struct neff part;
 	char error[NEFF_ERROR_SIZE];
 	struct neff neff;
+	bool ok = true;
 	unsigned int i;
-	size_t count;
 
 	if (neff_parse(run->neff, run->size, false, &neff, error) != NEFF_OK) {
 		say_error("%s", error);
@@ -357,19 +378,20 @@ static bool print_profile(const struct run *run, cJSON *json)
 	profiles = calloc((size_t)neff.num_layers + 1, sizeof(*profiles));
 	if (!profiles)
 		die_oom();
-	for (i = 0; i < run->session->cores; i++) {
-		records = session_records(run->session, i, &count);
-		if (!records)
-			break;
-		layers_profile(&neff, i, records, count, profiles);
-		free(records);
+	if (!neff_has_steps(&neff))
+		ok = profile_program(run, 0, &neff, profiles);
+	/* The programs of one model have the same layers. */
+	for (i = 0; i < neff.num_models && ok; i++) {
+		ok = neff_parse(neff.models[i].data, neff.models[i].size, false, &part,
+				error) == NEFF_OK && part.num_layers == neff.num_layers &&
+		     profile_program(run, i, &part, profiles);
 	}
 	if (json)
 		cJSON_AddItemToObject(json, "layers", layers_json_profile(&neff, profiles));
 	else
 		layers_print_profile(stdout, &neff, profiles);
 	free(profiles);
-	return i == run->session->cores;
+	return ok;
 }
 
 static bool print_comparison(const struct settings *settings, const struct run *run,
@@ -401,14 +423,77 @@ static bool print_comparison(const struct settings *settings, const struct run *
 	return ok;
 }
 
+/* The chip's counters of one program, into @cores or for people. Return: its cycles. */
+static uint64_t print_program(struct session *session, unsigned int program, cJSON *cores)
+{
+	uint64_t cycles = 0, slowest = 0;
+	struct neuron_report report;
+	unsigned int i;
+	cJSON *json;
+
+	for (i = 0; i < session->cores[program]; i++) {
+		/* Cores of a stage work side by side, the next ones follow. */
+		if (session->stages && i && session->stages[i] != session->stages[i - 1]) {
+			cycles += slowest + neuron_timing_handover();
+			slowest = 0;
+		}
+		if (!session_report(session, program, i, &report))
+			continue;
+		if (report.cycles > slowest)
+			slowest = report.cycles;
+		if (cores) {
+			json = json_report(&report);
+			if (session->num_programs > 1)
+				cJSON_AddNumberToObject(json, "program", program);
+			cJSON_AddItemToArray(cores, json);
+			continue;
+		}
+		if (session->num_programs > 1)
+			printf("program %u, ", program);
+		printf("core %u, last execution:\n", i);
+		print_report(stdout, &report);
+	}
+	return cycles + slowest;
+}
+
+/* What the host did, into @json or for people. */
+static void print_steps(struct session *session, cJSON *json)
+{
+	cJSON *list = json ? cJSON_AddArrayToObject(json, "host_steps") : NULL, *item;
+	struct neuron_step *steps;
+	char text[32];
+	size_t count, i;
+
+	steps = session_steps(session, &count);
+	if (steps && !json)
+		printf("on the host, last execution:\n");
+	for (i = 0; i < count; i++) {
+		double seconds = (double)steps[i].nanoseconds * 1e-9;
+
+		if (!steps[i].on_host)
+			continue;
+		if (!json) {
+			printf("  %-20s %-28.28s %10s  %s\n", steps[i].op, steps[i].layer,
+			       duration_text(seconds, text), steps[i].reason);
+			continue;
+		}
+		item = cJSON_CreateObject();
+		cJSON_AddStringToObject(item, "op", steps[i].op);
+		cJSON_AddStringToObject(item, "layer", steps[i].layer);
+		cJSON_AddStringToObject(item, "reason", steps[i].reason);
+		cJSON_AddNumberToObject(item, "seconds", seconds);
+		cJSON_AddItemToArray(list, item);
+	}
+	free(steps);
+}
+
 static bool print_run(const struct settings *settings, struct run *run)
 {
 	struct session *session = run->session;
 	struct run_times *times = &run->times;
 	cJSON *json = NULL, *cores = NULL;
 	bool ok = true;
-	struct neuron_report report;
-	uint64_t cycles = 0, slowest = 0;
+	uint64_t cycles = 0;
 	unsigned int i;
 
 	run_times_sort(times);
@@ -425,25 +510,11 @@ static bool print_run(const struct settings *settings, struct run *run)
 		if (settings->output_dir)
 			print_outputs(settings, session);
 	}
-	for (i = 0; i < session->cores; i++) {
-		/* Cores of a stage work side by side, the next ones follow. */
-		if (session->stages && i && session->stages[i] != session->stages[i - 1]) {
-			cycles += slowest + neuron_timing_handover();
-			slowest = 0;
-		}
-		if (!session_report(session, i, &report))
-			continue;
-		if (report.cycles > slowest)
-			slowest = report.cycles;
-		if (settings->json) {
-			cJSON_AddItemToArray(cores, json_report(&report));
-			continue;
-		}
-		printf("core %u, last execution:\n", i);
-		print_report(stdout, &report);
-	}
+	for (i = 0; i < session->num_programs; i++)
+		cycles += print_program(session, i, cores);
+	print_steps(session, json);
 	if (settings->json)
-		cJSON_AddNumberToObject(json, "cycles", (double)(cycles + slowest));
+		cJSON_AddNumberToObject(json, "cycles", (double)cycles);
 	if (settings->profile)
 		ok = print_profile(run, json);
 	if (ok && settings->compare)
@@ -604,6 +675,7 @@ int main(int argc, char **argv)
 	parse_options(&settings, argc, argv);
 	if (!model_open(&model, settings.model))
 		return EXIT_FAILED;
+	model.says_consts = !settings.quiet;
 	ok = runtime_open();
 	if (ok) {
 		ok = model.is_onnx ? run_onnx(&settings, &model) :

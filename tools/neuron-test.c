@@ -373,6 +373,7 @@ static bool run_case(const struct settings *settings, const char *dir,
 		free(path);
 		return false;
 	}
+	test.model.says_consts = settings->verbose;
 	n = scandir(dir, &sets, is_set, versionsort);
 	if (n <= 0)
 		diagnose(&test, "it has no test_data_set_0");

@@ -230,8 +230,8 @@ static void tensors(void)
 	REFUSED(&b, "tensor 'deep'", "rank 9 is more than 8");
 
 	b = relu();
-	add_const(&b, "text", ONNX__TENSOR_PROTO__DATA_TYPE__STRING, DIMS(1), "", 0);
-	REFUSED(&b, "tensor 'text'", "strings are not supported");
+	add_const(&b, "text", ONNX__TENSOR_PROTO__DATA_TYPE__STRING, DIMS(1), "ab", 2);
+	REFUSED(&b, "tensor 'text'", "strings as raw data are not supported");
 
 	b = relu();
 	add_const(&b, "odd", 99, DIMS(1), "", 0);

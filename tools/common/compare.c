@@ -147,6 +147,29 @@ static void judge_approximate(const struct tensor *seen,
 	}
 }
 
+/* Strings have no tolerance, nor a distance. */
+static void compare_strings(const struct tensor *seen, const struct tensor *expected,
+			    struct comparison *result)
+{
+	const size_t size = nc_dtype_size(NC_STRING);
+	int64_t i;
+
+	for (i = 0; i < result->count; i++) {
+		const char *s = (const char *)seen->data + (size_t)i * size;
+		const char *e = (const char *)expected->data + (size_t)i * size;
+
+		if (!strncmp(s, e, size))
+			continue;
+		if (!result->why[0])
+			snprintf(result->why, sizeof(result->why),
+				 "string %lld: expected '%.60s', saw '%.60s'",
+				 (long long)i, e, s);
+		result->ok = false;
+		return;
+	}
+	result->ok = true;
+}
+
 void compare(const struct tensor *seen, const struct tensor *expected,
 	     const struct tolerance *tolerance, struct comparison *result)
 {
@@ -157,6 +180,10 @@ void compare(const struct tensor *seen, const struct tensor *expected,
 	if (!same_kind(seen, expected, result))
 		return;
 	result->count = tensor_count(expected);
+	if (expected->dtype == NC_STRING) {
+		compare_strings(seen, expected, result);
+		return;
+	}
 	if (nc_dtype_is_float(expected->dtype)) {
 		rtol = type_rtol(expected->dtype, tolerance->rtol);
 		atol = tolerance->atol;

@@ -121,6 +121,9 @@ bool model_compile(const struct model *model, const struct nc_options *options,
 			all.num_consts++;
 			is_const[i] = true;
 			added++;
+			if (model->says_consts)
+				say_error("input '%.100s' is a constant of this run: shapes or conditions depend on it",
+					  arg->name);
 		}
 		if (added)
 			nc_result_free(result);

@@ -13,6 +13,7 @@
  * @size: bytes of them
  * @is_onnx: it has to be compiled
  * @probe: inputs and outputs, for an ONNX model
+ * @says_consts: model_compile() says which inputs it has made constants
  */
 struct model {
 	const char *path;
@@ -20,6 +21,7 @@ struct model {
 	size_t size;
 	bool is_onnx;
 	struct nc_probe probe;
+	bool says_consts;
 };
 
 /* Return: false after a line on standard error. */

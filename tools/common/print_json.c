@@ -87,7 +87,11 @@ static cJSON *json_layer(const struct nc_layer_summary *layer)
 
 	cJSON_AddStringToObject(json, "name", layer->name);
 	cJSON_AddStringToObject(json, "op", layer->op);
-	if (layer->engine < NEURON_NUM_ENGINES)
+	if (layer->host) {
+		cJSON_AddStringToObject(json, "engine", "host");
+		cJSON_AddStringToObject(json, "reason", layer->host);
+		cJSON_AddBoolToObject(json, "open", layer->open);
+	} else if (layer->engine < NEURON_NUM_ENGINES)
 		cJSON_AddStringToObject(json, "engine",
 					engine_names[layer->engine]);
 	number(json, "stage", layer->stage);
@@ -135,6 +139,7 @@ cJSON *json_summary(const struct nc_summary *summary)
 	if (!layers || !cores || !tries)
 		die_oom();
 	number(json, "operators", summary->num_nodes);
+	number(json, "host_steps", summary->num_host_steps);
 	number(json, "parameters", summary->num_params);
 	number(json, "weight_bytes", summary->weight_bytes);
 	number(json, "kept_bytes", summary->kept_bytes);

@@ -124,12 +124,15 @@ static void print_name(FILE *file, const char *name, int width)
 	fprintf(file, "%*s", width - n, "");
 }
 
-static const char *shape_text(int rank, const int64_t *dims, char text[NC_SHAPE_TEXT])
+static void shape_text(int rank, const int64_t *dims, unsigned int open,
+		       char text[NC_SHAPE_TEXT])
 {
-	struct nc_value shape = { .rank = rank };
+	struct nc_value shape = { .rank = rank, .open = open };
 
 	memcpy(shape.dims, dims, sizeof(shape.dims));
-	return rank < 0 ? "" : nc_shape_text(&shape, text);
+	text[0] = '\0';
+	if (rank >= 0)
+		nc_shape_text(&shape, text);
 }
 
 static void print_layer(FILE *file, const struct nc_layer_summary *layer, uint64_t all)
@@ -140,12 +143,17 @@ static void print_layer(FILE *file, const struct nc_layer_summary *layer, uint64
 	print_name(file, layer->name, 28);
 	fputc(' ', file);
 	print_name(file, layer->op, 22);
+	shape_text(layer->in_rank, layer->in_dims, layer->in_open, from);
+	shape_text(layer->rank, layer->dims, layer->open, to);
+	if (layer->host) {
+		fprintf(file, " %-7s %-19s %-19s %s\n", "host", from, to, layer->host);
+		return;
+	}
 	fprintf(file,
 		" %-7s %-19s %-19s %12" PRIu64 " %10s %10s %10s%s %10" PRIu64 " %5.1f\n",
 		layer->engine < NEURON_NUM_ENGINES ?
 		engine_names[layer->engine] : "",
-		shape_text(layer->in_rank, layer->in_dims, from),
-		shape_text(layer->rank, layer->dims, to), layer->macs,
+		from, to, layer->macs,
 		bytes_text(layer->bytes_kept, kept),
 		bytes_text(layer->bytes_in, in),
 		bytes_text(layer->bytes_out, out), layer->spills ? "*" : " ",
@@ -217,6 +225,10 @@ void print_summary(FILE *file, const struct nc_summary *summary)
 
 	print_layers(file, summary);
 	fprintf(file, "operators    %u\n", summary->num_nodes);
+	if (summary->num_host_steps)
+		fprintf(file, "on the host  %u of them, between %u chip program%s\n",
+			summary->num_host_steps, summary->num_programs,
+			summary->num_programs == 1 ? "" : "s");
 	fprintf(file, "parameters   %" PRIu64 " (%s, %s stay on the chip)\n",
 		summary->num_params, bytes_text(summary->weight_bytes, a),
 		bytes_text(summary->kept_bytes, b));

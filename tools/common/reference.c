@@ -174,6 +174,10 @@ bool reference_compare(struct reference *reference, struct session *session,
 		say_error("%s", error);
 		return false;
 	}
+	if (neff_has_steps(&reference->neff)) {
+		say_error("the model has host steps, between which layers cannot be compared with the reference: compare the model without them");
+		return false;
+	}
 	outputs = calloc((size_t)session->num_outputs + 1, sizeof(*outputs));
 	reference->differences = calloc((size_t)reference->neff.num_layers + 1,
 					sizeof(*reference->differences));

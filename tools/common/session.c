@@ -54,7 +54,7 @@ static enum nc_dtype port_dtype(uint32_t dtype)
 		[NEURON_NEFF_I64] = NC_I64, [NEURON_NEFF_BOOL] = NC_BOOL,
 		[NEURON_NEFF_F64] = NC_F64, [NEURON_NEFF_I16] = NC_I16,
 		[NEURON_NEFF_U16] = NC_U16, [NEURON_NEFF_U32] = NC_U32,
-		[NEURON_NEFF_U64] = NC_U64,
+		[NEURON_NEFF_U64] = NC_U64, [NEURON_NEFF_STRING] = NC_STRING,
 	};
 
 	return dtype < NEURON_NEFF_NUM_DTYPES ? map[dtype] : NC_NONE;
@@ -73,6 +73,28 @@ static void fill_port(struct port *port, const struct neuron_neff_tensor *tensor
 	for (i = 0; i < (uint32_t)port->rank; i++)
 		port->dims[i] = tensor->dims[i];
 	port->size = tensor->size;
+	port->open = tensor->flags & NEURON_NEFF_TENSOR_OPEN ?
+		     (1u << port->rank) - 1 : 0;
+}
+
+/* Which cores there are reports of. */
+static void read_programs(struct session *session, const void *neff)
+{
+	const struct neuron_neff_header *header = neff, *part;
+	const struct neuron_neff_section *section = (const void *)(header + 1);
+	unsigned int i;
+
+	session->cores = calloc(header->num_sections + 1, sizeof(*session->cores));
+	if (!session->cores)
+		die_oom();
+	if (!(header->flags & NEURON_NEFF_HAS_STEPS))
+		session->cores[session->num_programs++] = header->num_cores;
+	for (i = 0; i < header->num_sections; i++) {
+		if (section[i].type != NEURON_NEFF_MODEL)
+			continue;
+		part = (const void *)((const char *)neff + section[i].offset);
+		session->cores[session->num_programs++] = part->num_cores;
+	}
 }
 
 static void *copy_of(const void *data, size_t size)
@@ -105,12 +127,12 @@ static bool read_ports(struct session *session, const void *neff, size_t size)
 	total = header->num_inputs + header->num_outputs;
 	session->num_inputs = header->num_inputs;
 	session->num_outputs = header->num_outputs;
-	session->cores = header->num_cores;
 	session->inputs = calloc((size_t)total + 1, sizeof(*session->inputs));
 	session->priv->names = calloc((size_t)total + 1, NEURON_NEFF_NAME_SIZE);
 	if (!session->inputs || !session->priv->names)
 		die_oom();
 	session->outputs = session->inputs + session->num_inputs;
+	read_programs(session, neff);
 	for (i = 0; i < total && tensors; i++)
 		fill_port(&session->inputs[i], &tensors[i],
 			  session->priv->names + (size_t)i * NEURON_NEFF_NAME_SIZE);
@@ -207,6 +229,7 @@ void session_close(struct session *session)
 	free(priv->names);
 	free(priv);
 	free(session->stages);
+	free(session->cores);
 	free(session->inputs);
 	free(session);
 }
@@ -267,6 +290,21 @@ bool session_run(struct session *session, double *seconds, bool *nans)
 	return false;
 }
 
+/* What the last execution has put there, of the most that there can be. */
+static void settle_shape(const nrt_tensor_t *from, struct tensor *tensor)
+{
+	uint32_t shape[NEURON_MAX_DIMS], rank, i;
+
+	if (neuron_tensor_get_shape(from, &rank, shape))
+		return;
+	if (tensor->dtype == NC_STRING && rank)
+		rank--;		/* the bytes of a string */
+	tensor->rank = (int)rank;
+	for (i = 0; i < rank; i++)
+		tensor->dims[i] = shape[i];
+	tensor->size = (size_t)tensor_count(tensor) * nc_dtype_size(tensor->dtype);
+}
+
 bool session_get_output(struct session *session, unsigned int index,
 			struct tensor *tensor)
 {
@@ -281,9 +319,11 @@ bool session_get_output(struct session *session, unsigned int index,
 	if (!tensor->name || !tensor->data)
 		die_oom();
 	memcpy(tensor->dims, port->dims, sizeof(tensor->dims));
-	if (port->size)
+	if (port->open)
+		settle_shape(session->priv->out[index], tensor);
+	if (tensor->size)
 		status = nrt_tensor_read(session->priv->out[index], tensor->data,
-					 0, port->size);
+					 0, tensor->size);
 	if (status == NRT_SUCCESS)
 		return true;
 	say_error("output '%s' cannot be read (%s)", port->name,
@@ -292,11 +332,52 @@ bool session_get_output(struct session *session, unsigned int index,
 	return false;
 }
 
-bool session_report(struct session *session, unsigned int core,
+void session_output_shape(const struct session *session, unsigned int index,
+			  struct nc_value *shape)
+{
+	const struct port *port = &session->outputs[index];
+	struct tensor tensor = { .dtype = port->dtype, .rank = port->rank };
+
+	memcpy(tensor.dims, port->dims, sizeof(tensor.dims));
+	if (port->open)
+		settle_shape(session->priv->out[index], &tensor);
+	*shape = (struct nc_value) { .dtype = port->dtype, .rank = tensor.rank };
+	memcpy(shape->dims, tensor.dims, sizeof(shape->dims));
+}
+
+/* The library counts the cores of all programs. */
+static unsigned int core_index(const struct session *session, unsigned int program,
+			       unsigned int core)
+{
+	unsigned int i;
+
+	for (i = 0; i < program; i++)
+		core += session->cores[i];
+	return core;
+}
+
+bool session_report(struct session *session, unsigned int program, unsigned int core,
 		    struct neuron_report *report)
 {
-	return !neuron_model_get_report(session->priv->model, core, report,
+	return !neuron_model_get_report(session->priv->model,
+					core_index(session, program, core), report,
 					sizeof(*report));
+}
+
+struct neuron_step *session_steps(struct session *session, size_t *count)
+{
+	struct neuron_step *steps;
+
+	*count = 0;
+	if (neuron_model_get_steps(session->priv->model, NULL, count) || !*count)
+		return NULL;
+	steps = calloc(*count, sizeof(*steps));
+	if (!steps)
+		die_oom();
+	if (!neuron_model_get_steps(session->priv->model, steps, count))
+		return steps;
+	free(steps);
+	return NULL;
 }
 
 void session_profile(struct session *session)
@@ -304,19 +385,20 @@ void session_profile(struct session *session)
 	neuron_model_profile(session->priv->model, true);
 }
 
-struct neuron_inst_record *session_records(struct session *session, unsigned int core,
-					   size_t *count)
+struct neuron_inst_record *session_records(struct session *session, unsigned int program,
+					   unsigned int core, size_t *count)
 {
+	unsigned int index = core_index(session, program, core);
 	struct neuron_inst_record *records;
 	int err;
 
 	*count = 0;
-	err = neuron_model_get_records(session->priv->model, core, NULL, count);
+	err = neuron_model_get_records(session->priv->model, index, NULL, count);
 	records = calloc(*count + 1, sizeof(*records));
 	if (!records)
 		die_oom();
 	if (!err)
-		err = neuron_model_get_records(session->priv->model, core, records, count);
+		err = neuron_model_get_records(session->priv->model, index, records, count);
 	if (!err)
 		return records;
 	say_error("there is no profile: %s", neuron_error());

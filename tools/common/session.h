@@ -4,14 +4,21 @@
 #define TOOLS_COMMON_SESSION_H
 
 #include <neuron/report.h>
+#include <compiler/ir.h>
 #include "tensor.h"
 
-/* A model's input or output, as its .neff has it. */
+struct neuron_step;
+
+/*
+ * A model's input or output, as its .neff has it. Where a bit of @open is set, the
+ * dimensions depend on data and these are the most that they can be.
+ */
 struct port {
 	const char *name;
 	enum nc_dtype dtype;
 	int rank;
 	int64_t dims[NC_MAX_RANK];
+	unsigned int open;
 	size_t size;
 };
 
@@ -21,8 +28,11 @@ struct port {
  * @num_inputs: entries of @inputs
  * @outputs: in the model's order
  * @num_outputs: entries of @outputs
- * @cores: that the model runs on
- * @stages: by core: its stage, ascending; NULL: they work at the same time
+ * @num_programs: chip programs, one after the other; one for a model without host
+ *		  steps
+ * @cores: by program: cores that it runs on
+ * @stages: by core of the only program: its stage, ascending; NULL: they work at the
+ *	    same time
  * @load_seconds: time that loading took
  * @priv: the library's handles
  */
@@ -31,7 +41,8 @@ struct session {
 	unsigned int num_inputs;
 	struct port *outputs;
 	unsigned int num_outputs;
-	unsigned int cores;
+	unsigned int num_programs;
+	unsigned int *cores;
 	uint32_t *stages;
 	double load_seconds;
 	struct session_priv *priv;
@@ -67,13 +78,20 @@ bool session_set_input(struct session *session, unsigned int index,
  */
 bool session_run(struct session *session, double *seconds, bool *nans);
 
-/* Reads an output; release with tensor_free(). */
+/* Reads an output, of the shape that it has now; release with tensor_free(). */
 bool session_get_output(struct session *session, unsigned int index,
 			struct tensor *tensor);
 
-/* The chip's report on the last execution, of one of the model's cores. */
-bool session_report(struct session *session, unsigned int core,
+/* The shape that it has now. */
+void session_output_shape(const struct session *session, unsigned int index,
+			  struct nc_value *shape);
+
+/* The chip's report on the last execution, of one of a program's cores. */
+bool session_report(struct session *session, unsigned int program, unsigned int core,
 		    struct neuron_report *report);
+
+/* The model's steps, from malloc(); NULL: it has none. */
+struct neuron_step *session_steps(struct session *session, size_t *count);
 
 /* Have the executions to come profiled. */
 void session_profile(struct session *session);
@@ -81,13 +99,14 @@ void session_profile(struct session *session);
 /**
  * session_records() - what the last execution's instructions cost
  * @session: the session; session_profile() came before the execution
- * @core: of the model's cores
+ * @program: of the model's chip programs
+ * @core: of its cores
  * @count: receives their number
  *
  * Return: a record for each, from malloc(); NULL after a line.
  */
-struct neuron_inst_record *session_records(struct session *session, unsigned int core,
-					   size_t *count);
+struct neuron_inst_record *session_records(struct session *session, unsigned int program,
+					   unsigned int core, size_t *count);
 
 /* Seconds on a clock that only runs forward. */
 double now(void);

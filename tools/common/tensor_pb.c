@@ -48,6 +48,22 @@ out:
 	return error;
 }
 
+/* Strings in memory have a fixed size; a file has their own. */
+static ProtobufCBinaryData *list_strings(const struct tensor *tensor, size_t *count)
+{
+	const size_t size = nc_dtype_size(NC_STRING);
+	ProtobufCBinaryData *strings;
+	size_t i;
+
+	*count = tensor->size / size;
+	strings = calloc(*count + 1, sizeof(*strings));
+	for (i = 0; strings && i < *count; i++) {
+		strings[i].data = (uint8_t *)tensor->data + i * size;
+		strings[i].len = strnlen((const char *)strings[i].data, size);
+	}
+	return strings;
+}
+
 void *tensor_format_pb(const struct tensor *tensor, size_t *size)
 {
 	Onnx__TensorProto proto = ONNX__TENSOR_PROTO__INIT;
@@ -60,12 +76,19 @@ void *tensor_format_pb(const struct tensor *tensor, size_t *size)
 	proto.has_data_type = 1;
 	proto.data_type = nc_dtype_to_onnx(tensor->dtype);
 	proto.name = tensor->name;
-	proto.has_raw_data = 1;
-	proto.raw_data.data = tensor->data;
-	proto.raw_data.len = tensor->size;
+	if (tensor->dtype == NC_STRING) {
+		proto.string_data = list_strings(tensor, &proto.n_string_data);
+		if (!proto.string_data)
+			return NULL;
+	} else {
+		proto.has_raw_data = 1;
+		proto.raw_data.data = tensor->data;
+		proto.raw_data.len = tensor->size;
+	}
 	*size = onnx__tensor_proto__get_packed_size(&proto);
 	data = malloc(*size);
 	if (data)
 		onnx__tensor_proto__pack(&proto, data);
+	free(proto.string_data);
 	return data;
 }

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: MIT
+/* Which nodes are the host's, and what they make. */
+#include <stdlib.h>
+#include <string.h>
+#include "host.h"
+
+struct nc_value *nc_const_strings_new(struct nc_ctx *ctx, const char *name,
+				      const char *const *strings, size_t count)
+{
+	const size_t size = NEURON_NEFF_STRING_SIZE;
+	char *data = nc_alloc(ctx->arena, count + 1, size);
+	int64_t dims = (int64_t)count;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		memcpy(data + i * size, strings[i], strnlen(strings[i], size - 1));
+	return nc_const_new(ctx, name, NC_STRING, 1, &dims, data);
+}
+
+bool nc_host_set(struct nc_ctx *ctx, struct nc_node *node, unsigned int output,
+		 enum nc_dtype dtype, int rank, const int64_t *dims, unsigned int open)
+{
+	struct nc_value *value = nc_out(node, output);
+
+	if (!nc_set_shape(ctx, node, output, dtype, rank, dims))
+		return false;
+	if (value)
+		value->open = open;
+	return true;
+}
+
+/*
+ * Which nodes
+ */
+
+static bool any_input(const struct nc_node *node, bool (*is)(const struct nc_value *value))
+{
+	unsigned int i;
+
+	for (i = 0; i < node->num_inputs; i++)
+		if (node->inputs[i] && is(node->inputs[i]))
+			return true;
+	return false;
+}
+
+static bool is_open(const struct nc_value *value)
+{
+	return value->open;
+}
+
+static bool is_string(const struct nc_value *value)
+{
+	return value->dtype == NC_STRING;
+}
+
+static bool is_unknown(const struct nc_value *value)
+{
+	return !nc_is_const(value);
+}
+
+/* A shape, an index, a condition: a few integers that the host has made. */
+#define FEW	64
+static bool is_few(const struct nc_value *value)
+{
+	return nc_is_const(value) ||
+	       (value->producer && value->producer->host && nc_numel(value) <= FEW &&
+		!nc_dtype_is_float(value->dtype));
+}
+
+static bool all_few(const struct nc_node *node)
+{
+	unsigned int i, made = 0;
+
+	for (i = 0; i < node->num_inputs; i++) {
+		if (!node->inputs[i])
+			continue;
+		if (!is_few(node->inputs[i]))
+			return false;
+		made += is_unknown(node->inputs[i]);
+	}
+	return made;
+}
+
+/* Casting to strings shows in the attribute alone. */
+static bool makes_strings(const struct nc_node *node)
+{
+	return (node->op == NC_OP_Cast && nc_attr_int(node, "to", 0) ==
+		nc_dtype_to_onnx(NC_STRING)) || node->op == NC_OP_StringNormalizer ||
+	       node->op == NC_OP_StringConcat;
+}
+
+/* Dropout that drops something. */
+static bool drops(const struct nc_node *node)
+{
+	const struct nc_value *ratio = nc_in(node, 1), *training = nc_in(node, 2);
+
+	if (!training || !nc_is_const(training) || !nc_const_int(training, 0))
+		return false;
+	return !ratio || !nc_is_const(ratio) || nc_const_double(ratio, 0) != 0;
+}
+
+/* Reasons of a node's own; 0: there is none. */
+static unsigned int own_reason(const struct nc_node *node)
+{
+	switch (node->op) {
+	case NC_OP_NonZero:
+	case NC_OP_Unique:
+	case NC_OP_NonMaxSuppression:
+		return NEURON_HOST_REASON_SHAPE;
+	case NC_OP_Compress:
+		return nc_in(node, 1) && is_unknown(node->inputs[1]) ?
+		       NEURON_HOST_REASON_SHAPE : 0;
+	case NC_OP_TopK:
+		return nc_in(node, 1) && is_unknown(node->inputs[1]) ?
+		       NEURON_HOST_REASON_SHAPE : 0;
+	case NC_OP_RandomNormal:
+	case NC_OP_RandomUniform:
+	case NC_OP_RandomNormalLike:
+	case NC_OP_RandomUniformLike:
+	case NC_OP_Bernoulli:
+	case NC_OP_Multinomial:
+		return NEURON_HOST_REASON_RANDOM;
+	case NC_OP_Dropout:
+		return drops(node) ? NEURON_HOST_REASON_RANDOM : 0;
+	case NC_OP_LabelEncoder:
+	case NC_OP_TfIdfVectorizer:
+		return NEURON_HOST_REASON_NO_CHIP;
+	default:
+		return 0;
+	}
+}
+
+/* Its shape is what a computed input says, which has a bound. */
+static bool is_bounded_shape(const struct nc_node *node)
+{
+	unsigned int i, first = 1;
+
+	if (node->op == NC_OP_ConstantOfShape || node->op == NC_OP_Range)
+		first = 0;
+	else if (node->op != NC_OP_Reshape && node->op != NC_OP_Expand)
+		return false;
+	for (i = first; i < node->num_inputs; i++)
+		if (node->inputs[i] && is_unknown(node->inputs[i]) &&
+		    nc_host_most(node->inputs[i]))
+			return true;
+	return false;
+}
+
+static unsigned int reason_for(const struct nc_node *node)
+{
+	unsigned int reason;
+
+	/* They hand values on, whatever those are. */
+	if (node->op == NC_OP_FunctionCall || node->op == NC_OP_Constant)
+		return 0;
+	if (any_input(node, is_string) || makes_strings(node))
+		return NEURON_HOST_REASON_STRING;
+	reason = own_reason(node);
+	if (reason)
+		return reason;
+	if (any_input(node, is_open))
+		return NEURON_HOST_REASON_OPEN;
+	if (is_bounded_shape(node))
+		return NEURON_HOST_REASON_SHAPE;
+	if (nc_host_rule(node->op) && all_few(node))
+		return NEURON_HOST_REASON_BETWEEN;
+	return 0;
+}
+
+bool nc_host_must(const struct nc_node *node)
+{
+	return reason_for(node);
+}
+
+const struct nc_host *nc_host_copy(struct nc_ctx *ctx, const struct nc_value *value)
+{
+	struct nc_host *host;
+
+	if (!is_open(value) && !is_string(value))
+		return NULL;
+	host = nc_alloc(ctx->arena, 1, sizeof(*host));
+	host->op = NEURON_HOST_IDENTITY;
+	host->reason = is_string(value) ? NEURON_HOST_REASON_STRING : NEURON_HOST_REASON_OPEN;
+	return host;
+}
+
+/*
+ * Inference
+ */
+
+static bool set_shape(struct nc_ctx *ctx, struct nc_node *node,
+		      const struct nc_host_rule *rule)
+{
+	unsigned int i, k;
+	struct nc_value *out;
+
+	if (rule->how == NC_SHAPE_CUSTOM)
+		return rule->shape(ctx, node);
+	if (!nc_ops[node->op].infer(ctx, node))
+		return false;
+	out = nc_out(node, 0);
+	if (!out)
+		return true;
+	if (rule->how == NC_SHAPE_FIRST) {
+		out->open = node->inputs[0]->open;
+		return true;
+	}
+	for (i = 0; i < node->num_inputs; i++) {
+		const struct nc_value *x = node->inputs[i];
+
+		for (k = 0; (int)k < x->rank; k++)
+			if (x->open >> k & 1)
+				out->open |= 1u << (out->rank - x->rank + (int)k);
+	}
+	return true;
+}
+
+/* A tensor as the host's operators know it. */
+static struct hostop_tensor *host_tensor(struct nc_ctx *ctx, const struct nc_value *value)
+{
+	struct hostop_tensor *t = nc_alloc(ctx->arena, 1, sizeof(*t));
+	int i;
+
+	t->dtype = nc_dtype_to_neff(value->dtype);
+	t->rank = (uint32_t)value->rank;
+	for (i = 0; i < value->rank; i++)
+		t->dims[i] = (uint32_t)value->dims[i];
+	t->data = (void *)value->data;
+	return t;
+}
+
+static const char *run_on(struct nc_ctx *ctx, const struct nc_node *node,
+			  const struct nc_host *host, struct nc_value *const *inputs,
+			  struct hostop_tensor *results)
+{
+	const struct hostop_tensor **in = nc_alloc(ctx->arena, node->num_inputs + 1, sizeof(*in));
+	const struct hostop_tensor **most = nc_alloc(ctx->arena, node->num_outputs + 1,
+						     sizeof(*most));
+	struct hostop_call *call = nc_alloc(ctx->arena, 1, sizeof(*call));
+	unsigned int i;
+
+	for (i = 0; i < node->num_inputs; i++)
+		in[i] = inputs[i] ? host_tensor(ctx, inputs[i]) : NULL;
+	for (i = 0; i < node->num_outputs; i++)
+		most[i] = node->outputs[i] ? host_tensor(ctx, node->outputs[i]) : NULL;
+	*call = (struct hostop_call) {
+		.op = host->op, .ints = host->ints, .floats = host->floats, .in = in,
+		.num_in = node->num_inputs, .most = most, .num_out = node->num_outputs,
+		.bounded = true, .out = results,
+	};
+	return hostop_run(call) ? call->why : NULL;
+}
+
+/* All that it needs is known: so is what it makes. */
+static bool compute(struct nc_ctx *ctx, struct nc_node *node, const struct nc_host *host)
+{
+	struct hostop_tensor *results = nc_alloc(ctx->arena, node->num_outputs + 1,
+						 sizeof(*results));
+	int64_t dims[NC_MAX_RANK];
+	const char *why = NULL;
+	unsigned int i, d;
+	void *data;
+
+	/* Before there is memory for it. */
+	for (i = 0; i < node->num_outputs; i++)
+		if (node->outputs[i] && nc_bytes(node->outputs[i]) > ctx->fold_budget)
+			why = "its output is too large for a constant";
+	if (!why)
+		why = run_on(ctx, node, host, node->inputs, results);
+
+	for (i = 0; i < node->num_outputs && !why; i++) {
+		struct nc_value *out = node->outputs[i];
+
+		if (!out)
+			continue;
+		for (d = 0; d < results[i].rank; d++)
+			dims[d] = results[i].dims[d];
+		out->open = 0;
+		if (!nc_set_shape(ctx, node, i, out->dtype, (int)results[i].rank, dims))
+			break;
+		data = nc_fold_alloc(ctx, out);
+		if (data)
+			memcpy(data, results[i].data, nc_bytes(out));
+		else
+			why = "its output is too large for a constant";
+	}
+	for (i = 0; i < node->num_outputs; i++)
+		free(results[i].data);
+	if (why)
+		nc_error(ctx, node, "it cannot be computed: %s", why);
+	return !why && !ctx->diag.count;
+}
+
+const struct nc_value *nc_host_most(const struct nc_value *value)
+{
+	return nc_is_const(value) ? value : value->most;
+}
+
+/* More in never gives less out. */
+static bool is_monotonic(unsigned int op)
+{
+	switch (op) {
+	case NEURON_HOST_IDENTITY:
+	case NEURON_HOST_RESHAPE:
+	case NEURON_HOST_SQUEEZE:
+	case NEURON_HOST_UNSQUEEZE:
+	case NEURON_HOST_SLICE:
+	case NEURON_HOST_CONCAT:
+	case NEURON_HOST_GATHER:
+	case NEURON_HOST_CAST:
+	case NEURON_HOST_ADD:
+	case NEURON_HOST_MUL:
+	case NEURON_HOST_MAX:
+	case NEURON_HOST_MIN:
+	case NEURON_HOST_REDUCE_SUM:
+	case NEURON_HOST_REDUCE_PROD:
+	case NEURON_HOST_REDUCE_MAX:
+	case NEURON_HOST_REDUCE_MIN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What shapes are computed of: the most that each element can be, if that is known. */
+static void bound(struct nc_ctx *ctx, struct nc_node *node, const struct nc_host *host)
+{
+	struct nc_value *out = nc_out(node, 0), **inputs;
+	struct hostop_tensor result = { 0 };
+	unsigned int i;
+
+	if (out->most || out->open || node->num_outputs != 1 || !is_monotonic(host->op) ||
+	    nc_numel(out) > FEW || nc_dtype_is_float(out->dtype) || out->dtype == NC_STRING)
+		return;
+	inputs = nc_alloc(ctx->arena, node->num_inputs + 1, sizeof(*inputs));
+	for (i = 0; i < node->num_inputs; i++) {
+		if (!node->inputs[i])
+			continue;
+		/* What is small and known can also be an index. */
+		inputs[i] = (struct nc_value *)nc_host_most(node->inputs[i]);
+		if (!inputs[i] || inputs[i]->dtype == NC_STRING ||
+		    nc_dtype_is_float(inputs[i]->dtype) ||
+		    (i && host->op != NEURON_HOST_CONCAT && !nc_is_const(node->inputs[i]) &&
+		     host->op < NEURON_HOST_ADD))
+			return;
+	}
+	if (!run_on(ctx, node, host, inputs, &result) &&
+	    result.rank == (uint32_t)out->rank)
+		out->most = nc_const_new(ctx, "most", out->dtype, out->rank, out->dims,
+					 result.data);
+	free(result.data);
+}
+
+static void refuse(struct nc_ctx *ctx, struct nc_node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->num_inputs; i++) {
+		if (node->inputs[i] && node->inputs[i]->open) {
+			nc_need_const(ctx, node, node->inputs[i], "input's shape");
+			return;
+		}
+	}
+	nc_error(ctx, node, "it is not supported for strings; do that before the model");
+}
+
+/* Every type is one that the host knows, of a size that a file can have. */
+static bool fits_file(struct nc_ctx *ctx, struct nc_node *node)
+{
+	unsigned int i;
+	int d;
+
+	for (i = 0; i < node->num_inputs + node->num_outputs; i++) {
+		const struct nc_value *v = i < node->num_inputs ? node->inputs[i] :
+					   node->outputs[i - node->num_inputs];
+
+		if (!v)
+			continue;
+		for (d = 0; d < v->rank; d++) {
+			if (v->dims[d] <= UINT32_MAX)
+				continue;
+			nc_error(ctx, node, "a dimension of %lld elements is more than the host takes",
+				 (long long)v->dims[d]);
+			return false;
+		}
+	}
+	return true;
+}
+
+bool nc_infer_on_host(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_host_rule *rule = nc_host_rule(node->op);
+	struct nc_prepare prepare = { .ctx = ctx, .node = node };
+	const struct hostop_info *info;
+	struct nc_host *host;
+	unsigned int i;
+
+	if (!rule) {
+		refuse(ctx, node);
+		return false;
+	}
+	host = nc_alloc(ctx->arena, 1, sizeof(*host));
+	prepare.host = host;
+	host->op = rule->host;
+	host->reason = reason_for(node);
+	info = hostop_info(host->op);
+	if (!set_shape(ctx, node, rule))
+		return false;
+	/* The result is another value: there is nothing to do. */
+	if (node->num_outputs == 1 && node->outputs[0] && node->outputs[0]->alias)
+		return true;
+	if (rule->prepare && !rule->prepare(&prepare))
+		return false;
+	if (node->num_inputs < info->min_in || node->num_inputs > info->max_in) {
+		nc_error(ctx, node, "it has %u inputs", node->num_inputs);
+		return false;
+	}
+	while (node->num_outputs > info->max_out)
+		node->outputs[--node->num_outputs] = NULL;
+	if (!fits_file(ctx, node))
+		return false;
+	if (!hostop_is_random(host->op) && !any_input(node, is_unknown))
+		return compute(ctx, node, host);
+	for (i = 0; i < node->num_outputs; i++)
+		if (node->outputs[i] && node->outputs[i]->rank < 0) {
+			nc_error(ctx, node, "its output %u is not supported", i);
+			return false;
+		}
+	node->host = host;
+	if (nc_out(node, 0))
+		bound(ctx, node, host);
+	return true;
+}

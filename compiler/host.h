@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the host does: operators that do not fit the chip become steps of their own,
+ * which libneuron executes. See <neuron/neff.h> for the file, <neuron/hostop.h> for
+ * the operators.
+ *
+ *	host.c		which nodes are the host's, and what they make
+ *	host_rule.c	what they are called there
+ *	host_shape.c	shapes that depend on data
+ *	steps.c		parts a graph into chip programs and host steps
+ *	steps_write.c	the .neff of those
+ *
+ * A value whose shape depends on data is open: its dims are the most that they can
+ * be, and nc_value.open says which of them can be less. Inference keeps to that rule:
+ * whatever an open value takes part in is the host's, until a shape is closed again.
+ */
+#ifndef COMPILER_HOST_H
+#define COMPILER_HOST_H
+
+#include "front.h"
+#include <hostops/hostop.h>
+
+/**
+ * struct nc_host - how the host executes a node
+ * @op: enum neuron_host_op
+ * @reason: enum neuron_host_reason
+ * @ints: parameters of the step
+ * @floats: the same
+ *
+ * The node's inputs are the step's: what ONNX has as lists in attributes has become
+ * constants.
+ */
+struct nc_host {
+	unsigned int op;
+	unsigned int reason;
+	int64_t ints[NEURON_NEFF_STEP_INTS];
+	double floats[NEURON_NEFF_STEP_FLOATS];
+};
+
+/* The node can only be the host's: the chip has nothing for it, or for its inputs. */
+bool nc_host_must(const struct nc_node *node);
+
+/**
+ * nc_infer_on_host() - types and shapes of a node that the host executes
+ * @ctx: the compilation
+ * @node: its inputs have known types, and known or open shapes
+ *
+ * Sets nc_node.host. What is known already is computed at once.
+ *
+ * Return: false after nc_error(): the host has nothing for it either.
+ */
+bool nc_infer_on_host(struct nc_ctx *ctx, struct nc_node *node);
+
+/* How the host copies a value that the chip cannot; NULL: the chip can. */
+const struct nc_host *nc_host_copy(struct nc_ctx *ctx, const struct nc_value *value);
+
+/* How ONNX's operators map to the host's. */
+enum nc_host_shape {
+	NC_SHAPE_FIRST,		/* as the first input */
+	NC_SHAPE_BROADCAST,
+	NC_SHAPE_CUSTOM,	/* nc_host_rule.shape sets dims and open */
+};
+
+/* A node whose parameters are being made of its attributes. */
+struct nc_prepare {
+	struct nc_ctx *ctx;
+	struct nc_node *node;
+	struct nc_host *host;
+};
+
+/**
+ * struct nc_host_rule - an operator of ONNX on the host
+ * @op: ONNX's
+ * @host: the host's
+ * @how: what the result's shape is
+ * @shape: CUSTOM: sets the outputs' types, dims and open. Else NULL
+ * @prepare: fills in parameters and rewrites inputs, or NULL
+ */
+struct nc_host_rule {
+	enum nc_op op;
+	enum neuron_host_op host;
+	enum nc_host_shape how;
+	bool (*shape)(struct nc_ctx *ctx, struct nc_node *node);
+	bool (*prepare)(struct nc_prepare *p);
+};
+
+/* host_rule.c: NULL for an operator that the host has not. */
+const struct nc_host_rule *nc_host_rule(enum nc_op op);
+
+/* host_shape.c: for CUSTOM rows, called before prepare. */
+typedef bool nc_host_shape_fn(struct nc_ctx *ctx, struct nc_node *node);
+nc_host_shape_fn nc_host_nonzero, nc_host_compress, nc_host_unique, nc_host_nms,
+	nc_host_top_k, nc_host_shape_of, nc_host_size_of, nc_host_reshape,
+	nc_host_squeeze, nc_host_unsqueeze, nc_host_flatten, nc_host_transpose,
+	nc_host_slice, nc_host_concat, nc_host_expand, nc_host_tile, nc_host_gather,
+	nc_host_gather_nd, nc_host_gather_elements, nc_host_reduce, nc_host_arg,
+	nc_host_det, nc_host_cast, nc_host_compare, nc_host_where,
+	nc_host_constant_of_shape, nc_host_range,
+	nc_host_normalizer, nc_host_tfidf, nc_host_string_concat, nc_host_label_encoder,
+	nc_host_random, nc_host_random_like, nc_host_bernoulli, nc_host_multinomial,
+	nc_host_dropout;
+
+/* Set type, dims and open of an output. */
+bool nc_host_set(struct nc_ctx *ctx, struct nc_node *node, unsigned int output,
+		 enum nc_dtype dtype, int rank, const int64_t *dims, unsigned int open);
+
+/* A constant of strings. */
+struct nc_value *nc_const_strings_new(struct nc_ctx *ctx, const char *name,
+				      const char *const *strings, size_t count);
+
+/*
+ * The most that the elements of an integer tensor can be, where that is known: a
+ * constant, or one that shapes were computed of. NULL: it is not known.
+ */
+const struct nc_value *nc_host_most(const struct nc_value *value);
+
+/* An enum neuron_neff_dtype. */
+unsigned int nc_dtype_to_neff(enum nc_dtype dtype);
+
+/* steps.c */
+
+/* Some node of the graph is the host's. */
+bool nc_has_host_nodes(const struct nc_graph *graph);
+
+/**
+ * nc_steps() - the rest of the compilation of a graph with host nodes
+ * @ctx: the compilation; inference is done
+ */
+void nc_steps(struct nc_ctx *ctx);
+
+/* compile.c: from an inferred graph without host nodes to a .neff in ctx->result. */
+void nc_compile_graph(struct nc_ctx *ctx);
+
+/**
+ * struct nc_step - a chip program or a host step
+ * @graph: CHIP: its graph; its inputs and outputs stand for @values, in their order
+ * @node: HOST: its node
+ * @values: CHIP: the values of the model
+ * @result: CHIP: what it was compiled to
+ */
+struct nc_step {
+	struct nc_graph *graph;
+	struct nc_node *node;
+	struct nc_value **values;
+	struct nc_result *result;
+};
+
+/* steps_write.c */
+void nc_steps_write(struct nc_ctx *ctx, const struct nc_step *steps, unsigned int count);
+
+#endif /* COMPILER_HOST_H */

@@ -1,0 +1,746 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Shapes of what the host makes. Inference that the chip's operators have is used
+ * where it is right for the largest shape, too; what remains is to say which
+ * dimensions are open.
+ */
+#include <string.h>
+#include "host.h"
+
+/* What the operator's inference for the chip says, and which dimensions are open. */
+static bool infer(struct nc_ctx *ctx, struct nc_node *node)
+{
+	return nc_ops[node->op].infer(ctx, node);
+}
+
+static void open_dims(struct nc_node *node, unsigned int open)
+{
+	if (nc_out(node, 0))
+		node->outputs[0]->open = open;
+}
+
+static bool bit(unsigned int mask, int i)
+{
+	return mask >> i & 1;
+}
+
+static bool misfit(struct nc_ctx *ctx, const struct nc_node *node)
+{
+	nc_error(ctx, node, "its inputs do not fit each other");
+	return false;
+}
+
+bool nc_host_nonzero(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x;
+	int64_t dims[2];
+
+	if (!nc_need(ctx, node, 1, 1))
+		return false;
+	x = node->inputs[0];
+	dims[0] = x->rank ? x->rank : 1;
+	dims[1] = nc_numel(x);
+	return nc_host_set(ctx, node, 0, NC_I64, 2, dims, 2);
+}
+
+bool nc_host_compress(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_attr *attr = nc_attr(node, "axis");
+	const struct nc_value *x, *condition;
+	int64_t dims[NC_MAX_RANK];
+	int axis = 0;
+
+	if (!nc_need(ctx, node, 2, 2))
+		return false;
+	x = node->inputs[0];
+	condition = node->inputs[1];
+	if (attr && !nc_axis(ctx, node, nc_attr_int(node, "axis", 0), x->rank, &axis))
+		return false;
+	if (condition->rank != 1 || condition->dtype != NC_BOOL)
+		return misfit(ctx, node);
+	memcpy(dims, x->dims, sizeof(dims));
+	if (!attr)
+		dims[0] = nc_numel(x);
+	if (condition->dims[0] < dims[axis])
+		dims[axis] = condition->dims[0];
+	return nc_host_set(ctx, node, 0, x->dtype, attr ? x->rank : 1, dims,
+			   (attr ? x->open : 0) | 1u << axis);
+}
+
+bool nc_host_unique(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_attr *attr = nc_attr(node, "axis");
+	int64_t dims[NC_MAX_RANK], count;
+	const struct nc_value *x;
+	unsigned int open = 0;
+	int axis = 0;
+
+	if (!nc_need(ctx, node, 1, 1))
+		return false;
+	x = node->inputs[0];
+	if (attr && !nc_axis(ctx, node, nc_attr_int(node, "axis", 0), x->rank, &axis))
+		return false;
+	memcpy(dims, x->dims, sizeof(dims));
+	count = attr ? x->dims[axis] : nc_numel(x);
+	dims[axis] = count;
+	if (attr)
+		open = x->open;
+	return nc_host_set(ctx, node, 0, x->dtype, attr ? x->rank : 1, dims,
+			   open | 1u << axis) &&
+	       nc_host_set(ctx, node, 1, NC_I64, 1, &count, 1) &&
+	       nc_host_set(ctx, node, 2, NC_I64, 1, &count,
+			   attr ? bit(x->open, axis) : x->open != 0) &&
+	       nc_host_set(ctx, node, 3, NC_I64, 1, &count, 1);
+}
+
+bool nc_host_nms(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *boxes, *scores, *most;
+	int64_t dims[2] = { 0, 3 }, count;
+
+	if (!nc_need(ctx, node, 2, 5))
+		return false;
+	boxes = node->inputs[0];
+	scores = node->inputs[1];
+	most = nc_in(node, 2);
+	if (boxes->rank != 3 || scores->rank != 3 || boxes->dims[2] != 4 ||
+	    boxes->dims[0] != scores->dims[0] || boxes->dims[1] != scores->dims[2])
+		return misfit(ctx, node);
+	/* Without a number nothing is selected. */
+	count = most ? boxes->dims[1] : 0;
+	if (most && nc_is_const(most) && nc_numel(most) == 1 &&
+	    nc_const_int(most, 0) < count)
+		count = nc_const_int(most, 0) < 0 ? 0 : nc_const_int(most, 0);
+	dims[0] = scores->dims[0] * scores->dims[1];
+	if (count && dims[0] > NC_MAX_ELEMENTS / count)
+		return misfit(ctx, node);
+	dims[0] *= count;
+	return nc_host_set(ctx, node, 0, NC_I64, 2, dims, 1);
+}
+
+bool nc_host_top_k(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x, *k;
+	int64_t dims[NC_MAX_RANK];
+	unsigned int open;
+	int axis;
+
+	if (!nc_need(ctx, node, 2, 2))
+		return false;
+	x = node->inputs[0];
+	k = node->inputs[1];
+	if (!nc_axis(ctx, node, nc_attr_int(node, "axis", -1), x->rank, &axis))
+		return false;
+	if (k->dtype != NC_I64 || nc_numel(k) != 1)
+		return misfit(ctx, node);
+	memcpy(dims, x->dims, sizeof(dims));
+	open = x->open & ~(1u << axis);
+	if (!nc_is_const(k))
+		open |= 1u << axis;
+	else if (nc_const_int(k, 0) <= dims[axis])
+		dims[axis] = nc_const_int(k, 0);
+	else
+		return misfit(ctx, node);
+	return nc_host_set(ctx, node, 0, x->dtype, x->rank, dims, open) &&
+	       nc_host_set(ctx, node, 1, NC_I64, x->rank, dims, open);
+}
+
+/* A shape is known to be no more than what the value's is. */
+static bool set_most(struct nc_ctx *ctx, struct nc_node *node, int rank, int64_t count,
+		     const int64_t *most)
+{
+	struct nc_value *out = nc_out(node, 0);
+
+	if (!nc_host_set(ctx, node, 0, NC_I64, rank, &count, 0))
+		return false;
+	if (out)
+		out->most = nc_const_new(ctx, "most", NC_I64, rank, &count, most);
+	return true;
+}
+
+bool nc_host_shape_of(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x;
+	int64_t start, end;
+
+	if (!nc_need(ctx, node, 1, 1))
+		return false;
+	x = node->inputs[0];
+	start = nc_attr_int(node, "start", 0);
+	end = nc_attr_int(node, "end", x->rank);
+	start += start < 0 ? x->rank : 0;
+	end += end < 0 ? x->rank : 0;
+	start = start < 0 ? 0 : start > x->rank ? x->rank : start;
+	end = end < start ? start : end > x->rank ? x->rank : end;
+	return set_most(ctx, node, 1, end - start, x->dims + start);
+}
+
+bool nc_host_size_of(struct nc_ctx *ctx, struct nc_node *node)
+{
+	int64_t n;
+
+	if (!nc_need(ctx, node, 1, 1))
+		return false;
+	n = nc_numel(node->inputs[0]);
+	return set_most(ctx, node, 0, 1, &n);
+}
+
+/* A shape in an input: constant, or bounded. Return: its length, or -1. */
+static int bounded_ints(struct nc_ctx *ctx, struct nc_node *node, unsigned int input,
+			int64_t *ints)
+{
+	struct nc_value *value = nc_in(node, input);
+	const struct nc_value *most;
+	int64_t i;
+
+	if (!value || nc_is_const(value))
+		return nc_ints(ctx, node, input, "shape", ints, NC_MAX_RANK);
+	most = nc_host_most(value);
+	if (!most || most->rank > 1 || nc_numel(most) > NC_MAX_RANK) {
+		nc_need_const(ctx, node, value, "shape");
+		return -1;
+	}
+	for (i = 0; i < nc_numel(most); i++)
+		ints[i] = nc_const_int(most, i);
+	return (int)nc_numel(most);
+}
+
+bool nc_host_reshape(struct nc_ctx *ctx, struct nc_node *node)
+{
+	bool allow_zero = nc_attr_int(node, "allowzero", 0), computed;
+	int64_t dims[NC_MAX_RANK], known = 1;
+	unsigned int open = 0, same = 0;
+	const struct nc_value *x;
+	int i, rank, rest = -1;
+
+	if (!nc_need(ctx, node, 2, 2))
+		return false;
+	x = node->inputs[0];
+	computed = !nc_is_const(node->inputs[1]);
+	rank = bounded_ints(ctx, node, 1, dims);
+	if (rank < 0)
+		return false;
+	for (i = 0; i < rank; i++) {
+		if (dims[i] == -1 && rest < 0) {
+			rest = i;
+			continue;
+		}
+		if (!dims[i] && !allow_zero && i < x->rank) {
+			dims[i] = x->dims[i];
+			if (bit(x->open, i)) {
+				open |= 1u << i;
+				same |= 1u << i;
+			}
+		} else if (computed) {
+			open |= 1u << i;
+		}
+		if (dims[i] < 0 || (dims[i] && known > NC_MAX_ELEMENTS / dims[i]))
+			return misfit(ctx, node);
+		known *= dims[i];
+	}
+	if (rest >= 0) {
+		/* What is open here may be what is open in x: at most, all of it. */
+		dims[rest] = known ? (nc_numel(x) + known - 1) / known : 0;
+		if (x->open & ~same || computed)
+			open |= 1u << rest;
+	} else if (known != nc_numel(x) && !computed && !x->open) {
+		return misfit(ctx, node);
+	}
+	return nc_host_set(ctx, node, 0, x->dtype, rank, dims, open);
+}
+
+bool nc_host_squeeze(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x;
+	int64_t dims[NC_MAX_RANK];
+	unsigned int mask, open = 0;
+	int i, rank = 0;
+
+	if (!nc_need(ctx, node, 1, 2) ||
+	    !nc_axes(ctx, node, 1, node->inputs[0]->rank, &mask))
+		return false;
+	x = node->inputs[0];
+	for (i = 0; i < x->rank; i++) {
+		bool drop = nc_in(node, 1) ? bit(mask, i) :
+			    x->dims[i] == 1 && !bit(x->open, i);
+
+		/* One that is open can turn out to be 1. */
+		if (drop && x->dims[i] != 1 && !bit(x->open, i))
+			return misfit(ctx, node);
+		if (drop)
+			continue;
+		open |= (unsigned int)bit(x->open, i) << rank;
+		dims[rank++] = x->dims[i];
+	}
+	return nc_host_set(ctx, node, 0, x->dtype, rank, dims, open);
+}
+
+bool nc_host_unsqueeze(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_value *out = nc_out(node, 0);
+	const struct nc_value *x;
+	unsigned int mask, open = 0;
+	int i, k = 0;
+
+	if (!infer(ctx, node))
+		return false;
+	x = node->inputs[0];
+	if (!out || !nc_axes(ctx, node, 1, out->rank, &mask))
+		return false;
+	for (i = 0; i < out->rank; i++)
+		if (!bit(mask, i))
+			open |= (unsigned int)bit(x->open, k++) << i;
+	open_dims(node, open);
+	return true;
+}
+
+bool nc_host_flatten(struct nc_ctx *ctx, struct nc_node *node)
+{
+	int64_t axis;
+	int rank;
+
+	if (!infer(ctx, node))
+		return false;
+	rank = node->inputs[0]->rank;
+	axis = nc_attr_int(node, "axis", 1);
+	axis += axis < 0 ? rank : 0;
+	open_dims(node, (node->inputs[0]->open & ((1u << axis) - 1) ? 1 : 0) |
+		  (node->inputs[0]->open >> axis ? 2 : 0));
+	return true;
+}
+
+bool nc_host_transpose(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x;
+	const int64_t *perm;
+	unsigned int open = 0;
+	size_t n;
+	int i;
+
+	if (!infer(ctx, node))
+		return false;
+	x = node->inputs[0];
+	n = nc_attr_ints(node, "perm", &perm);
+	for (i = 0; i < x->rank; i++)
+		open |= (unsigned int)bit(x->open, n ? (int)perm[i] : x->rank - 1 - i) << i;
+	open_dims(node, open);
+	return true;
+}
+
+/*
+ * A dimension that is open keeps no more than what the largest would, unless one end
+ * counts from the start and the other from the end.
+ */
+bool nc_host_slice(struct nc_ctx *ctx, struct nc_node *node)
+{
+	int64_t starts[NC_MAX_RANK], ends[NC_MAX_RANK], axes[NC_MAX_RANK];
+	const struct nc_value *x;
+	struct nc_value *out = nc_out(node, 0);
+	int i, n, axis;
+
+	if (!infer(ctx, node) || !out)
+		return false;
+	x = node->inputs[0];
+	n = nc_ints(ctx, node, 1, "starts", starts, NC_MAX_RANK);
+	if (n < 0 || nc_ints(ctx, node, 2, "ends", ends, NC_MAX_RANK) != n ||
+	    (nc_in(node, 3) && nc_ints(ctx, node, 3, "axes", axes, NC_MAX_RANK) != n))
+		return false;
+	for (i = 0; i < n; i++) {
+		if (!nc_axis(ctx, node, nc_in(node, 3) ? axes[i] : i, x->rank, &axis))
+			return false;
+		if (bit(x->open, axis) && (starts[i] < 0) != (ends[i] < 0))
+			out->dims[axis] = x->dims[axis];
+	}
+	out->open = x->open;
+	return true;
+}
+
+bool nc_host_concat(struct nc_ctx *ctx, struct nc_node *node)
+{
+	unsigned int i, open = 0;
+
+	if (!infer(ctx, node))
+		return false;
+	for (i = 0; i < node->num_inputs; i++)
+		open |= node->inputs[i]->open;
+	open_dims(node, open);
+	return true;
+}
+
+bool nc_host_expand(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_value shape = { 0 };
+	int64_t dims[NC_MAX_RANK];
+	const struct nc_value *x;
+	unsigned int open = 0;
+	int rank, i;
+
+	if (!nc_need(ctx, node, 2, 2))
+		return false;
+	x = node->inputs[0];
+	shape.rank = bounded_ints(ctx, node, 1, shape.dims);
+	if (shape.rank < 0 || !nc_broadcast(ctx, node, x, &shape, &rank, dims))
+		return false;
+	for (i = 0; i < rank; i++) {
+		int a = i - (rank - x->rank), b = i - (rank - shape.rank);
+
+		if ((a >= 0 && bit(x->open, a)) ||
+		    (b >= 0 && !nc_is_const(node->inputs[1])))
+			open |= 1u << i;
+	}
+	return nc_host_set(ctx, node, 0, x->dtype, rank, dims, open);
+}
+
+bool nc_host_tile(struct nc_ctx *ctx, struct nc_node *node)
+{
+	if (!infer(ctx, node))
+		return false;
+	open_dims(node, node->inputs[0]->open);
+	return true;
+}
+
+bool nc_host_gather(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x, *index;
+	unsigned int open = 0;
+	int axis, i, k = 0;
+
+	if (!infer(ctx, node))
+		return false;
+	x = node->inputs[0];
+	index = node->inputs[1];
+	if (!nc_axis(ctx, node, nc_attr_int(node, "axis", 0), x->rank, &axis))
+		return false;
+	for (i = 0; i < axis; i++)
+		open |= (unsigned int)bit(x->open, i) << k++;
+	for (i = 0; i < index->rank; i++)
+		open |= (unsigned int)bit(index->open, i) << k++;
+	for (i = axis + 1; i < x->rank; i++)
+		open |= (unsigned int)bit(x->open, i) << k++;
+	open_dims(node, open);
+	return true;
+}
+
+bool nc_host_gather_elements(struct nc_ctx *ctx, struct nc_node *node)
+{
+	if (!infer(ctx, node))
+		return false;
+	open_dims(node, node->inputs[1]->open);
+	return true;
+}
+
+bool nc_host_gather_nd(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x, *index;
+	unsigned int open = 0;
+	int i, k = 0;
+	int64_t from;
+
+	if (!infer(ctx, node))
+		return false;
+	x = node->inputs[0];
+	index = node->inputs[1];
+	/* How many dimensions an index has decides the rank. */
+	if (bit(index->open, index->rank - 1))
+		return misfit(ctx, node);
+	for (i = 0; i < index->rank - 1; i++)
+		open |= (unsigned int)bit(index->open, i) << k++;
+	from = nc_attr_int(node, "batch_dims", 0) + index->dims[index->rank - 1];
+	for (i = (int)from; i < x->rank; i++)
+		open |= (unsigned int)bit(x->open, i) << k++;
+	open_dims(node, open);
+	return true;
+}
+
+/* What is reduced is open no more. */
+bool nc_host_reduce(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_value *out = nc_out(node, 0);
+	const struct nc_value *x;
+	unsigned int mask, open = 0;
+	int i, k = 0;
+
+	if (!infer(ctx, node) || !out)
+		return false;
+	if (out->alias)
+		return true;
+	x = node->inputs[0];
+	if (!nc_axes(ctx, node, 1, x->rank, &mask))
+		return false;
+	if (!mask && !nc_attr_int(node, "noop_with_empty_axes", 0))
+		mask = (1u << x->rank) - 1;
+	for (i = 0; i < x->rank; i++) {
+		if (!bit(mask, i))
+			open |= (unsigned int)bit(x->open, i) << k++;
+		else if (nc_attr_int(node, "keepdims", 1))
+			k++;
+	}
+	open_dims(node, open);
+	return true;
+}
+
+bool nc_host_arg(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x;
+	unsigned int open = 0;
+	int i, k = 0, axis;
+
+	if (!infer(ctx, node))
+		return false;
+	x = node->inputs[0];
+	if (!nc_axis(ctx, node, nc_attr_int(node, "axis", 0), x->rank, &axis))
+		return false;
+	for (i = 0; i < x->rank; i++) {
+		if (i != axis)
+			open |= (unsigned int)bit(x->open, i) << k++;
+		else if (nc_attr_int(node, "keepdims", 1))
+			k++;
+	}
+	open_dims(node, open);
+	return true;
+}
+
+bool nc_host_det(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x;
+
+	if (!nc_need(ctx, node, 1, 1))
+		return false;
+	x = node->inputs[0];
+	if (x->rank < 2 || x->dims[x->rank - 1] != x->dims[x->rank - 2] ||
+	    !nc_dtype_is_float(x->dtype))
+		return misfit(ctx, node);
+	return nc_host_set(ctx, node, 0, x->dtype, x->rank - 2, x->dims,
+			   x->open & ((1u << (x->rank - 2)) - 1));
+}
+
+bool nc_host_cast(struct nc_ctx *ctx, struct nc_node *node)
+{
+	if (!infer(ctx, node))
+		return false;
+	open_dims(node, node->inputs[0]->open);
+	return true;
+}
+
+/* Those that are broadcast, and give what their inference says. */
+static bool broadcast(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_value *out = nc_out(node, 0);
+	unsigned int i, open = 0;
+	int k;
+
+	if (!infer(ctx, node) || !out)
+		return false;
+	for (i = 0; i < node->num_inputs; i++)
+		for (k = 0; k < node->inputs[i]->rank; k++)
+			open |= (unsigned int)bit(node->inputs[i]->open, k) <<
+				(out->rank - node->inputs[i]->rank + k);
+	open_dims(node, open);
+	return true;
+}
+
+bool nc_host_compare(struct nc_ctx *ctx, struct nc_node *node)
+{
+	if (nc_in(node, 0) && node->inputs[0]->dtype == NC_STRING &&
+	    node->op != NC_OP_Equal) {
+		nc_error(ctx, node, "it is not defined for strings");
+		return false;
+	}
+	return broadcast(ctx, node);
+}
+
+bool nc_host_where(struct nc_ctx *ctx, struct nc_node *node)
+{
+	return broadcast(ctx, node);
+}
+
+bool nc_host_constant_of_shape(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_attr *attr = nc_attr(node, "value");
+	int64_t dims[NC_MAX_RANK];
+	int rank;
+
+	if (!nc_need(ctx, node, 1, 1))
+		return false;
+	rank = bounded_ints(ctx, node, 0, dims);
+	return rank >= 0 &&
+	       nc_host_set(ctx, node, 0, attr && attr->kind == NC_ATTR_TENSOR ?
+			   attr->tensor->dtype : NC_F32, rank, dims, (1u << rank) - 1);
+}
+
+/* With a start and a step that are known, and a limit that is bounded. */
+bool nc_host_range(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *start, *limit, *delta, *most;
+	int64_t n, step;
+
+	if (!nc_need(ctx, node, 3, 3))
+		return false;
+	start = node->inputs[0];
+	limit = node->inputs[1];
+	delta = node->inputs[2];
+	most = nc_host_most(limit);
+	if (!nc_is_const(start) || !nc_is_const(delta) || !most ||
+	    nc_dtype_is_float(limit->dtype)) {
+		nc_need_const(ctx, node, node->inputs[!nc_is_const(start) ? 0 :
+						      !nc_is_const(delta) ? 2 : 1], "range");
+		return false;
+	}
+	if (nc_numel(start) != 1 || nc_numel(delta) != 1 || nc_numel(most) != 1)
+		return misfit(ctx, node);
+	step = nc_const_int(delta, 0);
+	n = nc_const_int(most, 0) - nc_const_int(start, 0);
+	if (step < 1)
+		return misfit(ctx, node);
+	n = n > 0 ? (n + step - 1) / step : 0;
+	return nc_host_set(ctx, node, 0, limit->dtype, 1, &n, 1);
+}
+
+/*
+ * Strings
+ */
+
+bool nc_host_normalizer(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_attr *words = nc_attr(node, "stopwords");
+	const struct nc_value *x;
+	int64_t dims[2];
+	int last;
+
+	if (!nc_need(ctx, node, 1, 1))
+		return false;
+	x = node->inputs[0];
+	if (x->dtype != NC_STRING || (x->rank != 1 && x->rank != 2) ||
+	    (x->rank == 2 && x->dims[0] != 1))
+		return misfit(ctx, node);
+	memcpy(dims, x->dims, sizeof(dims));
+	last = x->rank - 1;
+	/* Where nothing is left there is one empty string. */
+	if (!dims[last])
+		dims[last] = 1;
+	return nc_host_set(ctx, node, 0, NC_STRING, x->rank, dims,
+			   x->open | (words && words->count ? 1u << last : 0));
+}
+
+bool nc_host_tfidf(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x;
+	const int64_t *indexes;
+	int64_t dims[2], most = 0;
+	size_t n, i;
+
+	if (!nc_need(ctx, node, 1, 1))
+		return false;
+	x = node->inputs[0];
+	if (x->rank != 1 && x->rank != 2)
+		return misfit(ctx, node);
+	n = nc_attr_ints(node, "ngram_indexes", &indexes);
+	for (i = 0; i < n; i++)
+		if (indexes[i] >= most)
+			most = indexes[i] + 1;
+	dims[0] = x->dims[0];
+	dims[x->rank - 1] = most;
+	return nc_host_set(ctx, node, 0, NC_F32, x->rank, dims,
+			   x->open & ((1u << (x->rank - 1)) - 1));
+}
+
+bool nc_host_string_concat(struct nc_ctx *ctx, struct nc_node *node)
+{
+	int64_t dims[NC_MAX_RANK];
+	unsigned int i, open = 0;
+	int rank, k;
+
+	if (!nc_need(ctx, node, 2, 2) ||
+	    !nc_broadcast(ctx, node, node->inputs[0], node->inputs[1], &rank, dims))
+		return false;
+	for (i = 0; i < 2; i++)
+		for (k = 0; k < node->inputs[i]->rank; k++)
+			open |= (unsigned int)bit(node->inputs[i]->open, k) <<
+				(rank - node->inputs[i]->rank + k);
+	return nc_host_set(ctx, node, 0, NC_STRING, rank, dims, open);
+}
+
+/* The type is that of its values, which nc_host_rule.prepare finds. */
+bool nc_host_label_encoder(struct nc_ctx *ctx, struct nc_node *node)
+{
+	return nc_need(ctx, node, 1, 1);
+}
+
+/*
+ * Random numbers
+ */
+
+static bool random_type(struct nc_ctx *ctx, const struct nc_node *node,
+			enum nc_dtype otherwise, enum nc_dtype *dtype)
+{
+	*dtype = nc_attr(node, "dtype") ?
+		 nc_dtype_from_onnx((int)nc_attr_int(node, "dtype", 0)) : otherwise;
+	if (*dtype != NC_NONE)
+		return true;
+	nc_error(ctx, node, "its type is not supported");
+	return false;
+}
+
+bool nc_host_random(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const int64_t *shape;
+	size_t n = nc_attr_ints(node, "shape", &shape);
+	enum nc_dtype dtype;
+
+	return nc_need(ctx, node, 0, 0) && random_type(ctx, node, NC_F32, &dtype) &&
+	       nc_host_set(ctx, node, 0, dtype, n > NC_MAX_RANK ? NC_MAX_RANK + 1 : (int)n,
+			   shape, 0);
+}
+
+bool nc_host_random_like(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x;
+	enum nc_dtype dtype;
+
+	if (!nc_need(ctx, node, 1, 1))
+		return false;
+	x = node->inputs[0];
+	if (x->open) {
+		nc_need_const(ctx, node, node->inputs[0], "input's shape");
+		return false;
+	}
+	return random_type(ctx, node, x->dtype, &dtype) &&
+	       nc_host_set(ctx, node, 0, dtype, x->rank, x->dims, 0);
+}
+
+bool nc_host_bernoulli(struct nc_ctx *ctx, struct nc_node *node)
+{
+	enum nc_dtype dtype;
+
+	return nc_need(ctx, node, 1, 1) &&
+	       random_type(ctx, node, node->inputs[0]->dtype, &dtype) &&
+	       nc_host_set(ctx, node, 0, dtype, node->inputs[0]->rank,
+			   node->inputs[0]->dims, node->inputs[0]->open);
+}
+
+bool nc_host_multinomial(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x;
+	enum nc_dtype dtype;
+	int64_t dims[2];
+
+	if (!nc_need(ctx, node, 1, 1) || !random_type(ctx, node, NC_I32, &dtype))
+		return false;
+	x = node->inputs[0];
+	if (x->rank != 2)
+		return misfit(ctx, node);
+	dims[0] = x->dims[0];
+	dims[1] = nc_attr_int(node, "sample_size", 1);
+	return nc_host_set(ctx, node, 0, dtype, 2, dims, x->open & 1);
+}
+
+bool nc_host_dropout(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x;
+
+	if (!nc_need(ctx, node, 1, 3))
+		return false;
+	x = node->inputs[0];
+	return nc_host_set(ctx, node, 0, x->dtype, x->rank, x->dims, x->open) &&
+	       nc_host_set(ctx, node, 1, NC_BOOL, x->rank, x->dims, x->open);
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+/* What becomes a step on the host, what does not, and the shapes that depend on data. */
+#include <compiler/host.h>
+#include <neuron/neff.h>
+#include "compiler_front.h"
+
+static const struct neuron_neff_header *header(const struct nc_result *result)
+{
+	return result->neff;
+}
+
+/* A line of the summary for an operator; its host is NULL for one of the chip's. */
+static const struct nc_layer_summary *line(const struct nc_result *result, const char *op)
+{
+	static const struct nc_layer_summary none;
+	unsigned int i;
+
+	for (i = 0; i < result->summary.num_layers; i++)
+		if (!strcmp(result->summary.layers[i].op, op))
+			return &result->summary.layers[i];
+	printf("# there is no line for %s\n", op);
+	ktap_failed = true;
+	return &none;
+}
+
+static bool has_reason(const struct nc_result *result, const char *op, const char *text)
+{
+	const char *host = line(result, op)->host;
+
+	return host && strstr(host, text);
+}
+
+static struct builder with_x(int64_t opset)
+{
+	struct builder b = builder(opset);
+
+	add_input(&b, "x", FLOAT, DIMS(4, 6));
+	return b;
+}
+
+/* A model without host steps has the same file as ever: no flag, no note. */
+static void none(void)
+{
+	struct builder b = with_x(13);
+	struct nc_result result;
+
+	add_node(&b, "Relu", "x", "y");
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(header(&result)->flags, 0);
+	CHECK_EQ(result.summary.num_host_steps, 0);
+	CHECK_EQ(result.summary.num_programs, 0);
+	CHECK(!result.note);
+	nc_result_free(&result);
+}
+
+static void between(void)
+{
+	struct builder b = with_x(13);
+	struct nc_result result, again;
+
+	add_node(&b, "Sigmoid", "x", "s");
+	add_node(&b, "NonZero", "s", "nz");
+	add_node(&b, "Transpose", "nz", "t");
+	add_node(&b, "GatherND", "s t", "found");
+	add_node(&b, "ReduceSum", "found", "sum");
+	add_node(&b, "Add", "x sum", "y");
+	add_output(&b, "y");
+	add_output(&b, "found");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(header(&result)->flags, NEURON_NEFF_HAS_STEPS);
+	CHECK_EQ(result.summary.num_host_steps, 4);
+	CHECK_EQ(result.summary.num_programs, 2);
+	CHECK(result.note && strstr(result.note, "4 steps run on the host, beside 2 chip"));
+	CHECK(has_reason(&result, "NonZero", "depends on data"));
+	CHECK_EQ(line(&result, "NonZero")->dims[1], 24);
+	CHECK_EQ(line(&result, "NonZero")->open, 2);
+	CHECK_EQ(line(&result, "Transpose")->open, 1);
+	CHECK_EQ(line(&result, "GatherND")->open, 1);
+	/* All of it is summed up: the shape is known again, and the rest is the chip's. */
+	CHECK_EQ(line(&result, "ReduceSum")->open, 0);
+	CHECK(!line(&result, "Add")->host);
+	/* Equal input gives equal bytes. */
+	again = build(&b);
+	CHECK_EQ(again.neff_size, result.neff_size);
+	CHECK(!memcmp(again.neff, result.neff, result.neff_size));
+	nc_result_free(&again);
+	nc_result_free(&result);
+}
+
+/* Known when compiling: computed then, as ever. */
+static void known(void)
+{
+	struct builder b = with_x(13);
+	struct nc_result result;
+
+	add_ints(&b, "c", 4, (int64_t[]) { 0, 3, 0, 5 });
+	add_node(&b, "NonZero", "c", "nz");
+	add_node(&b, "Unique", "c", "u");
+	add_output(&b, "nz");
+	add_output(&b, "u");
+	add_node(&b, "Relu", "x", "y");
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(result.summary.num_host_steps, 0);
+	CHECK(folded(&result, 0) && folded(&result, 0)->dims[1] == 2);
+	CHECK(folded(&result, 0) && nc_const_int(folded(&result, 0), 1) == 3);
+	CHECK(folded(&result, 1) && folded(&result, 1)->dims[0] == 3);
+	nc_result_free(&result);
+}
+
+/* What the host has not either is refused, and says how there is a way nevertheless. */
+static void refusals(void)
+{
+	struct builder b = with_x(13);
+
+	add_node(&b, "NonZero", "x", "nz");
+	attr_int(add_node(&b, "Cast", "nz", "f"), "to", FLOAT);
+	add_node(&b, "Softmax", "f", "y");
+	add_output(&b, "y");
+	REFUSED(&b, "Softmax", "input's shape depends on input 'x'", "--const");
+	b = with_x(13);
+	attr_int(add_node(&b, "Cast", "x", "s"), "to", ONNX__TENSOR_PROTO__DATA_TYPE__STRING);
+	add_node(&b, "Softmax", "s", "y");
+	add_output(&b, "y");
+	REFUSED(&b, "Softmax", "not supported for strings");
+}
+
+/* Inputs that a way out needs are named for the tools. */
+static void needed(void)
+{
+	struct builder b = with_x(13);
+	struct nc_result result;
+
+	add_node(&b, "NonZero", "x", "nz");
+	attr_int(add_node(&b, "Cast", "nz", "f"), "to", FLOAT);
+	add_node(&b, "Softmax", "f", "y");
+	add_output(&b, "y");
+	result = build(&b);
+	CHECK_EQ(result.num_needed, 1);
+	CHECK(result.num_needed && !strcmp(result.needed[0], "x"));
+	nc_result_free(&result);
+}
+
+/* The condition is known or not: the chip's or the host's. */
+static void conditions(void)
+{
+	static const uint8_t bits[] = { 1, 0, 1, 0 };
+	const int64_t four = 4;
+	struct builder b = with_x(13);
+	struct nc_result result;
+
+	add_const(&b, "c", BOOL, 1, &four, bits, 4);
+	attr_int(add_node(&b, "Compress", "x c", "y"), "axis", 0);
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(result.summary.num_host_steps, 0);
+	nc_result_free(&result);
+	b = with_x(13);
+	add_input(&b, "c", BOOL, DIMS(4));
+	attr_int(add_node(&b, "Compress", "x c", "y"), "axis", 0);
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(result.summary.num_host_steps, 1);
+	CHECK_EQ(result.graph->outputs[0]->open, 1);
+	CHECK_EQ(result.graph->outputs[0]->dims[0], 4);
+	nc_result_free(&result);
+}
+
+/* One output twice, an output that is an input of a later step, and nothing else. */
+static void borders(void)
+{
+	struct builder b = with_x(13);
+	struct nc_result result;
+
+	add_node(&b, "NonZero", "x", "nz");
+	add_node(&b, "Identity", "nz", "same");
+	add_node(&b, "Transpose", "nz", "t");
+	add_output(&b, "nz");
+	add_output(&b, "same");
+	add_output(&b, "t");
+	add_output(&b, "x");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(header(&result)->num_outputs, 4);
+	nc_result_free(&result);
+}
+
+/* Bounds of what is computed from shapes. */
+static void computed(void)
+{
+	struct builder b = with_x(13);
+	struct nc_result result;
+
+	add_ints(&b, "minus", 1, (int64_t[]) { -1 });
+	add_ints(&b, "one", 1, (int64_t[]) { 1 });
+	add_node(&b, "NonZero", "x", "nz");
+	add_node(&b, "Shape", "nz", "shape");
+	add_node(&b, "Gather", "shape one", "n");
+	attr_int(add_node(&b, "Concat", "n one", "dims"), "axis", 0);
+	add_node(&b, "ConstantOfShape", "dims", "zeros");
+	attr_int(add_node(&b, "Concat", "n minus", "rows"), "axis", 0);
+	add_node(&b, "Reshape", "nz rows", "r");
+	add_output(&b, "zeros");
+	add_output(&b, "r");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->dims[0], 24);
+	CHECK_EQ(result.graph->outputs[0]->dims[1], 1);
+	CHECK_EQ(result.graph->outputs[1]->dims[0], 24);
+	CHECK(has_reason(&result, "ConstantOfShape", "depends on data"));
+	CHECK(has_reason(&result, "Concat", "few elements"));
+	nc_result_free(&result);
+	/* A shape that an input gives has no bound. */
+	b = with_x(13);
+	add_input(&b, "dims", INT64, DIMS(2));
+	add_node(&b, "Reshape", "x dims", "y");
+	add_output(&b, "y");
+	REFUSED(&b, "Reshape", "depends on input 'dims'");
+}
+
+int main(void)
+{
+	ktap_run("no host steps", none);
+	ktap_run("host steps between chip programs", between);
+	ktap_run("known when compiling", known);
+	ktap_run("refusals", refusals);
+	ktap_run("needed inputs", needed);
+	ktap_run("conditions", conditions);
+	ktap_run("inputs and outputs", borders);
+	ktap_run("computed shapes", computed);
+	return ktap_done();
+}
