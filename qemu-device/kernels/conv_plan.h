@@ -56,6 +56,7 @@ struct conv_plan {
 	struct conv_kind kind[CONV_MAX_KINDS];
 	size_t temp_bytes;	/* of a thread, for the library */
 	size_t copy_bytes;	/* of a thread, for inputs with extra */
+	int64_t line_lo, line_hi;	/* padding that the copy of the input has, in in_dims */
 
 	/*
 	 * Weights in the library's order. Integers are compared with what they were
@@ -89,6 +90,12 @@ bool conv_is_dense(const struct neuron_tensor *t);
  */
 bool conv_find_shape(struct conv_plan *plan, const struct nk_call *call,
 		     const struct lib_features *lib);
+
+/*
+ * Where lines are cut into tiles, padding becomes part of a copy of the input: else the
+ * first, the last and all other tiles each need code of their own.
+ */
+void conv_pad_lines(struct conv_plan *plan);
 
 /* One tile for each image, where the library cannot do with parts of one. */
 void conv_whole_images(struct conv_plan *plan);

@@ -12,6 +12,12 @@
 #define MAX_PIECES	64
 
 /*
+ * Most positions of a line in a tile: the library makes a descriptor or two for each when
+ * it makes a primitive, of half a kilobyte.
+ */
+#define MAX_LINE	512
+
+/*
  * Padding behind the last dimension from which on the library's direct convolution
  * (2.6: brgconv) may read past the input for the first output that touches it, as
  * tests/unit/kernels_fast.c shows: such lines are copied, with their padding.
@@ -160,6 +166,8 @@ static void choose_tiles(struct conv_plan *plan, uint32_t images)
 	pieces = (macs + TILE_MACS - 1) / TILE_MACS;
 	if (pieces > MAX_PIECES)
 		pieces = MAX_PIECES;
+	if (plan->split == 2 && (uint64_t)plan->rows > pieces * MAX_LINE)
+		pieces = (plan->rows + MAX_LINE - 1) / MAX_LINE;
 	if (pieces > 1) {
 		int64_t unit = plan->transpose ? plan->stride[plan->split] : 1, rows = plan->rows;
 
@@ -247,6 +255,19 @@ bool conv_find_shape(struct conv_plan *plan, const struct nk_call *call,
 	choose_types(plan, call, lib);
 	choose_tiles(plan, call->op[0].desc->dims[0]);
 	return true;
+}
+
+void conv_pad_lines(struct conv_plan *plan)
+{
+	if (plan->transpose || plan->split != 2 || plan->row_tiles == 1 ||
+	    (!plan->pad_lo[2] && plan->pad_hi[2] <= 0))
+		return;
+	plan->line_lo = plan->pad_lo[2];
+	plan->line_hi = plan->pad_hi[2] > 0 ? plan->pad_hi[2] : 0;
+	plan->in_dims[2] += plan->line_lo + plan->line_hi;
+	plan->pad_lo[2] = 0;
+	plan->pad_hi[2] -= plan->line_hi;
+	plan->pack_in = true;
 }
 
 void conv_whole_images(struct conv_plan *plan)

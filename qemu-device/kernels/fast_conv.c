@@ -118,6 +118,7 @@ static struct nk_plan *make(const struct nk_call *call)
 					  plan->in_type == NEURON_BF16 &&
 					  out->dtype == NEURON_BF16 ? NEURON_BF16 : NEURON_F32);
 
+	conv_pad_lines(plan);
 	threads = lib_enter();
 	plan->refused = !conv_make_ops(plan, call);
 	if (plan->refused && plan->row_tiles > 1) {
@@ -243,15 +244,30 @@ static enum nk_status prepare_input(struct run *run)
 	struct conv_plan *plan = run->plan;
 	struct neuron_tensor desc;
 	struct nk_view view = { &desc, NULL };
+	size_t length, row;
 
 	run->in = call->op[1].data;
 	if (!plan->pack_in)
 		return NK_OK;
-	run->in = nk_scratch(call->ctx, NK_SCRATCH_IN, nk_elements(in) * nk_size(plan->in_type));
+	length = nk_elements(in) / in->dims[0] / plan->channels + plan->line_lo + plan->line_hi;
+	row = plan->channels * nk_size(plan->in_type);
+	run->in = nk_scratch(call->ctx, NK_SCRATCH_IN, in->dims[0] * length * row);
 	if (!run->in)
 		return NK_NO_MEMORY;
 	conv_channels_last(&desc, in, plan->in_type);
 	view.data = run->in;
+	if (plan->line_lo + plan->line_hi) {
+		/* An input equal to the zero point adds nothing. */
+		int zero = nk_is_byte(plan->in_type) ? in->zero_point : 0;
+
+		desc.strides[0] = length * plan->channels;
+		view.data = run->in + plan->line_lo * row;
+		for (char *line = run->in; line < run->in + in->dims[0] * length * row;
+		     line += length * row) {
+			memset(line, zero, plan->line_lo * row);
+			memset(line + (length - plan->line_hi) * row, zero, plan->line_hi * row);
+		}
+	}
 	return plan->in_type == NEURON_F32 ? nk_convert_f32(call, &view, &call->op[1]) :
 	       nk_move(call, &view, &call->op[1]);
 }
