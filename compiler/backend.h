@@ -27,13 +27,30 @@ struct nc_range {
 #define NC_NOTHING	(-2)
 
 /**
- * struct nc_lower_part - a graph that makes a part of the model's outputs
- * @graph: its inputs are the model's
+ * struct nc_port - where a stage reads or writes a value
+ * @value: of the model
+ * @slot: slot of the model's programs
+ * @offset: of the value in the slot
+ */
+struct nc_port {
+	const struct nc_value *value;
+	uint16_t slot;
+	uint64_t offset;
+};
+
+/**
+ * struct nc_lower_part - a graph that makes a part of the model's outputs, or of what a
+ *			  later one reads
+ * @graph: its inputs are the model's, or what @inputs says
  * @ranges: what it makes of each output, none of them nothing; NULL: all
+ * @inputs: what its inputs are; NULL: the model's
+ * @outputs: what its outputs are; NULL: the model's
  */
 struct nc_lower_part {
 	struct nc_graph *graph;
 	const struct nc_range *ranges;
+	const struct nc_port *inputs;
+	const struct nc_port *outputs;
 };
 
 /**

@@ -77,24 +77,23 @@ uint64_t nc_program_cycles(struct nc_ctx *ctx, const struct nc_program *prog,
 /* Note an attempt's errors, which are not the model's. Return: the first, or NULL. */
 const char *nc_end_attempt(struct nc_ctx *ctx, struct nc_diag before);
 
+/**
+ * nc_stretch_front() - a program that makes the front of a model in parts
+ * @ctx: the compilation; ctx->program is one of the model, and the new one afterwards
+ * @cut: node that the rest begins with
+ * @count: parts, along the first dimension behind the channels of what is handed on
+ *
+ * Return: cycles of an execution; 0: it can't be made so, and ctx->diag may say why.
+ * ctx->program and ctx->graph may have changed then.
+ */
+uint64_t nc_stretch_front(struct nc_ctx *ctx, unsigned int cut, unsigned int count);
+
 /* compile.c: the back end for one part of ctx->graph's outputs; see nc_lower_parts(). */
 void nc_back_end_part(struct nc_ctx *ctx, const struct nc_lower_part *part);
 
 /*
  * Stages
  */
-
-/**
- * struct nc_port - where a stage reads or writes a value
- * @value: of the model
- * @slot: slot of the model's programs
- * @offset: of the value in the slot
- */
-struct nc_port {
-	const struct nc_value *value;
-	uint16_t slot;
-	uint64_t offset;
-};
 
 /**
  * struct nc_stage - nodes of the model that follow each other

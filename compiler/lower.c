@@ -188,36 +188,75 @@ static void make_io(struct nc_ctx *ctx)
 	}
 }
 
+/* Where a part finds a value, or leaves it, that is neither input nor output. */
+static const struct nc_view *handed_view(struct nc_ctx *ctx, const struct nc_value *value,
+					 unsigned int dtype)
+{
+	struct nc_lower *lower = nc_program_of(ctx)->lower;
+	struct nc_handed *handed;
+	int order[NC_MAX_RANK];
+
+	for (handed = lower->handed; handed; handed = handed->next)
+		if (handed->value == value)
+			return &handed->view;
+	handed = nc_alloc(ctx->arena, 1, sizeof(*handed));
+	handed->value = value;
+	handed->view = nc_view_dense(nc_buf_new(ctx, NC_BUF_TEMP, nc_numel(value) *
+						neuron_dtype_size(dtype)),
+				     dtype, value->rank, value->dims);
+	/* Rows of an image are in one piece so. */
+	if (value->rank > 2) {
+		nc_channels_last(value->rank, order);
+		nc_pack(value->rank, handed->view.dims, order, handed->view.strides);
+	}
+	handed->next = lower->handed;
+	lower->handed = handed;
+	return &handed->view;
+}
+
+static struct nc_view port_view(struct nc_ctx *ctx, const struct nc_graph *model,
+				const struct nc_port *port, unsigned int dtype)
+{
+	struct nc_program *prog = nc_program_of(ctx);
+	unsigned int i = port->slot - NC_SLOT_FIRST_IO;
+
+	if (i >= model->num_inputs + model->num_outputs)
+		return *handed_view(ctx, port->value, dtype);
+	return nc_view_dense(i < model->num_inputs ? prog->inputs[i] :
+			     prog->outputs[i - model->num_inputs], dtype,
+			     port->value->rank, port->value->dims);
+}
+
 /* Values that are inputs or outputs, of the model or a part of it. */
 static void bind_io(struct nc_ctx *ctx, const struct nc_graph *model,
 		    const struct nc_lower_part *part)
 {
-	struct nc_program *prog = nc_program_of(ctx);
 	const struct nc_graph *graph = part->graph;
 	unsigned int i;
 
 	for (i = 0; i < graph->num_inputs; i++) {
-		struct nc_value *value = graph->inputs[i];
-		struct nc_storage *storage = value->lir;
+		struct nc_storage *storage = graph->inputs[i]->lir;
+		const struct nc_port port = {
+			model->inputs[i], NC_SLOT_FIRST_IO + i, 0
+		};
 
-		if (!prog->inputs[i])
-			continue;
-		storage->view = nc_view_dense(prog->inputs[i], storage->dtype,
-					      value->rank, value->dims);
-		storage->bound = true;
+		storage->view = port_view(ctx, model, part->inputs ? &part->inputs[i] :
+							     &port, storage->dtype);
+		storage->bound = storage->view.buf;
 	}
 	for (i = 0; i < graph->num_outputs; i++) {
-		const struct nc_value *whole = model->outputs[i];
 		struct nc_storage *storage = graph->outputs[i]->lir;
 		const struct nc_range *range = part->ranges ? &part->ranges[i] :
 							      NULL;
-		struct nc_output *output;
+		const struct nc_port port = {
+			model->outputs[i], NC_SLOT_FIRST_IO + model->num_inputs + i, 0
+		};
+		struct nc_output *output = nc_alloc(ctx->arena, 1, sizeof(*output));
 
-		if (!prog->outputs[i])
+		output->view = port_view(ctx, model, part->outputs ? &part->outputs[i] :
+							       &port, storage->dtype);
+		if (!output->view.buf)
 			continue;
-		output = nc_alloc(ctx->arena, 1, sizeof(*output));
-		output->view = nc_view_dense(prog->outputs[i], storage->dtype,
-					     whole->rank, whole->dims);
 		if (range && range->axis >= 0)
 			output->view = nc_view_slice(&output->view, range->axis,
 						     range->lo,
@@ -264,11 +303,12 @@ static void store_outputs(struct nc_ctx *ctx, struct nc_node *node)
 		struct nc_storage *storage = value ? value->lir : NULL;
 		struct nc_output *output;
 
-		if (!value || !storage->bound ||
-		    storage->view.buf->kind == NC_BUF_OUTPUT)
+		if (!value || !storage->bound)
 			continue;
+		/* It may have been made there. */
 		for (output = storage->output; output; output = output->next)
-			nc_add_copy(ctx, node, &output->view, &storage->view);
+			if (output->view.buf != storage->view.buf)
+				nc_add_copy(ctx, node, &output->view, &storage->view);
 	}
 }
 

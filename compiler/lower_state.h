@@ -39,6 +39,13 @@ struct nc_storage {
 /* lower_target.c: results that are made where a Concat wants them. */
 void nc_choose_targets(struct nc_ctx *ctx);
 
+/* A value that one part of the program makes and others read. */
+struct nc_handed {
+	const struct nc_value *value;
+	struct nc_view view;
+	struct nc_handed *next;
+};
+
 /**
  * struct nc_lower - lowering's own state
  * @consts: hash table of constants, a power of two entries
@@ -48,6 +55,7 @@ void nc_choose_targets(struct nc_ctx *ctx);
  *	  power of two entries
  * @num_made: used entries
  * @made_room: entries
+ * @handed: what parts hand on
  * @before: an earlier lowering of the same model, for what it made, or NULL
  * @pool: buffer that small constants are being put into
  * @pool_data: its bytes
@@ -63,6 +71,7 @@ struct nc_lower {
 	struct nc_made_entry *made;
 	uint32_t num_made;
 	uint32_t made_room;
+	struct nc_handed *handed;
 	const struct nc_lower *before;
 	struct nc_buf *pool;
 	uint8_t *pool_data;

@@ -8,6 +8,9 @@
  * in common is computed for each of them, and constants that do not stay on the chip
  * are loaded for each: whether it pays, and with how many parts, the timing model
  * says.
+ *
+ * Where images are large in front, and everything looks at everything behind, the
+ * front is made in parts, and the rest of what they leave in the scratchpad, as a whole.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -86,12 +89,14 @@ static uint64_t try_parts(struct nc_ctx *ctx, unsigned int count,
  * struct best - what has been found
  * @count: parts; 0: the whole
  * @way: how it is cut
+ * @cut: node behind those that are cut; 0: all are
  * @cycles: of an execution
  * @traffic: bytes that it moves
  */
 struct best {
 	unsigned int count;
 	unsigned int way;
+	unsigned int cut;
 	uint64_t cycles;
 	double traffic;
 };
@@ -139,6 +144,134 @@ static void search(struct nc_ctx *ctx, unsigned int way, struct best *best)
 	}
 }
 
+/* Of the scratchpad, what is handed on may take: one part in so many. */
+static const unsigned int handed[] = { 2, 8 };
+
+/* Bytes that are handed on in front of each node. */
+static uint64_t *handed_bytes(struct nc_ctx *ctx)
+{
+	const struct nc_graph *graph = ctx->graph;
+	unsigned int n = graph->num_nodes, i, k;
+	unsigned int *last = nc_alloc(ctx->arena, graph->num_values + 1, sizeof(*last));
+	uint64_t *bytes = nc_alloc(ctx->arena, n + 1, sizeof(*bytes));
+	uint64_t *ends = nc_alloc(ctx->arena, n + 1, sizeof(*ends));
+
+	for (i = 0; i < graph->num_values; i++)
+		graph->values[i]->lir = (void *)(uintptr_t)i;
+	for (i = 0; i < n; i++)
+		for (k = 0; k < graph->nodes[i]->num_inputs; k++)
+			if (graph->nodes[i]->inputs[k])
+				last[(uintptr_t)graph->nodes[i]->inputs[k]->lir] = i;
+	for (i = 0; i < n; i++) {
+		bytes[i + 1] = bytes[i] - ends[i];
+		for (k = 0; k < graph->nodes[i]->num_outputs; k++) {
+			const struct nc_value *value = graph->nodes[i]->outputs[k];
+
+			if (!value || last[(uintptr_t)value->lir] <= i)
+				continue;
+			bytes[i + 1] += nc_bytes(value);
+			ends[last[(uintptr_t)value->lir]] += nc_bytes(value);
+		}
+	}
+	return bytes;
+}
+
+/* The first node behind the largest values with so little handed on, or 0. */
+static unsigned int place_to_cut(const struct nc_graph *graph, const uint64_t *bytes,
+				 uint64_t limit)
+{
+	unsigned int i, cut = 0;
+
+	for (i = graph->num_nodes; i-- > 1; ) {
+		if (bytes[i] > limit)
+			break;
+		cut = i;
+	}
+	return cut;
+}
+
+uint64_t nc_stretch_front(struct nc_ctx *ctx, unsigned int cut, unsigned int count)
+{
+	const struct nc_program *whole = ctx->program;
+	struct nc_lower_part *parts = nc_alloc(ctx->arena, count + 1, sizeof(*parts));
+	struct nc_graph *model = ctx->graph, *front;
+	struct nc_stage stages[] = {
+		{ .end = cut }, { .first = cut, .end = model->num_nodes },
+	};
+	unsigned int i;
+
+	nc_stages_connect(ctx, stages, 2);
+	for (i = 0; i < stages[0].num_outputs; i++)
+		if (nc_part_share(stages[0].outputs[i].value, 0, count,
+				  NC_WAY_SPATIAL).axis < 0)
+			return 0;
+	parts[count].graph = nc_stage_graph(ctx, &stages[1]);
+	parts[count].inputs = stages[1].inputs;
+	parts[count].outputs = stages[1].outputs;
+	ctx->graph = model;
+	front = nc_stage_graph(ctx, &stages[0]);
+	for (i = 0; i < count; i++) {
+		ctx->graph = front;
+		if (!make_part(ctx, &parts[i], i, count, NC_WAY_SPATIAL))
+			return 0;
+		parts[i].inputs = stages[0].inputs;
+		parts[i].outputs = stages[0].outputs;
+	}
+	ctx->graph = model;
+	nc_lower_parts(ctx, parts, count + 1, whole);
+	if (ctx->diag.count)
+		return 0;
+	nc_plan(ctx);
+	if (ctx->diag.count)
+		return 0;
+	nc_schedule(ctx);
+	nc_emit(ctx);
+	return ctx->diag.count ? 0 : nc_program_cycles(ctx, ctx->program, 1);
+}
+
+static void search_front(struct nc_ctx *ctx, unsigned int cut, struct best *best)
+{
+	struct nc_program *whole = ctx->program;
+	struct nc_graph *model = ctx->graph;
+	struct nc_arena_mark mark = nc_arena_mark(ctx->arena);
+	struct best now = { .cut = cut };
+	bool worse = false;
+
+	for (now.count = 4; now.count <= MAX_PARTS && !worse; now.count *= 2) {
+		struct nc_diag before = ctx->diag;
+
+		if ((uint64_t)whole->whole_insts * now.count > MAX_INSTS)
+			break;
+		memset(&ctx->diag, 0, sizeof(ctx->diag));
+		now.cycles = nc_stretch_front(ctx, cut, now.count);
+		if (now.cycles)
+			now.traffic = nc_traffic(ctx->program, NULL);
+		ctx->program = whole;
+		ctx->graph = model;
+		nc_end_attempt(ctx, before);
+		nc_arena_release(ctx->arena, mark);
+		worse = !is_better(&now, best);
+		if (!worse)
+			*best = now;
+	}
+}
+
+/* Cut where what is handed on fits the scratchpad, and the work in front does not. */
+static void search_fronts(struct nc_ctx *ctx, struct best *best)
+{
+	const struct nc_program *whole = ctx->program;
+	struct nc_arena_mark mark = nc_arena_mark(ctx->arena);
+	unsigned int cuts[sizeof(handed) / sizeof(handed[0])], i;
+	uint64_t *bytes = handed_bytes(ctx);
+
+	for (i = 0; i < sizeof(handed) / sizeof(handed[0]); i++)
+		cuts[i] = place_to_cut(ctx->graph, bytes, whole->sbuf_size / handed[i]);
+	nc_arena_release(ctx->arena, mark);
+	for (i = 0; i < sizeof(handed) / sizeof(handed[0]); i++)
+		if (cuts[i] && (!i || cuts[i] != cuts[i - 1]))
+			search_front(ctx, cuts[i], best);
+}
+
 void nc_stretch(struct nc_ctx *ctx)
 {
 	const struct nc_program *whole = ctx->program;
@@ -155,6 +288,10 @@ void nc_stretch(struct nc_ctx *ctx)
 	best.traffic = nc_traffic(whole, NULL);
 	for (way = 0; way < NC_NUM_WAYS && best.cycles; way++)
 		search(ctx, way, &best);
-	if (best.count)
+	if (!best.count && best.cycles)
+		search_fronts(ctx, &best);
+	if (best.cut)
+		nc_stretch_front(ctx, best.cut, best.count);
+	else if (best.count)
 		try_parts(ctx, best.count, best.way);
 }

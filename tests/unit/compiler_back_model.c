@@ -115,6 +115,23 @@ static struct nc_parts *compile_stages(struct model *m)
 	return nc_compile_spread(&m->ctx, &spread);
 }
 
+static void cut_front(struct model *m)
+{
+	void *program = m->ctx.program;
+	unsigned int n = m->graph.num_nodes;
+
+	if (n < 2)
+		return;
+	if (nc_stretch_front(&m->ctx, 1 + model_random(m, n - 1), 2 + model_random(m, 3))) {
+		m->fronts++;
+		return;
+	}
+	/* It can't be cut there. */
+	nc_end_attempt(&m->ctx, (struct nc_diag){ 0 });
+	m->ctx.program = program;
+	m->ctx.graph = &m->graph;
+}
+
 bool model_compile(struct model *m)
 {
 	static void (*const passes[])(struct nc_ctx *ctx) = {
@@ -148,6 +165,8 @@ bool model_compile(struct model *m)
 				return false;
 		}
 		passes[i](&m->ctx);
+		if (passes[i] == nc_stretch && m->front)
+			cut_front(m);
 		if (i <= LAST_FUSING)
 			nc_verify(&m->ctx, "test");
 		if (m->ctx.diag.count)

@@ -25,6 +25,8 @@ struct model {
 	uint64_t seed;
 	bool fuse;
 	unsigned int cores;	/* 2 or more: in parts, whether they are worth it or not */
+	bool front;		/* in parts, if it can be, up to some node */
+	unsigned int fronts;	/* whether it was */
 	unsigned int stages;	/* 2 or more: in stages of some cores each, by lot */
 	jmp_buf oom;
 };

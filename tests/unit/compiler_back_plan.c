@@ -204,17 +204,44 @@ static void image(struct model *m)
 	model_output(m, model_node(m, NC_OP_Sigmoid, 4, o, x, NULL, NULL));
 }
 
+/* Few layers on an image; then all of it matters for each pixel. */
+static void image_and_mean(struct model *m)
+{
+	int64_t d[4] = { 1, 1, 128, 128 }, w[4] = { 8, 1, 3, 3 }, one[4] = { 1, 8, 1, 1 };
+	int64_t pads[4] = { 1, 1, 1, 1 }, eight[2] = { 8, 8 }, axes[2] = { 2, 3 };
+	struct nc_value *x, *mean;
+	unsigned int i;
+
+	model_begin(m, 14);
+	x = model_input(m, 4, d);
+	d[1] = 8;
+	for (i = 0; i < 4; i++) {
+		x = model_node(m, NC_OP_Conv, 4, d, x, model_const(m, 4, w),
+			       model_const(m, 1, w));
+		nc_set_attr_ints(&m->ctx, x->producer, "pads", pads, 4);
+		w[1] = 8;
+	}
+	d[2] = 16;
+	d[3] = 16;
+	x = model_node(m, NC_OP_MaxPool, 4, d, x, NULL, NULL);
+	nc_set_attr_ints(&m->ctx, x->producer, "kernel_shape", eight, 2);
+	nc_set_attr_ints(&m->ctx, x->producer, "strides", eight, 2);
+	mean = model_node(m, NC_OP_ReduceMean, 4, one, x,
+			  nc_const_ints_new(&m->ctx, "axes", axes, 2), NULL);
+	model_output(m, model_node(m, NC_OP_Sub, 4, d, x, mean, NULL));
+}
+
 /* What does not fit layer by layer is made in stretches, and stays on the chip. */
-static void stretches(void)
+static void stretch(void (*make)(struct model *m))
 {
 	const uint64_t layer = 8 * 128 * 128 * 4;
 	float *expected, *seen;
 	size_t i, n = 0;
 	struct model m, s;
 
-	image(&m);
+	make(&m);
 	CHECK(model_compile(&m));
-	image(&s);
+	make(&s);
 	s.options.sbuf_size = 600 << 10;
 	CHECK(model_compile(&s));
 	CHECK_EQ(((struct nc_program *)m.ctx.program)->scratch_size, 0);
@@ -233,6 +260,16 @@ static void stretches(void)
 	model_end(&s);
 }
 
+static void stretches(void)
+{
+	stretch(image);
+}
+
+static void stretches_in_front(void)
+{
+	stretch(image_and_mean);
+}
+
 int main(void)
 {
 	ktap_run("constants that fit stay on the chip", all_stays);
@@ -240,5 +277,6 @@ int main(void)
 	ktap_run("a write to what stays is found", overwrites_are_found);
 	ktap_run("inputs much larger than the scratchpad", long_input);
 	ktap_run("stretches of an image stay on the chip", stretches);
+	ktap_run("stretches in front of what looks at all of it", stretches_in_front);
 	return ktap_done();
 }

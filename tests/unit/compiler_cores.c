@@ -358,6 +358,11 @@ static void random_model(struct model *m, uint64_t seed)
 		model_output(m, unary(m, NC_OP_Relu, values[0]));
 }
 
+/* Of the next models: scratchpad, or 0: as much as there is; the front in parts. */
+static uint32_t scratchpad;
+static bool front;
+static unsigned int fronts;
+
 static float *run(uint64_t seed, unsigned int cores, unsigned int stages, size_t *n,
 		  unsigned int *cut)
 {
@@ -365,6 +370,8 @@ static float *run(uint64_t seed, unsigned int cores, unsigned int stages, size_t
 	float *out = NULL;
 
 	random_model(&m, seed);
+	m.options.sbuf_size = scratchpad;
+	m.front = front;
 	m.cores = cores;
 	m.stages = stages;
 	m.fuse = seed % 2;
@@ -373,6 +380,7 @@ static float *run(uint64_t seed, unsigned int cores, unsigned int stages, size_t
 	else
 		printf("# model %u on %u cores, in %u stages: %s\n", (unsigned int)seed,
 		       cores, stages, m.ctx.diag.text ? m.ctx.diag.text : "no memory");
+	fronts += m.fronts;
 	for (unsigned int i = 0; m.ctx.parts && i < m.ctx.parts->count; i++)
 		*cut += m.ctx.parts->part[i].image_size > sizeof(struct neuron_program_header);
 	model_end(&m);
@@ -440,6 +448,42 @@ static void random_stages(void)
 	CHECK(programs > 4 * MODELS);
 }
 
+/* Part of a sum each: no sum is the same then. */
+static bool near(float a, float b)
+{
+	return equal(a, b) || fabsf(a - b) <= 1e-3f * (1 + fabsf(a));
+}
+
+/* In little scratchpad all is made in pieces, and the front of every second in parts. */
+static void little_scratchpad(void)
+{
+	unsigned int programs = 0;
+
+	for (uint64_t seed = 1; seed <= MODELS; seed++) {
+		size_t n = 0, k = 0, at = 0;
+		float *all, *little;
+
+		scratchpad = 0;
+		all = run(seed, 1, 1, &n, &programs);
+		scratchpad = 48 << 10;
+		front = seed % 2;
+		little = run(seed, 1, 1, &k, &programs);
+		CHECK(all && little);
+		while (all && little && at < n && near(all[at], little[at]))
+			at++;
+		if (all && little && at < n) {
+			printf("# model %u: element %zu of %zu is %.9g instead of %.9g\n",
+			       (unsigned int)seed, at, n, little[at], all[at]);
+			CHECK(!"the same");
+		}
+		free(all);
+		free(little);
+	}
+	scratchpad = 0;
+	front = false;
+	CHECK(fronts > MODELS / 8);
+}
+
 /* A batch of four on four cores: each does a quarter, with one set of weights. */
 static void batch(void)
 {
@@ -474,6 +518,7 @@ int main(void)
 {
 	ktap_run("parts of random models", random_models);
 	ktap_run("stages of random models", random_stages);
+	ktap_run("random models in little scratchpad", little_scratchpad);
 	ktap_run("a batch", batch);
 	return ktap_done();
 }
