@@ -256,6 +256,15 @@ static inline void attr_int(Onnx__NodeProto *node, const char *name, int64_t i)
 	attr->i = i;
 }
 
+static inline void attr_float(Onnx__NodeProto *node, const char *name, float f)
+{
+	Onnx__AttributeProto *attr;
+
+	attr = add_attr(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
+	attr->has_f = 1;
+	attr->f = f;
+}
+
 static inline void attr_ints(Onnx__NodeProto *node, const char *name, int n,
 			     const int64_t *ints)
 {

@@ -225,6 +225,117 @@ void *graph_mobilenet_v2(size_t *size)
 	return classify(relu6(conv(x, from, 1280, 1, 1)), 1280, size);
 }
 
+/*
+ * YOLO v4
+ */
+
+static const char *mish(const char *in)
+{
+	return node("Mul", text("%s %s", in, node("Tanh", node("Softplus", in))));
+}
+
+static const char *leaky(const char *in)
+{
+	const char *x = node("LeakyRelu", in);
+
+	attr_float(last(), "alpha", 0.1f);
+	return x;
+}
+
+static const char *join(const char *a, const char *b)
+{
+	const char *x = node("Concat", text("%s %s", a, b));
+
+	attr_int(last(), "axis", 1);
+	return x;
+}
+
+static const char *wide_pool(const char *in, int kernel)
+{
+	const int pad = kernel / 2;
+	const char *x = node("MaxPool", in);
+
+	attr_ints(last(), "kernel_shape", DIMS(kernel, kernel));
+	attr_ints(last(), "pads", DIMS(pad, pad, pad, pad));
+	return x;
+}
+
+/* Half the size; @inner channels on both ways through it, then @to. */
+static const char *cross_stage(const char *in, int from, int inner, int to, int blocks)
+{
+	const char *x = mish(conv(in, from, 2 * from, 3, 2)), *skip, *h;
+
+	skip = mish(conv(x, 2 * from, inner, 1, 1));
+	x = mish(conv(x, 2 * from, inner, 1, 1));
+	for (int i = 0; i < blocks; i++) {
+		/* The first stage's block is narrower inside. */
+		int middle = from == 32 ? 32 : inner;
+
+		h = mish(conv(x, inner, middle, 1, 1));
+		x = node("Add", text("%s %s", x, mish(conv(h, middle, inner, 3, 1))));
+	}
+	x = join(mish(conv(x, inner, inner, 1, 1)), skip);
+	return mish(conv(x, 2 * inner, to, 1, 1));
+}
+
+/* 1 x 1 and 3 x 3 in turns, @count of them, ending with @narrow channels. */
+static const char *turns(const char *x, int from, int narrow, int count)
+{
+	for (int i = 0; i < count; i++) {
+		if (i % 2)
+			x = leaky(conv(x, narrow, 2 * narrow, 3, 1));
+		else
+			x = leaky(conv(x, i ? 2 * narrow : from, narrow, 1, 1));
+	}
+	return x;
+}
+
+/* Twice as large, beside what was of that size. */
+static const char *enlarge(const char *x, int from, const char *other, int channels)
+{
+	const char *up = leaky(conv(x, from, from / 2, 1, 1));
+
+	up = node("Resize", text("%s - scales", up));
+	attr_string(last(), "mode", "nearest");
+	return join(leaky(conv(other, channels, from / 2, 1, 1)), up);
+}
+
+static void head(const char *x, int from, const char *name)
+{
+	x = conv(leaky(conv(x, from, 2 * from, 3, 1)), 2 * from, 255, 1, 1);
+	add_node(&b, "Identity", x, name);
+	add_output(&b, name);
+}
+
+void *graph_yolo4(int side, size_t *size)
+{
+	const char *x = "image", *small, *middle, *large, *pools;
+
+	b = builder(OPSET);
+	type = FLOAT;
+	add_input(&b, x, FLOAT, DIMS(1, 3, side, side));
+	add_const(&b, "scales", FLOAT, DIMS(4), (float[]) { 1, 1, 2, 2 }, 16);
+	x = mish(conv(x, 3, 32, 3, 1));
+	x = cross_stage(x, 32, 64, 64, 1);
+	x = cross_stage(x, 64, 64, 128, 2);
+	large = cross_stage(x, 128, 128, 256, 8);
+	middle = cross_stage(large, 256, 256, 512, 8);
+	x = cross_stage(middle, 512, 512, 1024, 4);
+
+	x = turns(x, 1024, 512, 3);
+	pools = join(join(wide_pool(x, 13), wide_pool(x, 9)), join(wide_pool(x, 5), x));
+	small = turns(pools, 2048, 512, 3);
+	middle = turns(enlarge(small, 512, middle, 512), 512, 256, 5);
+	x = turns(enlarge(middle, 256, large, 256), 256, 128, 5);
+
+	head(x, 128, "large");
+	x = turns(join(leaky(conv(x, 128, 256, 3, 2)), middle), 512, 256, 5);
+	head(x, 256, "middle");
+	x = turns(join(leaky(conv(x, 256, 512, 3, 2)), small), 1024, 512, 5);
+	head(x, 512, "small");
+	return finish(size);
+}
+
 #define HEAD	64
 
 /* Of the model that is being made. */

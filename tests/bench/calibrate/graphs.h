@@ -24,6 +24,15 @@
 void *graph_resnet50(int batch, bool half, size_t *size);
 
 /**
+ * graph_yolo4() - YOLO v4 up to the three maps that boxes are made of
+ * @side: of the square image
+ * @size: receives the bytes of the model
+ *
+ * Return: an ONNX model, from malloc().
+ */
+void *graph_yolo4(int side, size_t *size);
+
+/**
  * graph_bert() - the encoder of BERT and its relatives
  * @layers: 12 in BERT base, 24 in BERT large, 6 in the distilled ones
  * @wide: features: 768, in BERT large 1024; a head for each 64, and four times as many
