@@ -6,7 +6,7 @@ CALIBRATE_OBJS := $(CALIBRATE_SRCS:%.c=$(BUILD)/obj/%.o)
 $(foreach f,$(CALIBRATE_SRCS),$(eval CFLAGS-$(f:%.c=%) := -I$(BUILD)/gen))
 $(CALIBRATE_OBJS): | $(BUILD)/gen/onnx.pb-c.h
 
-$(BUILD)/tests/bench/calibrate/calibrate: $(CALIBRATE_OBJS) $(BUILD)/obj/libneuron/neff.o \
+$(BUILD)/tests/bench/calibrate/calibrate: $(CALIBRATE_OBJS) $(addprefix $(BUILD)/obj/libneuron/,neff.o neff_steps.o) \
 		$(BUILD)/lib/libneffc.a $(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
