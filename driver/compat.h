@@ -32,16 +32,17 @@
 /* 6.15: the arguments come in a structure. */
 static inline int neuron_sched_init(struct drm_gpu_scheduler *sched,
 				    const struct drm_sched_backend_ops *ops,
-				    u32 credit_limit, const char *name,
-				    struct device *dev)
+				    struct workqueue_struct *wq, u32 credit_limit,
+				    const char *name, struct device *dev)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
-	return drm_sched_init(sched, ops, NULL, DRM_SCHED_PRIORITY_COUNT,
+	return drm_sched_init(sched, ops, wq, DRM_SCHED_PRIORITY_COUNT,
 			      credit_limit, 0, MAX_SCHEDULE_TIMEOUT, NULL, NULL,
 			      name, dev);
 #else
 	const struct drm_sched_init_args args = {
 		.ops = ops,
+		.submit_wq = wq,
 		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
 		.credit_limit = credit_limit,
 		.timeout = MAX_SCHEDULE_TIMEOUT,

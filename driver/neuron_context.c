@@ -4,6 +4,7 @@
 #include <linux/slab.h>
 
 #include <drm/drm_ioctl.h>
+#include <drm/drm_utils.h>
 
 #include "neuron_context.h"
 #include "neuron_device.h"
@@ -30,7 +31,6 @@ static void neuron_context_free(struct kref *ref)
 	struct neuron_context *ctx = container_of(ref, struct neuron_context, ref);
 	struct neuron_device *ndev = ctx->ndev;
 
-	xa_destroy(&ctx->pending);
 	mutex_destroy(&ctx->submit_lock);
 	neuron_user_put(ctx->user);
 	kfree(ctx);
@@ -104,11 +104,12 @@ int neuron_context_open(struct drm_device *drm, struct drm_file *file)
 
 	kref_init(&ctx->ref);
 	init_waitqueue_head(&ctx->freed);
+	init_waitqueue_head(&ctx->ended);
 	drm_dev_get(drm);
 	ctx->ndev = ndev;
 	ctx->cookie = atomic64_inc_return(&ndev->next_context);
 	mutex_init(&ctx->submit_lock);
-	xa_init_flags(&ctx->pending, XA_FLAGS_LOCK_IRQ | XA_FLAGS_ACCOUNT);
+	hash_init(ctx->pending);
 	spin_lock_init(&ctx->result_lock);
 	file->driver_priv = ctx;
 
@@ -201,6 +202,7 @@ void neuron_context_postclose(struct drm_device *drm, struct drm_file *file)
 	 * Jobs that have ended are about to be freed, with the memory that they
 	 * hold: after close() one expects it to be free.
 	 */
+	neuron_jobs_flush();
 	if (!atomic_read(&ctx->num_pending))
 		wait_event_timeout(ctx->freed, !atomic_read(&ctx->num_jobs), HZ);
 
@@ -212,37 +214,39 @@ void neuron_context_postclose(struct drm_device *drm, struct drm_file *file)
  * @ctx: context, &neuron_context.submit_lock held
  * @job: job that is submitted without fail when this succeeds
  *
- * Return: 0, -EDQUOT when too many are under way, -ENOMEM.
+ * Return: 0, or -EDQUOT when too many are under way.
  */
 int neuron_context_begin_job(struct neuron_context *ctx, struct neuron_job *job)
 {
 	u64 number = ctx->last_job + 1;
-	int ret;
 
 	lockdep_assert_held(&ctx->submit_lock);
 
 	if (atomic_read(&ctx->num_pending) >= NEURON_MAX_PENDING)
 		return -EDQUOT;
 
-	ret = xa_insert_irq(&ctx->pending, number, xa_mk_value(1), GFP_KERNEL);
-	if (ret)
-		return ret;
-
 	atomic_inc(&ctx->num_pending);
 	job->result.job = number;
+	spin_lock_irq(&ctx->result_lock);
+	hash_add(ctx->pending, &job->pending, number);
+	spin_unlock_irq(&ctx->result_lock);
 	WRITE_ONCE(ctx->last_job, number);
 
 	return 0;
 }
 
-static void neuron_context_erase_job(struct neuron_context *ctx, u64 number)
+/* The job with this number, while it has not ended. */
+static struct neuron_job *neuron_context_pending_locked(struct neuron_context *ctx, u64 number)
 {
-	unsigned long flags;
+	struct neuron_job *job;
 
-	xa_lock_irqsave(&ctx->pending, flags);
-	__xa_erase(&ctx->pending, number);
-	xa_unlock_irqrestore(&ctx->pending, flags);
-	atomic_dec(&ctx->num_pending);
+	lockdep_assert_held(&ctx->result_lock);
+
+	hash_for_each_possible(ctx->pending, job, pending, number)
+		if (job->result.job == number)
+			return job;
+
+	return NULL;
 }
 
 /**
@@ -252,18 +256,24 @@ static void neuron_context_erase_job(struct neuron_context *ctx, u64 number)
  */
 void neuron_context_cancel_job(struct neuron_context *ctx, struct neuron_job *job)
 {
-	neuron_context_erase_job(ctx, job->result.job);
+	unsigned long flags;
+
+	spin_lock_irqsave(&ctx->result_lock, flags);
+	hash_del(&job->pending);
+	spin_unlock_irqrestore(&ctx->result_lock, flags);
+	atomic_dec(&ctx->num_pending);
 }
 
 /**
  * neuron_context_end_job() - remember how a job ended
  * @ctx: context
- * @result: of one of its jobs
+ * @job: one of its jobs
  *
  * Callable from any context.
  */
-void neuron_context_end_job(struct neuron_context *ctx, const struct neuron_result *result)
+void neuron_context_end_job(struct neuron_context *ctx, struct neuron_job *job)
 {
+	const struct neuron_result *result = &job->result;
 	struct neuron_results *results;
 	unsigned long flags;
 
@@ -271,9 +281,63 @@ void neuron_context_end_job(struct neuron_context *ctx, const struct neuron_resu
 	results = result->state == DRM_NEURON_JOB_DONE ? &ctx->successes : &ctx->failures;
 	results->ring[results->next] = *result;
 	results->next = (results->next + 1) % NEURON_RESULTS;
+	hash_del(&job->pending);
 	spin_unlock_irqrestore(&ctx->result_lock, flags);
 
-	neuron_context_erase_job(ctx, result->job);
+	atomic_dec(&ctx->num_pending);
+	if (wq_has_sleeper(&ctx->ended))
+		wake_up_all(&ctx->ended);
+}
+
+/* Whether a job has not ended, and the queue of the core that it is for, or NULL. */
+static bool neuron_context_is_pending(struct neuron_context *ctx, u64 number,
+				      struct neuron_queue **queue)
+{
+	struct neuron_job *job;
+
+	spin_lock_irq(&ctx->result_lock);
+	job = neuron_context_pending_locked(ctx, number);
+	if (job && queue)
+		*queue = job->core ? ctx->ndev->queue[job->core - 1] : NULL;
+	spin_unlock_irq(&ctx->result_lock);
+
+	return job;
+}
+
+/*
+ * Look for the completion of a job that takes no longer than it would take to be
+ * woken: by the interrupt, and by the processor that gets it.
+ */
+static void neuron_context_poll(struct neuron_context *ctx, u64 number)
+{
+	struct neuron_queue *q;
+	ktime_t limit;
+	int idx;
+
+	if (!neuron_context_is_pending(ctx, number, &q) || !q || !neuron_queue_is_quick(q) ||
+	    !drm_dev_enter(&ctx->ndev->drm, &idx))
+		return;
+
+	limit = ktime_add_ns(ktime_get(), NEURON_QUICK_NS);
+	do {
+		cpu_relax();
+		if (neuron_queue_has_completion(q))
+			neuron_queue_interrupt(q);
+	} while (neuron_context_is_pending(ctx, number, NULL) && !need_resched() &&
+		 !signal_pending(current) && ktime_before(ktime_get(), limit));
+	drm_dev_exit(idx);
+}
+
+static int neuron_context_wait(struct neuron_context *ctx, u64 number, s64 timeout_ns)
+{
+	long ret;
+
+	neuron_context_poll(ctx, number);
+	ret = wait_event_interruptible_timeout(ctx->ended,
+					       !neuron_context_is_pending(ctx, number, NULL),
+					       drm_timeout_abs_to_jiffies(timeout_ns));
+
+	return ret < 0 ? ret : ret ? 0 : -ETIME;
 }
 
 static bool neuron_results_find(const struct neuron_results *results, u64 number,
@@ -297,7 +361,8 @@ static bool neuron_results_find(const struct neuron_results *results, u64 number
  * @data: &struct drm_neuron_job_status
  * @file: whose job
  *
- * Return: 0, -EINVAL, or -ENOENT for a number that was never given out.
+ * Return: 0, -EINVAL, -ENOENT for a number that was never given out, -ETIME,
+ * -ERESTARTSYS.
  */
 int neuron_ioctl_job_status(struct drm_device *drm, void *data, struct drm_file *file)
 {
@@ -306,17 +371,20 @@ int neuron_ioctl_job_status(struct drm_device *drm, void *data, struct drm_file 
 	struct neuron_result result = {};
 	u64 number = args->job;
 	bool pending;
+	int ret;
 
 	if (args->pad)
 		return -EINVAL;
 	if (!number || number > READ_ONCE(ctx->last_job))
 		return -ENOENT;
-
-	/* A result is recorded before its job ceases to be pending. */
-	pending = xa_load(&ctx->pending, number);
-	smp_rmb(); /* pairs with the locks in neuron_context_end_job() */
+	if (args->timeout_ns) {
+		ret = neuron_context_wait(ctx, number, args->timeout_ns);
+		if (ret)
+			return ret;
+	}
 
 	spin_lock_irq(&ctx->result_lock);
+	pending = neuron_context_pending_locked(ctx, number);
 	if (!neuron_results_find(&ctx->failures, number, &result) &&
 	    !neuron_results_find(&ctx->successes, number, &result))
 		result.state = pending ? DRM_NEURON_JOB_PENDING : DRM_NEURON_JOB_DONE;
@@ -331,6 +399,7 @@ int neuron_ioctl_job_status(struct drm_device *drm, void *data, struct drm_file 
 		.fault_inst = le32_to_cpu(result.fault.inst),
 		.fault_info = le64_to_cpu(result.fault.info),
 		.cycles = result.cycles,
+		.timeout_ns = args->timeout_ns,
 	};
 
 	return 0;

@@ -2,10 +2,10 @@
 #ifndef _NEURON_CONTEXT_H_
 #define _NEURON_CONTEXT_H_
 
+#include <linux/hashtable.h>
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
-#include <linux/xarray.h>
 
 #include <drm/drm_file.h>
 #include <drm/gpu_scheduler.h>
@@ -18,6 +18,7 @@
 #define NEURON_CLOSED_TIMEOUT_MS	500u
 
 #define NEURON_RESULTS	64
+#define NEURON_PENDING_BITS	7
 
 /**
  * struct neuron_results - the latest results of some kind
@@ -42,9 +43,10 @@ struct neuron_results {
  * @copy: entity of the DMA queues
  * @submit_lock: keeps numbers of jobs, and jobs in an entity, in order
  * @last_job: number of the latest job; written under @submit_lock
+ * @num_pending: jobs that have not ended
+ * @ended: woken when a job has ended
+ * @result_lock: protects what follows
  * @pending: jobs that have not ended, by number
- * @num_pending: how many
- * @result_lock: protects @failures and @successes
  * @failures: latest jobs that failed
  * @successes: latest jobs that did not
  * @compute_ns: time on cores of ended jobs
@@ -63,10 +65,11 @@ struct neuron_context {
 
 	struct mutex submit_lock; /* numbers and order of jobs */
 	u64 last_job;
-	struct xarray pending;
 	atomic_t num_pending;
+	wait_queue_head_t ended;
 
-	spinlock_t result_lock; /* @failures and @successes */
+	spinlock_t result_lock; /* which jobs are pending, how others ended */
+	DECLARE_HASHTABLE(pending, NEURON_PENDING_BITS);
 	struct neuron_results failures;
 	struct neuron_results successes;
 	atomic64_t compute_ns;
@@ -80,7 +83,7 @@ void neuron_context_put_job(struct neuron_context *ctx);
 
 int neuron_context_begin_job(struct neuron_context *ctx, struct neuron_job *job);
 void neuron_context_cancel_job(struct neuron_context *ctx, struct neuron_job *job);
-void neuron_context_end_job(struct neuron_context *ctx, const struct neuron_result *result);
+void neuron_context_end_job(struct neuron_context *ctx, struct neuron_job *job);
 int neuron_context_may_use(struct neuron_context *ctx, unsigned int core);
 
 int neuron_ioctl_core_acquire(struct drm_device *drm, void *data, struct drm_file *file);

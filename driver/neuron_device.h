@@ -69,6 +69,9 @@ struct neuron_core {
  * @pool_name: library and instruction set that it computes with
  * @queue: the queues; released with the last fence that they gave out
  * @dma_sched: schedulers of the DMA queues, for entities
+ * @num_ended: jobs that have ended and are not freed
+ * @jobs_freed: woken when @num_ended gets to zero
+ * @submit_wq: the schedulers of all queues
  * @reset_wq: ordered: watchdogs and recovery of all queues, one at a time
  * @pause_lock: protects @paused
  * @paused: neuron_queues_pause() calls that have not been ended
@@ -110,6 +113,9 @@ struct neuron_device {
 
 	struct neuron_queue *queue[NEURON_MAX_QUEUES];
 	struct drm_gpu_scheduler *dma_sched[NEURON_MAX_DMA_QUEUES];
+	atomic_t num_ended;
+	wait_queue_head_t jobs_freed;
+	struct workqueue_struct *submit_wq;
 	struct workqueue_struct *reset_wq;
 	struct mutex pause_lock; /* @paused */
 	unsigned int paused;

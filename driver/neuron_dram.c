@@ -178,6 +178,7 @@ struct neuron_dram_block *neuron_dram_alloc(struct neuron_device *ndev, u64 size
 
 	ret = neuron_dram_insert(dram, block, size);
 	if (ret == -ENOSPC) {
+		neuron_jobs_wait_freed(ndev);
 		ret = neuron_dram_settle(dram);
 		if (!ret)
 			ret = neuron_dram_insert(dram, block, size);

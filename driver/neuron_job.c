@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <linux/moduleparam.h>
+#include <linux/overflow.h>
 #include <linux/slab.h>
 
 #include <drm/drm_exec.h>
@@ -155,10 +156,10 @@ static void neuron_job_free(struct neuron_job *job)
 	else
 		neuron_fence_discard(job->fence);
 
-	kvfree(job->bos);
-	kvfree(job->slots);
 	kvfree(job->ops);
 
+	if (job->ended && atomic_dec_and_test(&job->ndev->num_ended))
+		wake_up_all(&job->ndev->jobs_freed);
 	if (job->ctx)
 		neuron_context_put_job(job->ctx);
 	else
@@ -175,7 +176,7 @@ static void neuron_release_jobs(struct work_struct *work)
 		neuron_job_free(job);
 }
 
-static DECLARE_WORK(neuron_release_work, neuron_release_jobs);
+static DECLARE_DELAYED_WORK(neuron_release_work, neuron_release_jobs);
 
 struct workqueue_struct *neuron_release_wq;
 
@@ -186,9 +187,30 @@ struct workqueue_struct *neuron_release_wq;
  */
 int neuron_jobs_init(void)
 {
-	neuron_release_wq = alloc_workqueue("neuron-release", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	neuron_release_wq = alloc_workqueue("neuron-release", WQ_MEM_RECLAIM, 0);
 
 	return neuron_release_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * neuron_jobs_flush() - free the jobs whose last reference is gone
+ *
+ * Sleeps.
+ */
+void neuron_jobs_flush(void)
+{
+	flush_delayed_work(&neuron_release_work);
+}
+
+/**
+ * neuron_jobs_wait_freed() - wait for what jobs hold that have ended
+ * @ndev: device
+ *
+ * For a while: other clients' jobs may end all the time.
+ */
+void neuron_jobs_wait_freed(struct neuron_device *ndev)
+{
+	wait_event_timeout(ndev->jobs_freed, !atomic_read(&ndev->num_ended), HZ / 10);
 }
 
 /**
@@ -196,6 +218,7 @@ int neuron_jobs_init(void)
  */
 void neuron_jobs_exit(void)
 {
+	neuron_jobs_flush();
 	destroy_workqueue(neuron_release_wq);
 	rcu_barrier();
 }
@@ -203,9 +226,16 @@ void neuron_jobs_exit(void)
 static void neuron_job_release(struct kref *ref)
 {
 	struct neuron_job *job = container_of(ref, struct neuron_job, ref);
+	bool own = !job->ctx;
 
-	if (llist_add(&job->released, &neuron_released_jobs))
-		queue_work(neuron_release_wq, &neuron_release_work);
+	/*
+	 * Some together, and not while somebody waits for the job's result. Who needs
+	 * what they hold flushes; for the driver's own there are waiters.
+	 */
+	if (llist_add(&job->released, &neuron_released_jobs) && !own)
+		queue_delayed_work(neuron_release_wq, &neuron_release_work, 1);
+	else if (own)
+		mod_delayed_work(neuron_release_wq, &neuron_release_work, 0);
 }
 
 /**
@@ -247,6 +277,9 @@ struct neuron_job *neuron_job_alloc(struct neuron_device *ndev, struct neuron_co
 				    unsigned int num_ops, unsigned int slots_per_op,
 				    unsigned int max_bos)
 {
+	size_t slots = array3_size(num_ops, slots_per_op, sizeof(struct neuron_slot));
+	size_t bos = array_size(max_bos, sizeof(struct neuron_job_bo));
+	size_t ops = array_size(num_ops, sizeof(struct neuron_op));
 	struct neuron_job *job;
 	unsigned int i;
 
@@ -258,11 +291,11 @@ struct neuron_job *neuron_job_alloc(struct neuron_device *ndev, struct neuron_co
 	if (!job->fence)
 		goto free_job;
 
-	job->ops = kvcalloc(num_ops, sizeof(*job->ops), GFP_KERNEL_ACCOUNT);
-	job->slots = kvcalloc(num_ops * slots_per_op, sizeof(*job->slots), GFP_KERNEL_ACCOUNT);
-	job->bos = kvcalloc(max_bos, sizeof(*job->bos), GFP_KERNEL_ACCOUNT);
-	if (!job->ops || !job->slots || !job->bos)
-		goto free_parts;
+	job->ops = kvzalloc(size_add(size_add(ops, slots), bos), GFP_KERNEL_ACCOUNT);
+	if (!job->ops)
+		goto discard_fence;
+	job->slots = (void *)job->ops + ops;
+	job->bos = (void *)job->slots + slots;
 
 	kref_init(&job->ref);
 	INIT_LIST_HEAD(&job->link);
@@ -280,10 +313,7 @@ struct neuron_job *neuron_job_alloc(struct neuron_device *ndev, struct neuron_co
 
 	return job;
 
-free_parts:
-	kvfree(job->bos);
-	kvfree(job->slots);
-	kvfree(job->ops);
+discard_fence:
 	neuron_fence_discard(job->fence);
 free_job:
 	kfree(job);
@@ -352,6 +382,29 @@ static bool neuron_job_writes(struct neuron_job *job, struct dma_resv *resv)
 	return false;
 }
 
+/*
+ * Start after the users of a buffer that is locked. Most have long ended, and
+ * drm_sched_job_add_implicit_dependencies() would allocate for them.
+ */
+static int neuron_job_follow(struct neuron_job *job, struct dma_resv *resv,
+			     enum dma_resv_usage usage)
+{
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	int ret;
+
+	dma_resv_for_each_fence(&cursor, resv, usage, fence) {
+		if (dma_fence_is_signaled(fence))
+			continue;
+		/* The reference is given away, in any case. */
+		ret = drm_sched_job_add_dependency(&job->base, dma_fence_get(fence));
+		if (ret)
+			return ret;
+	}
+
+	return 0;
+}
+
 static int neuron_job_prepare_bos(struct neuron_job *job)
 {
 	unsigned int i;
@@ -375,16 +428,10 @@ static int neuron_job_prepare_bos(struct neuron_job *job)
 
 	drm_dev_exit(idx);
 
-	for (i = 0; i < job->num_bos && !ret; i++) {
-		struct drm_gem_object *obj = job->bos[i].obj;
-
-		if (job->unordered)
-			ret = drm_sched_job_add_resv_dependencies(&job->base, obj->resv,
-								  DMA_RESV_USAGE_KERNEL);
-		else
-			ret = drm_sched_job_add_implicit_dependencies(&job->base, obj,
-								      job->bos[i].write);
-	}
+	for (i = 0; i < job->num_bos && !ret; i++)
+		ret = neuron_job_follow(job, job->bos[i].obj->resv, job->unordered ?
+					DMA_RESV_USAGE_KERNEL :
+					dma_resv_usage_rw(job->bos[i].write));
 
 	return ret;
 }
@@ -560,11 +607,13 @@ static void neuron_job_complete(struct neuron_job *job)
 		result->fault.inst = cpu_to_le32(NEURON_NO_INST);
 	}
 
+	job->ended = true;
+	atomic_inc(&job->ndev->num_ended);
 	trace_neuron_job_done(job);
 	if (result->state == DRM_NEURON_JOB_FAULT)
 		neuron_coredump(job);
 	if (job->ctx)
-		neuron_context_end_job(job->ctx, result);
+		neuron_context_end_job(job->ctx, job);
 
 	error = neuron_result_error(result);
 	if (error)

@@ -74,14 +74,17 @@ struct neuron_op {
  * @fence: signalled when the device has done with the job
  * @link: in &neuron_queue.jobs, then in a list of completed jobs
  * @released: in the list of jobs whose last reference is gone
+ * @pending: in &neuron_context.pending
+ * @core: that it is for, plus one; 0: it is for a DMA queue
  * @timeout_ms: time it may execute
  * @unordered: it does not wait for other users of its buffers
  * @result: filled in on completion
- * @ops: submission entries
+ * @ops: submission entries; @slots and @bos are in the same memory
  * @num_ops: how many
  * @ops_done: how many the device has completed
  * @first_id: id of the first in the ring, once @queued
  * @queued: the entries are in the ring
+ * @ended: counted in &neuron_device.num_ended
  * @slots: memory of the slot tables
  * @num_bos: buffers
  * @bos: buffers, each once
@@ -94,6 +97,8 @@ struct neuron_job {
 	struct neuron_fence *fence;
 	struct list_head link;
 	struct llist_node released;
+	struct hlist_node pending;
+	unsigned int core;
 	u32 timeout_ms;
 	bool unordered;
 	struct neuron_result result;
@@ -102,6 +107,7 @@ struct neuron_job {
 	unsigned int ops_done;
 	u64 first_id;
 	bool queued;
+	bool ended;
 	struct neuron_slot *slots;
 	unsigned int num_bos;
 	struct neuron_job_bo *bos;
@@ -115,6 +121,8 @@ static inline struct neuron_job *to_neuron_job(struct drm_sched_job *job)
 extern const struct drm_sched_backend_ops neuron_sched_ops;
 
 int neuron_jobs_init(void);
+void neuron_jobs_flush(void);
+void neuron_jobs_wait_freed(struct neuron_device *ndev);
 void neuron_jobs_exit(void);
 
 struct neuron_job *neuron_job_alloc(struct neuron_device *ndev, struct neuron_context *ctx,

@@ -245,6 +245,7 @@ static void neuron_queue_retire_locked(struct neuron_queue *q, struct neuron_job
 	list_move_tail(&job->link, done);
 	q->jobs_done++;
 	q->busy_ns += ns;
+	WRITE_ONCE(q->typical_ns, (3 * q->typical_ns + ns) / 4);
 	if (job->ctx)
 		atomic64_add(ns, neuron_queue_is_core(q) ? &job->ctx->compute_ns :
 							   &job->ctx->copy_ns);
@@ -330,6 +331,27 @@ static void neuron_queue_complete_locked(struct neuron_queue *q, const struct ne
 	neuron_queue_retire_locked(q, job, done);
 }
 
+/* The phase bit changes with each turn of the ring. */
+static bool neuron_queue_is_new(const struct neuron_queue *q, u32 head)
+{
+	const struct neuron_cqe *entry = &q->cq[head & neuron_queue_mask(q)];
+
+	return (le32_to_cpu(READ_ONCE(entry->phase)) & 1) == !(head >> q->shift & 1);
+}
+
+/**
+ * neuron_queue_has_completion() - look whether an interrupt will come, or has
+ * @q: queue
+ *
+ * A hint, since it takes no lock. Only while the device is there.
+ *
+ * Return: whether neuron_queue_interrupt() would find something.
+ */
+bool neuron_queue_has_completion(const struct neuron_queue *q)
+{
+	return neuron_queue_is_new(q, READ_ONCE(q->cq_head));
+}
+
 /**
  * neuron_queue_poll_locked() - take completions
  * @q: queue
@@ -346,16 +368,15 @@ void neuron_queue_poll_locked(struct neuron_queue *q, struct list_head *done)
 
 	for (budget = mask + 1; budget; budget--) {
 		const struct neuron_cqe *entry = &q->cq[q->cq_head & mask];
-		u32 phase = !(q->cq_head >> q->shift & 1);
 		struct neuron_cqe cqe;
 
-		if ((le32_to_cpu(READ_ONCE(entry->phase)) & 1) != phase)
+		if (!neuron_queue_is_new(q, q->cq_head))
 			break;
 
 		/* The phase is written last: read the rest after it, once. */
 		dma_rmb();
 		memcpy(&cqe, entry, sizeof(cqe));
-		q->cq_head++;
+		WRITE_ONCE(q->cq_head, q->cq_head + 1);
 		neuron_queue_complete_locked(q, &cqe, done);
 	}
 
@@ -504,7 +525,8 @@ static int neuron_queue_init(struct neuron_device *ndev, unsigned int index)
 	q->done_id = 1;
 	q->fence_context = dma_fence_context_alloc(1);
 
-	ret = neuron_sched_init(&q->sched, &neuron_sched_ops, q->credits, q->name, dev);
+	ret = neuron_sched_init(&q->sched, &neuron_sched_ops, ndev->submit_wq, q->credits, q->name,
+				dev);
 	if (ret) {
 		neuron_queue_put(q);
 		return ret;
@@ -565,7 +587,7 @@ void neuron_queues_continue(struct neuron_device *ndev)
 	mutex_unlock(&ndev->pause_lock);
 }
 
-static void neuron_reset_wq_fini(struct drm_device *drm, void *data)
+static void neuron_wq_fini(struct drm_device *drm, void *data)
 {
 	destroy_workqueue(data);
 }
@@ -585,11 +607,24 @@ int neuron_queues_init(struct neuron_device *ndev)
 	if (ret)
 		return ret;
 
+	init_waitqueue_head(&ndev->jobs_freed);
 	ndev->reset_wq = alloc_ordered_workqueue("neuron-reset", WQ_MEM_RECLAIM);
 	if (!ndev->reset_wq)
 		return -ENOMEM;
 
-	ret = drmm_add_action_or_reset(&ndev->drm, neuron_reset_wq_fini, ndev->reset_wq);
+	ret = drmm_add_action_or_reset(&ndev->drm, neuron_wq_fini, ndev->reset_wq);
+	if (ret)
+		return ret;
+
+	/*
+	 * Bound to processors, so that a job is handed to the device by the one that
+	 * submits it, as soon as that leaves the kernel: to wake another takes longer.
+	 */
+	ndev->submit_wq = alloc_workqueue("neuron-submit", WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
+	if (!ndev->submit_wq)
+		return -ENOMEM;
+
+	ret = drmm_add_action_or_reset(&ndev->drm, neuron_wq_fini, ndev->submit_wq);
 	if (ret)
 		return ret;
 

@@ -17,6 +17,9 @@ struct neuron_job;
 /* log2 of the largest ring in use. */
 #define NEURON_QUEUE_SHIFT_NEEDED	8
 
+/* Jobs that take less are waited for without sleep. */
+#define NEURON_QUICK_NS	100000
+
 /**
  * enum neuron_queue_state - who may touch the rings
  * @NEURON_QUEUE_STOPPED: recovery only; jobs are collected
@@ -77,6 +80,7 @@ enum neuron_verdict {
  * @fence_seqno: of the latest fence
  * @jobs_done: jobs completed
  * @busy_ns: time spent on completed jobs
+ * @typical_ns: of the latest ones: a moving average
  * @resets: times the queue was reset
  * @bad_completions: completions that were refused
  * @polled: completions that were found by the watchdog
@@ -117,6 +121,7 @@ struct neuron_queue {
 
 	u64 jobs_done;
 	u64 busy_ns;
+	u64 typical_ns;
 	u64 resets;
 	u64 bad_completions;
 	u64 polled;
@@ -130,6 +135,12 @@ static inline struct neuron_queue *to_neuron_queue(struct drm_gpu_scheduler *sch
 static inline bool neuron_queue_is_core(const struct neuron_queue *q)
 {
 	return q->index < q->ndev->num_cores;
+}
+
+/* Whether a job that is there now can be expected to end soon. */
+static inline bool neuron_queue_is_quick(const struct neuron_queue *q)
+{
+	return READ_ONCE(q->typical_ns) < NEURON_QUICK_NS;
 }
 
 static inline u32 neuron_queue_read(struct neuron_queue *q, u32 reg)
@@ -148,6 +159,7 @@ void neuron_queues_continue(struct neuron_device *ndev);
 void neuron_queue_put(struct neuron_queue *q);
 struct dma_fence *neuron_queue_wait_turn(struct neuron_queue *q, struct neuron_job *job);
 void neuron_queue_push(struct neuron_queue *q, struct neuron_job *job);
+bool neuron_queue_has_completion(const struct neuron_queue *q);
 void neuron_queue_interrupt(struct neuron_queue *q);
 void neuron_queue_kick(struct neuron_queue *q);
 void neuron_queue_resume(struct neuron_queue *q);

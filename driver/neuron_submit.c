@@ -177,6 +177,7 @@ int neuron_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *fil
 		ret = PTR_ERR(job);
 		goto free_slots;
 	}
+	job->core = args->core + 1;
 	job->timeout_ms = timeout;
 	job->unordered = args->flags & DRM_NEURON_SUBMIT_UNORDERED;
 

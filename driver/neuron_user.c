@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "neuron_device.h"
+#include "neuron_job.h"
 #include "neuron_user.h"
 
 /**
@@ -77,16 +78,7 @@ void neuron_user_put(struct neuron_user *user)
 	kref_put_mutex(&user->ref, neuron_user_free, &user->ndev->user_lock);
 }
 
-/**
- * neuron_user_charge() - count device DRAM that is about to be taken
- * @user: user
- * @size: bytes
- *
- * Takes a reference that neuron_user_uncharge() drops.
- *
- * Return: 0, or -EDQUOT.
- */
-int neuron_user_charge(struct neuron_user *user, u64 size)
+static int neuron_user_try_charge(struct neuron_user *user, u64 size)
 {
 	struct neuron_device *ndev = user->ndev;
 	u64 limit = mul_u64_u64_div_u64(ndev->dram_size, min(READ_ONCE(dram_percent), 100u), 100);
@@ -100,6 +92,28 @@ int neuron_user_charge(struct neuron_user *user, u64 size)
 		kref_get(&user->ref);
 	}
 	mutex_unlock(&ndev->user_lock);
+
+	return ret;
+}
+
+/**
+ * neuron_user_charge() - count device DRAM that is about to be taken
+ * @user: user
+ * @size: bytes
+ *
+ * Takes a reference that neuron_user_uncharge() drops.
+ *
+ * Return: 0, or -EDQUOT.
+ */
+int neuron_user_charge(struct neuron_user *user, u64 size)
+{
+	int ret = neuron_user_try_charge(user, size);
+
+	if (ret) {
+		/* Jobs that have ended may still hold some. */
+		neuron_jobs_wait_freed(user->ndev);
+		ret = neuron_user_try_charge(user, size);
+	}
 
 	return ret;
 }

@@ -495,28 +495,21 @@ static void put_job(struct drm_device *device, struct drm_job *job)
 	pthread_mutex_unlock(&device->lock);
 }
 
-/* 0, -ETIME, or another error, which has been logged. */
-static int wait_sync(struct drm_device *device, uint32_t sync, int64_t deadline_ns)
+/* Wait until it has ended, and ask how. 0, -ETIME, or another error, which has been logged. */
+static int wait_job(struct drm_device *device, uint64_t number, int64_t deadline_ns,
+		    struct neuron_job_result *result)
 {
-	int ret = drmSyncobjWait(device->fd, &sync, 1, deadline_ns, 0, NULL);
+	struct drm_neuron_job_status s = { .job = number, .timeout_ns = deadline_ns };
 
-	if (!ret || ret == -ETIME)
-		return ret;
-	return refused(device, "waiting for a job", -ret);
-}
-
-static int job_status(struct drm_device *device, uint64_t number,
-		      struct neuron_job_result *result)
-{
-	struct drm_neuron_job_status s = { .job = number };
-	int ret = call(device, DRM_IOCTL_NEURON_JOB_STATUS, &s, "asking for a job");
-
-	if (ret == -ENODEV) {
-		result->state = NEURON_JOB_LOST;
-		return 0;
+	if (drmIoctl(device->fd, DRM_IOCTL_NEURON_JOB_STATUS, &s)) {
+		if (errno == ETIME)
+			return -ETIME;
+		if (errno != ENODEV)
+			return refused(device, "waiting for a job", errno);
+		s.state = DRM_NEURON_JOB_LOST;
 	}
-	if (ret)
-		return ret;
+	if (s.state == DRM_NEURON_JOB_PENDING)
+		return -ETIME;
 	result->state = s.state;
 	result->fault_kind = s.fault_kind;
 	result->fault_engine = s.fault_engine;
@@ -546,22 +539,12 @@ static int drm_transfer(struct neuron_device *base, const struct transfer *t)
 		.size = t->size,
 		.value = t->src ? 0 : t->value,
 	};
-	struct drm_neuron_sync sync = { 0 };
-	struct drm_neuron_copy c = {
-		.ops = array(&op, 1, sizeof(op)),
-		.out_syncs = array(&sync, 1, sizeof(sync)),
-	};
+	struct drm_neuron_copy c = { .ops = array(&op, 1, sizeof(op)) };
 	struct neuron_job_result result = { 0 };
-	int ret = get_sync(device, &sync.handle);
+	int ret = call(device, DRM_IOCTL_NEURON_COPY, &c, "copying");
 
-	if (ret)
-		return ret;
-	ret = call(device, DRM_IOCTL_NEURON_COPY, &c, "copying");
 	if (!ret)
-		ret = wait_sync(device, sync.handle, INT64_MAX);
-	put_sync(device, sync.handle);
-	if (!ret)
-		ret = job_status(device, c.job, &result);
+		ret = wait_job(device, c.job, INT64_MAX, &result);
 	if (!ret && result.state != NEURON_JOB_DONE)
 		ret = fail(result.state == NEURON_JOB_LOST ? -ENODEV : -EIO,
 			   "%s: a copy failed (state %u, fault %u)",
@@ -649,18 +632,12 @@ static int drm_wait(struct neuron_job *base, int64_t deadline_ns,
 {
 	struct drm_device *device = to_drm(base->device);
 	struct drm_job *job = (struct drm_job *)base;
-	int ret;
-
 	/* The driver ends every job, if need be by its own time-out. */
-	ret = wait_sync(device, job->sync, deadline_ns);
-	if (ret == -ENODEV) {
-		result->state = NEURON_JOB_LOST;
-		return 0;
-	}
-	if (ret)
-		return ret;
-	job->ended = true;
-	return job_status(device, job->number, result);
+	int ret = wait_job(device, job->number, deadline_ns, result);
+
+	if (!ret)
+		job->ended = true;
+	return ret;
 }
 
 static void drm_job_free(struct neuron_job *base)
@@ -668,8 +645,10 @@ static void drm_job_free(struct neuron_job *base)
 	struct drm_device *device = to_drm(base->device);
 	struct drm_job *job = (struct drm_job *)base;
 
+	struct neuron_job_result unused;
+
 	if (!job->ended)
-		wait_sync(device, job->sync, INT64_MAX);
+		wait_job(device, job->number, INT64_MAX, &unused);
 	put_sync(device, job->sync);
 	put_job(device, job);
 }

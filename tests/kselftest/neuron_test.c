@@ -143,6 +143,15 @@ int job_status(int fd, uint64_t job, struct drm_neuron_job_status *status)
 	return dev_ioctl(fd, DRM_IOCTL_NEURON_JOB_STATUS, status);
 }
 
+int job_status_wait(int fd, uint64_t job, int64_t deadline, struct drm_neuron_job_status *status)
+{
+	memset(status, 0, sizeof(*status));
+	status->job = job;
+	status->timeout_ns = deadline;
+
+	return dev_ioctl(fd, DRM_IOCTL_NEURON_JOB_STATUS, status);
+}
+
 uint32_t syncobj_new(int fd)
 {
 	struct drm_syncobj_create args = {};

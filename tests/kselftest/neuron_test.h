@@ -55,6 +55,8 @@ int prime_import(int fd, int dmabuf, uint32_t *handle);
 int query(int fd, uint32_t type, uint32_t index, void *data, uint32_t size);
 struct drm_neuron_memory_info memory_info(int fd);
 int job_status(int fd, uint64_t job, struct drm_neuron_job_status *status);
+/* The same once it has ended, or -ETIME at @deadline. */
+int job_status_wait(int fd, uint64_t job, int64_t deadline, struct drm_neuron_job_status *status);
 
 uint32_t syncobj_new(int fd);
 int syncobj_wait(int fd, uint32_t handle, uint64_t point, int64_t timeout_ns);

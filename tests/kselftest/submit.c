@@ -80,6 +80,33 @@ TEST_F(submit, dram_buffers)
 	EXPECT_TRUE(check_pattern(dram.map, SIZE, 3));
 }
 
+/* What a job that has ended kept in DRAM can be had at once. */
+TEST_F(submit, memory_after_a_job)
+{
+	struct drm_neuron_bo_create create = { 0 };
+	struct drm_neuron_job_status status;
+	int i, ret;
+
+	/* Until there is room for one and no other. */
+	do {
+		self->s.slots[2].handle = create.handle;
+		create = (struct drm_neuron_bo_create) {
+			.size = 512 << 20, .flags = DRM_NEURON_BO_DRAM,
+		};
+		ret = dev_ioctl(self->fd, DRM_IOCTL_NEURON_BO_CREATE, &create);
+	} while (!ret);
+	ASSERT_EQ(-ENOSPC, ret);
+
+	for (i = 1; i <= 10; i++) {
+		ASSERT_EQ(i, submit(self->fd, &self->s));
+		ASSERT_EQ(0, job_status_wait(self->fd, i, INT64_MAX, &status));
+		ASSERT_EQ(DRM_NEURON_JOB_DONE, status.state);
+		ASSERT_EQ(0, bo_close(self->fd, self->s.slots[2].handle));
+		ASSERT_EQ(0, dev_ioctl(self->fd, DRM_IOCTL_NEURON_BO_CREATE, &create));
+		self->s.slots[2].handle = create.handle;
+	}
+}
+
 /* A slot can be a part of a buffer: the program's offset 0 is the slot's. */
 TEST_F(submit, slot_window)
 {

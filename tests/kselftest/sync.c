@@ -10,6 +10,11 @@
 
 #define SIZE	65536
 
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
 FIXTURE(sync) {
 	int fd;
 	struct program nop;
@@ -57,6 +62,53 @@ TEST_F(sync, status_after_fence)
 		ASSERT_EQ(DRM_NEURON_JOB_DONE, status.state);
 		ASSERT_NE(0, status.cycles);
 	}
+}
+
+/* Waiting and asking in one, for the newest job and for one that has long ended. */
+TEST_F(sync, status_waits)
+{
+	struct drm_neuron_job_status status;
+	int i;
+
+	for (i = 1; i <= 300; i++) {
+		ASSERT_EQ(i, submit(self->fd, &self->s));
+		ASSERT_EQ(0, job_status_wait(self->fd, i, now_ns() + 10 * SECOND_NS, &status));
+		ASSERT_EQ(DRM_NEURON_JOB_DONE, status.state);
+		ASSERT_NE(0, status.cycles);
+	}
+	EXPECT_EQ(0, job_status_wait(self->fd, 1, 1, &status));
+	EXPECT_EQ(DRM_NEURON_JOB_DONE, status.state);
+	EXPECT_EQ(-ENOENT, job_status_wait(self->fd, i, INT64_MAX, &status));
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(301 + i, submit(self->fd, &self->s));
+	EXPECT_EQ(0, job_status_wait(self->fd, 400, INT64_MAX, &status));
+	EXPECT_EQ(DRM_NEURON_JOB_DONE, status.state);
+}
+
+/* The time passes, a signal comes, the job is stopped. */
+TEST_F(sync, status_wait_ends)
+{
+	struct sigaction action = { .sa_handler = nothing };
+	struct itimerval timer = { { 0, 0 }, { 0, 50000 } };
+	struct drm_neuron_job_status status;
+	int64_t start = now_ns(), job;
+
+	if (!can_inject())
+		SKIP(return, "the device has no fault injection");
+	ASSERT_EQ(0, inject("hang-core 0 1 0"));
+	self->s.args.timeout_ms = 500;
+	job = submit(self->fd, &self->s);
+	ASSERT_LT(0, job);
+	EXPECT_EQ(-ETIME, job_status_wait(self->fd, job, 1, &status));
+	EXPECT_EQ(-ETIME, job_status_wait(self->fd, job, start + 100 * MS_NS, &status));
+	EXPECT_LE(100 * MS_NS, now_ns() - start);
+	ASSERT_EQ(0, sigaction(SIGALRM, &action, NULL));
+	ASSERT_EQ(0, setitimer(ITIMER_REAL, &timer, NULL));
+	EXPECT_EQ(-EINTR, job_status_wait(self->fd, job, INT64_MAX, &status));
+	EXPECT_GT(400 * MS_NS, now_ns() - start);
+	EXPECT_EQ(0, job_status_wait(self->fd, job, INT64_MAX, &status));
+	EXPECT_EQ(DRM_NEURON_JOB_TIMEOUT, status.state);
+	EXPECT_LE(500 * MS_NS, now_ns() - start);
 }
 
 TEST_F(sync, timeline)
@@ -273,11 +325,6 @@ TEST_F(sync, unordered)
 	EXPECT_EQ(-ETIME, job_wait(self->fd, after, 100 * MS_NS));
 	EXPECT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->fd, after, 5 * SECOND_NS));
 	EXPECT_EQ(DRM_NEURON_JOB_TIMEOUT, job_wait(self->fd, hung, 0));
-}
-
-static void nothing(int sig)
-{
-	(void)sig;
 }
 
 /*

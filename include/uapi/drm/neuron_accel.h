@@ -365,10 +365,11 @@ struct drm_neuron_copy {
  * @fault_inst: out: of struct neuron_fault
  * @fault_info: out: of struct neuron_fault
  * @cycles: out: modelled time, in core clock cycles
+ * @timeout_ns: in: wait for the job until this time of CLOCK_MONOTONIC; 0: don't
  *
- * The kernel remembers the last 64 failures of a context; an older job that is
- * not among them counts as done and has no cycles. ENOENT for a number that was
- * never given out.
+ * ETIME when the job has not ended by then. The kernel remembers the last 64
+ * failures of a context; an older job that is not among them counts as done and
+ * has no cycles. ENOENT for a number that was never given out.
  */
 struct drm_neuron_job_status {
 	__u64 job;
@@ -380,6 +381,7 @@ struct drm_neuron_job_status {
 	__u32 pad;
 	__u64 fault_info;
 	__u64 cycles;
+	__s64 timeout_ns;
 };
 
 /* &drm_neuron_priority.priority */
