@@ -44,6 +44,13 @@ static void *dram(const struct queue *q, uint64_t offset)
 	return (char *)q->chip->config.dram + offset;
 }
 
+/* DRAM was written; so early that a chip that nothing runs on has told all. */
+static void written(struct queue *q, uint64_t offset, uint64_t len)
+{
+	if (q->chip->ops->dram_written)
+		q->chip->ops->dram_written(q->chip->opaque, offset, len);
+}
+
 /* Elements of a type, dense at @from, to DRAM. */
 #define WRITE_APART(type)							\
 	for (size_t i = 0; i < n; i++, from += sizeof(type), offset += step) {	\
@@ -140,6 +147,7 @@ enum neuron_fault_kind dram_write(struct queue *q, uint64_t offset, const void *
 	if (!enter(q))
 		return NEURON_FAULT_CANCELLED;
 	memcpy(dram(q, offset), buf, len);
+	written(q, offset, len);
 	leave(q);
 	ecc_write(q->chip, offset, len);
 	return NEURON_FAULT_NONE;
@@ -149,6 +157,7 @@ enum neuron_fault_kind dram_write_apart(struct queue *q, uint64_t offset, uint64
 					const void *buf, size_t size, size_t n)
 {
 	const char *from = buf;
+	uint64_t first = offset;
 
 	if (fails(q, false))
 		return NEURON_FAULT_DMA_ABORT;
@@ -168,6 +177,7 @@ enum neuron_fault_kind dram_write_apart(struct queue *q, uint64_t offset, uint64
 		WRITE_APART(uint64_t)
 		break;
 	}
+	written(q, first, (n - 1) * step + size);
 	leave(q);
 	/* None covers a line: they heal nothing. */
 	return NEURON_FAULT_NONE;
@@ -184,6 +194,7 @@ enum neuron_fault_kind dram_copy(struct queue *q, uint64_t dst, uint64_t src, si
 	if (!enter(q))
 		return NEURON_FAULT_CANCELLED;
 	memmove(dram(q, dst), dram(q, src), len);
+	written(q, dst, len);
 	leave(q);
 	ecc_write(q->chip, dst, len);
 	return NEURON_FAULT_NONE;
@@ -196,6 +207,7 @@ enum neuron_fault_kind dram_fill(struct queue *q, uint64_t offset, int value, si
 	if (!enter(q))
 		return NEURON_FAULT_CANCELLED;
 	memset(dram(q, offset), value, len);
+	written(q, offset, len);
 	leave(q);
 	ecc_write(q->chip, offset, len);
 	return NEURON_FAULT_NONE;
@@ -218,6 +230,7 @@ enum neuron_fault_kind bus_to_dram(struct queue *q, uint64_t dst, uint64_t addr,
 {
 	enum neuron_fault_kind kind = bus_read(q, addr, dram(q, dst), len);
 
+	written(q, dst, len);	/* a part of it, maybe, if it failed */
 	if (kind == NEURON_FAULT_NONE)
 		ecc_write(q->chip, dst, len);
 	return kind;

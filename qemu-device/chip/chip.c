@@ -118,10 +118,27 @@ void neuron_chip_reset(struct neuron_chip *chip)
 static bool idle(const struct neuron_chip *chip)
 {
 	for (unsigned int i = 0; i < chip->num_queues; i++)
-		if ((chip->queue[i].busy && !chip->queue[i].parked) ||
-		    chip->queue[i].raising)
+		if ((chip->queue[i].busy && !chip->queue[i].waits) ||
+		    chip->queue[i].raising || chip->queue[i].resetting)
 			return false;
 	return true;
+}
+
+void chip_wait_idle_locked(struct neuron_chip *chip)
+{
+	while (!idle(chip))
+		pthread_cond_wait(&chip->idle, &chip->lock);
+}
+
+bool neuron_chip_pause(struct neuron_chip *chip)
+{
+	bool nothing_runs;
+
+	pthread_mutex_lock(&chip->lock);
+	chip->paused = true;
+	nothing_runs = idle(chip);
+	pthread_mutex_unlock(&chip->lock);
+	return nothing_runs;
 }
 
 void neuron_chip_quiesce(struct neuron_chip *chip, bool pause)
@@ -129,8 +146,7 @@ void neuron_chip_quiesce(struct neuron_chip *chip, bool pause)
 	pthread_mutex_lock(&chip->lock);
 	chip->paused = pause;
 	if (pause) {
-		while (!idle(chip))
-			pthread_cond_wait(&chip->idle, &chip->lock);
+		chip_wait_idle_locked(chip);
 	} else {
 		for (unsigned int i = 0; i < chip->num_queues; i++)
 			pthread_cond_signal(&chip->queue[i].wake);

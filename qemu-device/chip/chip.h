@@ -23,12 +23,14 @@
  * @raise_irq: MSI-X vector @vector fires
  * @dram_discard: the bytes are zero from now on and need no backing; offset and
  *		  length are multiples of 4096. NULL: the chip uses memset()
+ * @dram_written: the chip has written to device DRAM; for whoever copies it while the
+ *		  chip runs. Not called for what dram_discard did. May be NULL
  * @guest_error: the driver did something that no driver should; one line
  *
  * All are called from the chip's own threads, several at a time, never with a
  * lock of the chip held that neuron_chip_read() or _write() need; guest_error
  * also from within neuron_chip_write(), in the caller's thread. dma_*,
- * dram_discard and raise_irq must not block for longer than a memory copy takes,
+ * dram_discard, dram_written and raise_irq must not block for longer than a memory copy takes,
  * and above all not wait for a thread that is inside neuron_chip_reset(), which
  * waits for them.
  */
@@ -37,6 +39,7 @@ struct neuron_chip_ops {
 	int (*dma_write)(void *opaque, uint64_t addr, const void *buf, size_t len);
 	void (*raise_irq)(void *opaque, unsigned int vector);
 	void (*dram_discard)(void *opaque, uint64_t offset, uint64_t length);
+	void (*dram_written)(void *opaque, uint64_t offset, uint64_t length);
 	void (*guest_error)(void *opaque, const char *message);
 };
 
@@ -158,9 +161,22 @@ void neuron_chip_work(struct neuron_chip *chip, unsigned int queue);
 void neuron_chip_reset(struct neuron_chip *chip);
 
 /**
- * neuron_chip_quiesce() - pause: finish running jobs, start none
+ * neuron_chip_pause() - finish running jobs, start none
+ * @chip: the chip
+ *
+ * Registers can be accessed as ever; doorbells take effect when the chip goes on.
+ * Callable from any thread, also again and again.
+ *
+ * Return: whether nothing runs any more.
+ */
+bool neuron_chip_pause(struct neuron_chip *chip);
+
+/**
+ * neuron_chip_quiesce() - pause and wait, or go on
  * @chip: the chip
  * @pause: true: returns when nothing runs; false: go on
+ *
+ * The jobs that it waits for may need any of the chip's ops.
  */
 void neuron_chip_quiesce(struct neuron_chip *chip, bool pause);
 

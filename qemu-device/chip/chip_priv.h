@@ -19,6 +19,7 @@
 
 #include <pthread.h>
 #include "qemu-device/chip/chip.h"
+#include "qemu-device/chip/state.h"
 #include "qemu-device/timing/timing.h"
 
 /* Most bytes that are moved in one go: what a reset may have to wait for. */
@@ -84,9 +85,11 @@ struct queue_work {
  * @phase: of the next completion
  * @full: a full completion ring was reported already
  * @busy: the thread works on an entry or a reset
- * @parked: the thread waits inside an entry for something from outside
+ * @waits: what the thread waits for inside an entry, from outside
+ * @stuck: the thread shall wait as for an entry that hangs: it did so when it was saved
  * @resetting: a reset waits for the thread
  * @raise_error: the thread shall raise the error vector
+ * @raise_late: the thread shall raise the queue's vector: it was delayed when it was saved
  * @raising: it does so right now
  * @started: @thread exists
  * @wake: something changed for the thread
@@ -115,9 +118,11 @@ struct queue {
 	bool full;
 
 	bool busy;
-	bool parked;
+	enum neuron_queue_waits waits;
+	bool stuck;
 	bool resetting;
 	bool raise_error;
+	bool raise_late;
 	bool raising;
 	bool started;
 	pthread_cond_t wake;
@@ -151,7 +156,7 @@ struct neuron_chip {
 	unsigned int num_queues;
 
 	pthread_mutex_t lock;
-	pthread_cond_t idle;		/* a queue's busy or parked changed */
+	pthread_cond_t idle;		/* a queue's busy or waits changed */
 	bool exit;
 	bool paused;
 	bool resetting;
@@ -182,6 +187,8 @@ struct neuron_chip {
 void chip_reset_locked(struct neuron_chip *chip, bool power_on);
 /* Begin a reset of a queue and its core. Call with the lock held. */
 void chip_reset_queue(struct queue *q);
+/* Wait until nothing runs, of a chip that is paused. Gives the lock up meanwhile. */
+void chip_wait_idle_locked(struct neuron_chip *chip);
 
 /* Note an error: sticky bits, and the error vector for new ones. Lock held. */
 void chip_error_locked(struct queue *q, uint32_t bits);
@@ -195,6 +202,9 @@ chip_guest_error(struct neuron_chip *chip, const char *format, ...);
 
 /* Start the queue's thread if it does not run. Lock held. False: no thread. */
 bool queue_start_thread(struct queue *q);
+
+/* Why a queue with such rings can't be enabled, or NULL. */
+const char *queue_check_setup(uint64_t sq_base, uint64_t cq_base, uint32_t shift);
 
 /*
  * Abandon the queue's work: nothing of it completes, interrupts or touches
@@ -355,6 +365,12 @@ bool inject_strikes_locked(struct neuron_chip *chip, unsigned int index,
 bool inject_locked(struct neuron_chip *chip, unsigned int injection,
 		   unsigned int index, uint32_t count, uint64_t arg);
 void inject_clear_locked(struct neuron_chip *chip);
+/* Whether a fault other than a damaged line can wait at queue @index. */
+bool inject_possible(const struct neuron_chip *chip, unsigned int injection,
+		     unsigned int index);
+/* Have it wait there, and nothing else; inject_possible() holds. Lock held. */
+void inject_arm_locked(struct neuron_chip *chip, unsigned int index, unsigned int injection,
+		       uint32_t count, uint64_t arg);
 /* A read of DRAM: correct, or fail with DRAM_ECC. */
 enum neuron_fault_kind ecc_read(struct queue *q, uint64_t offset, uint64_t len);
 /* A write to DRAM: heals lines that it covers. */

@@ -15,8 +15,8 @@
 #include <string.h>
 #include "qemu-device/chip/chip_priv.h"
 
-static void arm(struct neuron_chip *chip, unsigned int index,
-		unsigned int injection, uint32_t count, uint64_t arg)
+void inject_arm_locked(struct neuron_chip *chip, unsigned int index, unsigned int injection,
+		       uint32_t count, uint64_t arg)
 {
 	struct injection *slot = &chip->injection[index][injection];
 	unsigned int armed = chip->armed - !!slot->count + !!count;
@@ -36,7 +36,7 @@ bool inject_strikes_locked(struct neuron_chip *chip, unsigned int index,
 	if (arg)
 		*arg = slot->arg;
 	if (slot->count != UINT32_MAX)
-		arm(chip, index, kind, slot->count - 1, slot->arg);
+		inject_arm_locked(chip, index, kind, slot->count - 1, slot->arg);
 	return true;
 }
 
@@ -95,29 +95,40 @@ static void vanish(struct neuron_chip *chip, uint32_t count)
 	}
 }
 
-bool inject_locked(struct neuron_chip *chip, unsigned int injection,
-		   unsigned int index, uint32_t count, uint64_t arg)
+bool inject_possible(const struct neuron_chip *chip, unsigned int injection,
+		     unsigned int index)
 {
 	switch (injection) {
 	case NEURON_INJECT_HANG_CORE:
 	case NEURON_INJECT_RETURN_NAN:
-		if (index >= chip->config.cores)
-			return false;
-		break;
+		return index < chip->config.cores;
+	case NEURON_INJECT_DRAM_FLIP_CE:
+	case NEURON_INJECT_DRAM_FLIP_UE:
+		return false;
+	case NEURON_INJECT_REFUSE_RESET:
+	case NEURON_INJECT_VANISH:
+		return !index;	/* the whole chip */
+	default:
+		return injection && injection < CHIP_NUM_INJECTIONS && index < chip->num_queues;
+	}
+}
+
+bool inject_locked(struct neuron_chip *chip, unsigned int injection,
+		   unsigned int index, uint32_t count, uint64_t arg)
+{
+	switch (injection) {
 	case NEURON_INJECT_DRAM_FLIP_CE:
 	case NEURON_INJECT_DRAM_FLIP_UE:
 		return damage(chip, arg, injection == NEURON_INJECT_DRAM_FLIP_UE,
 			      count);
 	case NEURON_INJECT_REFUSE_RESET:
 	case NEURON_INJECT_VANISH:
-		index = 0;	/* the whole chip */
+		index = 0;
 		break;
-	default:
-		if (!injection || injection >= CHIP_NUM_INJECTIONS ||
-		    index >= chip->num_queues)
-			return false;
 	}
-	arm(chip, index, injection, count, arg);
+	if (!inject_possible(chip, injection, index))
+		return false;
+	inject_arm_locked(chip, index, injection, count, arg);
 	if (injection == NEURON_INJECT_VANISH)
 		vanish(chip, count);
 	return true;

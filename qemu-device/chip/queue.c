@@ -46,15 +46,17 @@ bool queue_start_thread(struct queue *q)
 void queue_abandon(struct queue *q)
 {
 	__atomic_store_n(&q->generation, q->generation + 1, __ATOMIC_RELEASE);
+	q->stuck = false;
+	q->raise_late = false;
 	if (q->core)
 		core_cancel(q->core, true);
 	if (q->started)
 		pthread_cond_signal(&q->wake);
 }
 
-static void set_parked(struct queue *q, bool parked)
+static void set_waits(struct queue *q, enum neuron_queue_waits waits)
 {
-	q->parked = parked;
+	q->waits = waits;
 	pthread_cond_broadcast(&q->chip->idle);
 }
 
@@ -73,14 +75,14 @@ void queue_park(struct queue *q, uint32_t microseconds)
 	}
 
 	pthread_mutex_lock(&chip->lock);
-	set_parked(q, true);
+	set_waits(q, microseconds ? NEURON_WAITS_DELAY : NEURON_WAITS_RESET);
 	while (!queue_stale(q) && (!over || chip->paused)) {
 		if (!microseconds || over)
 			pthread_cond_wait(&q->wake, &chip->lock);
 		else
 			over = pthread_cond_timedwait(&q->wake, &chip->lock, &until);
 	}
-	set_parked(q, false);
+	set_waits(q, NEURON_WAITS_NOT);
 	pthread_mutex_unlock(&chip->lock);
 }
 
@@ -92,11 +94,9 @@ static uint32_t ring_mask(const struct queue *q)
 /* Whether there is an entry, and room for its completion. Lock held. */
 static bool runnable(struct queue *q)
 {
-	uint32_t mask = ring_mask(q);
-
 	if (!q->enabled || q->error || q->chip->paused || q->sq_head == q->sq_tail)
 		return false;
-	if (((q->cq_tail + 1) & mask) != q->cq_head)
+	if (((q->cq_tail + 1) & ring_mask(q)) != q->cq_head)
 		return true;
 	if (!q->full) {
 		q->full = true;
@@ -291,6 +291,23 @@ static void end_reset(struct queue *q)
 	chip->resetting = false;
 }
 
+/* Raise a vector for something other than an entry. The lock is held before and after. */
+static void raise_apart(struct queue *q, unsigned int vector)
+{
+	q->raising = true;
+	pthread_mutex_unlock(&q->chip->lock);
+	bus_raise(q, vector);
+	pthread_mutex_lock(&q->chip->lock);
+	q->raising = false;
+}
+
+/* Whether there is anything to do but entries. Lock held. */
+static bool called(const struct queue *q)
+{
+	return q->resetting || q->stuck ||
+	       ((q->raise_error || q->raise_late) && !q->chip->paused);
+}
+
 /* Do the most urgent thing. The lock is held before and after. */
 static void work(struct queue *q)
 {
@@ -305,13 +322,18 @@ static void work(struct queue *q)
 			core_clear(q->core);
 		pthread_mutex_lock(&chip->lock);
 		end_reset(q);
+	} else if (q->stuck) {
+		q->stuck = false;
+		q->busy = true;
+		pthread_mutex_unlock(&chip->lock);
+		queue_park(q, 0);
+		pthread_mutex_lock(&chip->lock);
 	} else if (q->raise_error && !chip->paused) {
 		q->raise_error = false;
-		q->raising = true;
-		pthread_mutex_unlock(&chip->lock);
-		bus_raise(q, NEURON_VECTOR_ERROR);
-		pthread_mutex_lock(&chip->lock);
-		q->raising = false;
+		raise_apart(q, NEURON_VECTOR_ERROR);
+	} else if (q->raise_late && !chip->paused) {
+		q->raise_late = false;
+		raise_apart(q, NEURON_VECTOR_QUEUE(q->index));
 	} else {
 		q->busy = true;
 		ring = take(q);
@@ -336,7 +358,7 @@ static void *queue_main(void *arg)
 		bool ready = runnable(q);	/* may want to raise an error */
 
 		/* Busy: neuron_chip_work() does it, and wakes us for what it leaves. */
-		if (!q->busy && (ready || q->resetting || (q->raise_error && !chip->paused)))
+		if (!q->busy && (ready || called(q)))
 			work(q);
 		else
 			pthread_cond_wait(&q->wake, &chip->lock);
@@ -355,10 +377,9 @@ void neuron_chip_work(struct neuron_chip *chip, unsigned int queue)
 	fegetenv(&env);
 	fesetenv(FE_DFL_ENV);
 	pthread_mutex_lock(&chip->lock);
-	if (q->started && !q->busy && !q->resetting && !q->raise_error && !chip->exit &&
-	    !chip->armed && runnable(q))
+	if (q->started && !q->busy && !called(q) && !chip->exit && !chip->armed && runnable(q))
 		work(q);
-	if (q->started && !q->busy && (q->resetting || q->raise_error || runnable(q)))
+	if (q->started && !q->busy && (called(q) || runnable(q)))
 		pthread_cond_signal(&q->wake);
 	pthread_mutex_unlock(&chip->lock);
 	fesetenv(&env);

@@ -57,7 +57,7 @@ static uint32_t read_queue(const struct queue *q, uint32_t reg)
 		return q->enabled ? NEURON_QUEUE_ENABLE : 0;
 	case NEURON_QUEUE_STATUS:
 		return (q->enabled ? NEURON_QUEUE_ENABLED : 0) |
-		       (q->busy || q->resetting ? NEURON_QUEUE_ACTIVE : 0) |
+		       (q->busy || q->stuck || q->resetting ? NEURON_QUEUE_ACTIVE : 0) |
 		       (q->error ? NEURON_QUEUE_ERROR : 0);
 	case NEURON_QUEUE_SQ_TAIL:
 		return q->sq_tail;
@@ -188,19 +188,28 @@ static const char *bad_setup(struct queue *q, const char *what)
 	return what;
 }
 
-static const char *enable_queue(struct queue *q)
+const char *queue_check_setup(uint64_t sq_base, uint64_t cq_base, uint32_t shift)
 {
 	uint64_t bytes, unused;
 
+	if (shift < NEURON_MIN_QUEUE_SHIFT || shift > NEURON_MAX_QUEUE_SHIFT)
+		return "the queue was enabled with a bad size";
+	bytes = sizeof(struct neuron_sqe) << shift;
+	if (sq_base % 64 || cq_base % 64 ||
+	    __builtin_add_overflow(sq_base, bytes - 1, &unused) ||
+	    __builtin_add_overflow(cq_base, bytes - 1, &unused))
+		return "the queue was enabled with a bad ring address";
+	return NULL;
+}
+
+static const char *enable_queue(struct queue *q)
+{
+	const char *wrong = queue_check_setup(q->sq_base, q->cq_base, q->shift);
+
 	if (q->resetting || q->busy || chip_resetting(q->chip))
-		return bad_setup(q, "the queue was enabled while still active");
-	if (q->shift < NEURON_MIN_QUEUE_SHIFT || q->shift > NEURON_MAX_QUEUE_SHIFT)
-		return bad_setup(q, "the queue was enabled with a bad size");
-	bytes = sizeof(struct neuron_sqe) << q->shift;
-	if (q->sq_base % 64 || q->cq_base % 64 ||
-	    __builtin_add_overflow(q->sq_base, bytes - 1, &unused) ||
-	    __builtin_add_overflow(q->cq_base, bytes - 1, &unused))
-		return bad_setup(q, "the queue was enabled with a bad ring address");
+		wrong = "the queue was enabled while still active";
+	if (wrong)
+		return bad_setup(q, wrong);
 	if (!queue_start_thread(q))
 		return bad_setup(q, "the host has no thread for the queue");
 

@@ -125,13 +125,15 @@ static inline void *m_map(size_t size)
 	return p;
 }
 
-static inline void m_create(struct machine *m)
+/* A chip for the machine; another one may have been there before. */
+static inline void m_plug(struct machine *m)
 {
-	struct neuron_chip_config config = {
+	const struct neuron_chip_config config = {
 		.cores = 4,
 		.dma_queues = 2,
 		.sbuf_size = 1 << 20,
 		.psum_size = 64 << 10,
+		.dram = m->dram,
 		.dram_size = DRAM_SIZE,
 		.clock_khz = NEURON_CHIP_CLOCK_KHZ,
 		.dram_mibps = NEURON_CHIP_DRAM_MIBPS,
@@ -141,16 +143,20 @@ static inline void m_create(struct machine *m)
 	};
 	const char *error;
 
-	memset(m, 0, sizeof(*m));
-	pthread_mutex_init(&m->lock, NULL);
-	m->ram = m_map(RAM_SIZE);
-	m->dram = m_map(DRAM_SIZE);
-	config.dram = m->dram;
 	m->chip = neuron_chip_create(&config, &m_ops, m, &error);
 	if (!m->chip) {
 		printf("Bail out! neuron_chip_create: %s\n", error);
 		exit(1);
 	}
+}
+
+static inline void m_create(struct machine *m)
+{
+	memset(m, 0, sizeof(*m));
+	pthread_mutex_init(&m->lock, NULL);
+	m->ram = m_map(RAM_SIZE);
+	m->dram = m_map(DRAM_SIZE);
+	m_plug(m);
 }
 
 static inline void m_destroy(struct machine *m)
