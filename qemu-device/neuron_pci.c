@@ -11,6 +11,11 @@
  * with the vIOMMU's own lock held. There, a guarded bottom half makes the
  * access for the thread, which waits; a reset aborts the wait, so that nobody
  * waits for the thread with the big lock held.
+ *
+ * Stop and migration. When the machine stops, the chip finishes its jobs, which
+ * takes their time, and starts none. So there is no half of a job to migrate:
+ * chip/state.h says what there is. Device DRAM is a RAM block like any other, whose
+ * pages the chip's threads mark as they write.
  */
 
 #include "qemu/osdep.h"
@@ -30,10 +35,13 @@
 #include "hw/pci/pcie_aer.h"
 #include "hw/pci/msix.h"
 #include "hw/qdev-properties.h"
+#include "migration/misc.h"
 #include "migration/vmstate.h"
+#include "system/runstate.h"
 #include "trace.h"
 
 #include "chip/chip.h"
+#include "chip/state.h"
 
 #define TYPE_NEURON "neuron"
 OBJECT_DECLARE_SIMPLE_TYPE(NeuronState, NEURON)
@@ -65,6 +73,8 @@ struct NeuronState {
     MemoryRegion dram;
 
     struct neuron_chip *chip;
+    struct neuron_chip_state saved;     /* on its way in or out */
+    VMChangeStateEntry *vm_state;
 
     QEMUBH *irq_bh;
     uint32_t irq_pending;       /* bit per vector; atomic */
@@ -128,15 +138,11 @@ static int neuron_dma_now(NeuronState *s, uint64_t addr, void *buf, size_t len,
     return res == MEMTX_OK ? 0 : -1;
 }
 
-static void neuron_dma_bh(void *opaque)
+/* Make the next access for a chip thread. False: none waits. */
+static bool neuron_dma_serve(NeuronState *s)
 {
-    NeuronState *s = opaque;
     NeuronDMA *dma;
 
-    /*
-     * One access per run: a chip thread has at most one under way and each is
-     * bounded, so the main loop is never held up for long.
-     */
     qemu_mutex_lock(&s->dma_lock);
     dma = QTAILQ_FIRST(&s->dma_queue);
     if (dma) {
@@ -150,6 +156,16 @@ static void neuron_dma_bh(void *opaque)
         }
     }
     qemu_mutex_unlock(&s->dma_lock);
+    return dma;
+}
+
+static void neuron_dma_bh(void *opaque)
+{
+    /*
+     * One access per run: a chip thread has at most one under way and each is
+     * bounded, so the main loop is never held up for long.
+     */
+    neuron_dma_serve(opaque);
 }
 
 static int neuron_dma(NeuronState *s, uint64_t addr, void *buf, size_t len,
@@ -226,6 +242,15 @@ static void neuron_op_raise_irq(void *opaque, unsigned int vector)
     qemu_bh_schedule(s->irq_bh);
 }
 
+static void neuron_op_dram_written(void *opaque, uint64_t offset,
+                                   uint64_t length)
+{
+    NeuronState *s = opaque;
+
+    neuron_rcu_enter();
+    memory_region_set_dirty(&s->dram, offset, length);
+}
+
 static void neuron_op_dram_discard(void *opaque, uint64_t offset,
                                    uint64_t length)
 {
@@ -235,7 +260,9 @@ static void neuron_op_dram_discard(void *opaque, uint64_t offset,
     uint64_t end = ROUND_DOWN(offset + length, page);
     uint8_t *dram = memory_region_get_ram_ptr(&s->dram);
 
-    if (start >= end ||
+    neuron_op_dram_written(s, offset, length);
+    /* A page that is given back in postcopy would come anew from the source. */
+    if (start >= end || migration_in_incoming_postcopy() ||
         ram_block_discard_range(s->dram.ram_block, start, end - start)) {
         memset(dram + offset, 0, length);
         return;
@@ -254,6 +281,7 @@ static const struct neuron_chip_ops neuron_ops = {
     .dma_write = neuron_op_dma_write,
     .raise_irq = neuron_op_raise_irq,
     .dram_discard = neuron_op_dram_discard,
+    .dram_written = neuron_op_dram_written,
     .guest_error = neuron_op_guest_error,
 };
 
@@ -331,6 +359,32 @@ static bool neuron_in_d0(PCIDevice *pci)
              PCI_PM_CTRL_STATE_MASK);
 }
 
+/* A sleeping function is no bus master, whatever COMMAND says. */
+static void neuron_update_bus_master(PCIDevice *pci)
+{
+    memory_region_set_enabled(&pci->bus_master_enable_region,
+                              neuron_in_d0(pci) && pci->enabled &&
+                              (pci_get_word(pci->config + PCI_COMMAND) &
+                               PCI_COMMAND_MASTER));
+}
+
+static void neuron_vm_state_change(void *opaque, bool running, RunState state)
+{
+    NeuronState *s = opaque;
+
+    if (running) {
+        neuron_chip_quiesce(s->chip, false);
+        return;
+    }
+    /* Jobs that end may need what only this thread can do for them. */
+    while (!neuron_chip_pause(s->chip)) {
+        if (!neuron_dma_serve(s)) {
+            g_usleep(50);
+        }
+    }
+    neuron_irq_bh(s);
+}
+
 static void neuron_realize(PCIDevice *pci, Error **errp)
 {
     NeuronState *s = NEURON(pci);
@@ -348,6 +402,7 @@ static void neuron_realize(PCIDevice *pci, Error **errp)
                                                 RAM_NORESERVE, errp)) {
         return;
     }
+    vmstate_register_ram(&s->dram, DEVICE(s));
     memory_region_init(&s->dram_bar, OBJECT(s), "neuron-dram-bar",
                        pow2ceil(s->dram_size));
     memory_region_add_subregion(&s->dram_bar, 0, &s->dram);
@@ -416,13 +471,21 @@ static void neuron_realize(PCIDevice *pci, Error **errp)
         msix_uninit_exclusive_bar(pci);
         pcie_aer_exit(pci);
         pcie_cap_exit(pci);
+        vmstate_unregister_ram(&s->dram, DEVICE(s));
+        return;
     }
+    if (!runstate_is_running()) {
+        neuron_chip_pause(s->chip);
+    }
+    s->vm_state = qdev_add_vm_change_state_handler(DEVICE(s),
+                                                   neuron_vm_state_change, s);
 }
 
 static void neuron_exit(PCIDevice *pci)
 {
     NeuronState *s = NEURON(pci);
 
+    qemu_del_vm_change_state_handler(s->vm_state);
     neuron_dma_set_abort(s, true);
     neuron_chip_destroy(s->chip);
     qemu_bh_delete(s->dma_bh);
@@ -432,6 +495,7 @@ static void neuron_exit(PCIDevice *pci)
     msix_uninit_exclusive_bar(pci);
     pcie_aer_exit(pci);
     pcie_cap_exit(pci);
+    vmstate_unregister_ram(&s->dram, DEVICE(s));
 }
 
 static void neuron_reset_hold(Object *obj, ResetType type)
@@ -463,17 +527,11 @@ static void neuron_write_config(PCIDevice *pci, uint32_t addr, uint32_t val,
     if (in_d0 != was_in_d0) {
         trace_neuron_power(in_d0);
     }
-    if (!in_d0) {
-        /* A sleeping function is no bus master, whatever COMMAND says. */
-        memory_region_set_enabled(&pci->bus_master_enable_region, false);
-    } else if (!was_in_d0) {
-        memory_region_set_enabled(&pci->bus_master_enable_region,
-                                  pci->enabled &&
-                                  (pci_get_word(pci->config + PCI_COMMAND) &
-                                   PCI_COMMAND_MASTER));
-        if (s->forgetful) {
-            neuron_op_dram_discard(s, 0, s->dram_size);
-        }
+    if (!in_d0 || !was_in_d0) {
+        neuron_update_bus_master(pci);
+    }
+    if (in_d0 && !was_in_d0 && s->forgetful) {
+        neuron_op_dram_discard(s, 0, s->dram_size);
     }
 }
 
@@ -541,9 +599,153 @@ static void neuron_set_inject(Object *obj, const char *value, Error **errp)
     }
 }
 
+static int neuron_pre_save(void *opaque)
+{
+    NeuronState *s = opaque;
+
+    neuron_chip_save(s->chip, &s->saved);
+    return 0;
+}
+
+static int neuron_pre_load(void *opaque)
+{
+    NeuronState *s = opaque;
+
+    s->saved = (struct neuron_chip_state) { 0 };
+    return 0;
+}
+
+static int neuron_post_load(void *opaque, int version_id)
+{
+    NeuronState *s = opaque;
+    const char *wrong;
+
+    neuron_dma_set_abort(s, true);
+    wrong = neuron_chip_load(s->chip, &s->saved);
+    neuron_dma_set_abort(s, false);
+    if (wrong) {
+        error_report("neuron: the state of the chip can't be loaded: %s",
+                     wrong);
+        return -EINVAL;
+    }
+    neuron_update_bus_master(PCI_DEVICE(s));
+    return 0;
+}
+
+/* Faults that were injected: most machines have none. */
+static bool neuron_faults_needed(void *opaque)
+{
+    NeuronState *s = opaque;
+    const struct neuron_chip_state *state = &s->saved;
+    int i;
+
+    for (i = 0; i < ARRAY_SIZE(state->injection); i++) {
+        if (state->injection[i].count) {
+            return true;
+        }
+    }
+    return state->num_ecc || state->vanished || state->refused_reset ||
+           state->refused_cores || state->debug_queue || state->debug_count ||
+           state->debug_arg;
+}
+
+static const VMStateDescription neuron_vmstate_injection = {
+    .name = "neuron/injection",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT32(count, struct neuron_injection_state),
+        VMSTATE_UINT64(arg, struct neuron_injection_state),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
+static const VMStateDescription neuron_vmstate_ecc = {
+    .name = "neuron/ecc-line",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT64(line, struct neuron_ecc_state),
+        VMSTATE_UINT32(count, struct neuron_ecc_state),
+        VMSTATE_BOOL(uncorrectable, struct neuron_ecc_state),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
+static const VMStateDescription neuron_vmstate_faults = {
+    .name = "neuron/faults",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = neuron_faults_needed,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT32(saved.debug_queue, NeuronState),
+        VMSTATE_UINT32(saved.debug_count, NeuronState),
+        VMSTATE_UINT64(saved.debug_arg, NeuronState),
+        VMSTATE_UINT32(saved.refused_cores, NeuronState),
+        VMSTATE_BOOL(saved.refused_reset, NeuronState),
+        VMSTATE_BOOL(saved.vanished, NeuronState),
+        VMSTATE_UINT32(saved.num_ecc, NeuronState),
+        VMSTATE_STRUCT_ARRAY(saved.ecc, NeuronState, NEURON_STATE_ECC_LINES, 1,
+                             neuron_vmstate_ecc, struct neuron_ecc_state),
+        VMSTATE_STRUCT_ARRAY(saved.injection, NeuronState,
+                             NEURON_MAX_QUEUES * NEURON_STATE_INJECTIONS, 1,
+                             neuron_vmstate_injection,
+                             struct neuron_injection_state),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
+static const VMStateDescription neuron_vmstate_queue = {
+    .name = "neuron/queue",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT64(sq_base, struct neuron_queue_state),
+        VMSTATE_UINT64(cq_base, struct neuron_queue_state),
+        VMSTATE_UINT32(shift, struct neuron_queue_state),
+        VMSTATE_UINT32(sq_tail, struct neuron_queue_state),
+        VMSTATE_UINT32(sq_head, struct neuron_queue_state),
+        VMSTATE_UINT32(cq_head, struct neuron_queue_state),
+        VMSTATE_UINT32(cq_tail, struct neuron_queue_state),
+        VMSTATE_BOOL(enabled, struct neuron_queue_state),
+        VMSTATE_BOOL(error, struct neuron_queue_state),
+        VMSTATE_BOOL(phase, struct neuron_queue_state),
+        VMSTATE_BOOL(full, struct neuron_queue_state),
+        VMSTATE_BOOL(raise_error, struct neuron_queue_state),
+        VMSTATE_UINT8(waits, struct neuron_queue_state),
+        VMSTATE_END_OF_LIST()
+    }
+};
+
 static const VMStateDescription neuron_vmstate = {
     .name = TYPE_NEURON,
-    .unmigratable = 1,
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .pre_save = neuron_pre_save,
+    .pre_load = neuron_pre_load,
+    .post_load = neuron_post_load,
+    .fields = (const VMStateField[]) {
+        VMSTATE_PCI_DEVICE(parent_obj, NeuronState),
+        VMSTATE_STRUCT(parent_obj.exp.aer_log, NeuronState, 0,
+                       vmstate_pcie_aer_log, PCIEAERLog),
+        VMSTATE_MSIX(parent_obj, NeuronState),
+        /* The size of DRAM is compared with that of its RAM block. */
+        VMSTATE_UINT32_EQUAL(cores, NeuronState, "cores= differs"),
+        VMSTATE_UINT32_EQUAL(dma_queues, NeuronState, "dma-queues= differs"),
+        VMSTATE_UINT64_EQUAL(sbuf_size, NeuronState, "sbuf-size= differs"),
+        VMSTATE_UINT64_EQUAL(psum_size, NeuronState, "psum-size= differs"),
+        VMSTATE_UINT32(saved.error, NeuronState),
+        VMSTATE_UINT32(saved.error_queue, NeuronState),
+        VMSTATE_UINT32(saved.ecc_corrected, NeuronState),
+        VMSTATE_UINT32(saved.ecc_uncorrected, NeuronState),
+        VMSTATE_STRUCT_ARRAY(saved.queue, NeuronState, NEURON_MAX_QUEUES, 1,
+                             neuron_vmstate_queue, struct neuron_queue_state),
+        VMSTATE_END_OF_LIST()
+    },
+    .subsections = (const VMStateDescription * const []) {
+        &neuron_vmstate_faults,
+        NULL
+    }
 };
 
 static const Property neuron_properties[] = {
