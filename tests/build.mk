@@ -104,8 +104,22 @@ $(BUILD)/tests/vm/jobs: $(addprefix $(BUILD)/obj/tests/,vm/jobs.o bench/gemm.o) 
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib -lneuron \
 		-Wl,-rpath,'$$ORIGIN/../../lib'
 
-check: $(BUILD)/tests/vm/jobs $(BUILD)/tests/kselftest/sleep
-HOST_TESTS += tests/vm/steady-memory tests/vm/test-sleep
+# A guest of its own, which is migrated.
+CFLAGS-tests/vm/guest/loop := $(NRT_CPPFLAGS)
+
+$(BUILD)/tests/vm/migrate-loop: $(BUILD)/obj/tests/vm/guest/loop.o $(BUILD)/lib/libnrt.so
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(NRT_LIBS)
+
+$(BUILD)/tests/vm/migrate-init: tests/vm/guest/init.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -Os -static -s -Wall -Wextra -Werror -o $@ $<
+
+check: $(BUILD)/tests/vm/jobs $(BUILD)/tests/kselftest/sleep \
+	$(addprefix $(BUILD)/tests/vm/migrate-,loop init) $(BUILD)/keyword.neff
+HOST_TESTS += tests/vm/steady-memory tests/vm/test-sleep tests/vm/migrate
 
 # Last, when the lists are complete.
 check: all setup module $(UNIT_TESTS) $(HOST_TESTS) $(VM_TESTS)
