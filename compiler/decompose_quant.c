@@ -3,6 +3,7 @@
  * Quantisation by blocks, and to or from types that the chip's instructions for
  * it do not have, as arithmetic.
  */
+#include <string.h>
 #include "decompose.h"
 #include "small_type.h"
 
@@ -199,7 +200,143 @@ static struct nc_value *difference(struct nc_builder *b, struct nc_value *x,
 	return nc_build2(b, NC_OP_Sub, NULL, x, zero);
 }
 
-/* The same for ConvInteger, whose padding is the zero point: in floats. */
+/* What a convolution reads, with @zero, which is not known yet, where its padding is. */
+static struct nc_value *padded(struct nc_builder *b, struct nc_value *x,
+			       const struct nc_window *window, struct nc_value *zero)
+{
+	int64_t pads[2 * NC_MAX_RANK] = { 0 }, dims[NC_MAX_RANK], lo, hi, i;
+	struct nc_value *inside, *fill;
+	uint8_t *mask;
+	int d, k;
+
+	fill = nc_build_reshape(b, NULL, zero, 0, NULL);
+	for (d = 0; d < window->num_spatial; d++) {
+		lo = window->pad_lo[d];
+		hi = window->pad_hi[d];
+		if (!lo && !hi)
+			continue;
+		memset(pads, 0, sizeof(pads));
+		pads[2 + d] = lo;
+		pads[x->rank + 2 + d] = hi;
+		x = nc_build2(b, NC_OP_Pad, NULL, x,
+			      nc_const_ints_new(b->ctx, b->like->name, pads, 2 * x->rank));
+		if (x->rank < 0)
+			return x;
+		for (k = 0; k < x->rank; k++)
+			dims[k] = k == 2 + d ? x->dims[k] : 1;
+		inside = nc_value_like(b->ctx, b->like->name, NC_BOOL, x->rank, dims);
+		mask = nc_alloc(b->ctx->arena, (size_t)x->dims[2 + d], 1);
+		for (i = 0; i < x->dims[2 + d]; i++)
+			mask[i] = i >= lo && i < x->dims[2 + d] - hi;
+		inside->data = mask;
+		inside->size = (size_t)x->dims[2 + d];
+		x = nc_build3(b, NC_OP_Where, NULL, inside, x, fill);
+	}
+	return x;
+}
+
+/* The convolution of bytes that are padded already. */
+static struct nc_value *conv_bytes(struct nc_builder *b, const struct nc_window *window,
+				   struct nc_value *x, struct nc_value *w)
+{
+	int64_t none[2 * NC_MAX_SPATIAL] = { 0 };
+	struct nc_node *conv = nc_node_new(b->ctx, b->like, NC_OP_ConvInteger, NULL, 2, x, w);
+	size_t n = (size_t)window->num_spatial;
+
+	nc_set_attr_int(b->ctx, conv, "group", window->groups);
+	nc_set_attr_ints(b->ctx, conv, "strides", window->stride, n);
+	nc_set_attr_ints(b->ctx, conv, "dilations", window->dilation, n);
+	nc_set_attr_ints(b->ctx, conv, "pads", none, 2 * n);
+	return nc_build(b, conv);
+}
+
+/* @like's shape with one filter, all of whose weights are one. */
+static struct nc_value *ones_filter(struct nc_builder *b, const struct nc_value *like)
+{
+	struct nc_value *ones;
+	int64_t dims[NC_MAX_RANK];
+	void *data;
+
+	memcpy(dims, like->dims, (size_t)like->rank * sizeof(*dims));
+	dims[0] = 1;
+	ones = nc_value_like(b->ctx, b->like->name, NC_I8, like->rank, dims);
+	data = nc_alloc(b->ctx->arena, (size_t)nc_numel(ones), 1);
+	memset(data, 1, (size_t)nc_numel(ones));
+	ones->data = data;
+	ones->size = (size_t)nc_numel(ones);
+	return ones;
+}
+
+/*
+ * Makes weights and their zero point signed. Return: the sum of each filter's weights less
+ * the zero point, shaped to broadcast with the output.
+ */
+static struct nc_value *signed_weights(struct nc_builder *b, struct nc_value **w, double *zero)
+{
+	const struct nc_value *from = *w;
+	int64_t dims[NC_MAX_RANK], n = nc_numel(from), each = n / from->dims[0], i;
+	int64_t shift = from->dtype == NC_U8 ? 128 : 0, q = (int64_t)*zero;
+	int8_t *data = nc_alloc_uninit(b->ctx->arena, (size_t)n);
+	struct nc_value *sums;
+	int32_t *sum;
+
+	for (i = 0; i < from->rank; i++)
+		dims[i] = i == 1 ? from->dims[0] : 1;
+	sum = nc_alloc(b->ctx->arena, (size_t)from->dims[0], sizeof(*sum));
+	for (i = 0; i < n; i++) {
+		int64_t weight = nc_const_int(from, i);
+
+		data[i] = (int8_t)(weight - shift);
+		sum[i / each] += (int32_t)(weight - q);
+	}
+	*w = nc_value_like(b->ctx, from->name, NC_I8, from->rank, from->dims);
+	(*w)->data = data;
+	(*w)->size = (size_t)n;
+	*zero -= (double)shift;
+	sums = nc_value_like(b->ctx, from->name, NC_I32, from->rank, dims);
+	sums->data = sum;
+	sums->size = nc_bytes(sums);
+	return sums;
+}
+
+/*
+ * ConvInteger whose x has a zero point that is known at run time. With p and q for the
+ * zero points the sum of (x - p) * (w - q) is that of x * w, which is the engine's work,
+ * less p times the sum of w - q, less q times the sum of x. Weights are made signed, for
+ * which the engine is fastest. Return: whether that was done.
+ */
+static bool split_conv_integer(struct nc_builder *b)
+{
+	struct nc_node *node = b->like;
+	struct nc_value *w = node->inputs[1], *zero = nc_in(node, 2), *wz = nc_in(node, 3);
+	struct nc_window window;
+	struct nc_value *x, *y, *sum;
+	double q = 0;
+	int d;
+
+	if (!nc_is_const(w) || !nc_numel(w) || !is_one(wz) || (wz && nc_numel(wz) != 1) ||
+	    nc_numel(zero) != 1 || nc_window(node, &window))
+		return false;
+	for (d = 0; d < window.num_spatial; d++)
+		if (window.pad_lo[d] < 0 || window.pad_hi[d] < 0)
+			return false;
+	if (wz && !nc_const_splat(wz, &q))
+		return false;
+	if (q != (w->dtype == NC_U8 ? 128 : 0) && window.groups != 1)
+		return false;
+	x = padded(b, node->inputs[0], &window, zero);
+	y = signed_weights(b, &w, &q);
+	zero = nc_build_cast(b, NULL, nc_build_reshape(b, NULL, zero, 0, NULL), NC_I32);
+	y = nc_build2(b, NC_OP_Mul, NULL, y, zero);
+	if (q != 0) {
+		sum = conv_bytes(b, &window, x, ones_filter(b, w));
+		y = nc_build2(b, NC_OP_Add, NULL, nc_build_with(b, NC_OP_Mul, NULL, sum, q), y);
+	}
+	nc_build2(b, NC_OP_Sub, node->outputs[0], conv_bytes(b, &window, x, w), y);
+	return true;
+}
+
+/* The same for ConvInteger, whose padding is the zero point. */
 void nc_decompose_conv_integer(struct nc_builder *b)
 {
 	struct nc_node *node = b->like, *conv;
@@ -209,6 +346,9 @@ void nc_decompose_conv_integer(struct nc_builder *b)
 		nc_keep(b);
 		return;
 	}
+	if (nc_in(node, 2) && split_conv_integer(b))
+		return;
+	/* In floats. */
 	conv = nc_node_new(b->ctx, node, NC_OP_Conv, NULL, 2,
 			   difference(b, node->inputs[0], nc_in(node, 2)),
 			   difference(b, node->inputs[1], nc_in(node, 3)));

@@ -94,7 +94,8 @@ static void matmul_integer(const char *op)
 	else
 		input(b, (struct shape) { 2, { k, n } }, (struct range) { -100, 120 });
 	if (!once_in(4)) {
-		constant(a, once_in(2) ? (struct shape) { 0 } : list_of(1), (struct range) { 0, 99 });
+		constant(a, once_in(2) ? (struct shape) { 0 } : list_of(1),
+			 (struct range) { 0, 99 });
 		if (once_in(2))
 			constant(b, once_in(2) ? (struct shape) { 0 } : list_of(n),
 				 (struct range) { 0, 99 });
@@ -117,7 +118,8 @@ static void qlinear_matmul(const char *op)
 	node(op, opset_from(10));
 	input(type, (struct shape) { 2, { m, k } }, (struct range) { -90, 120 });
 	scale_and_zero(type, scalar, false);
-	constant(once_in(2) ? type : "i8", (struct shape) { 2, { k, n } }, (struct range) { -90, 120 });
+	constant(once_in(2) ? type : "i8", (struct shape) { 2, { k, n } },
+		 (struct range) { -90, 120 });
 	scale_and_zero("i8", once_in(2) ? scalar : list_of(n), true);
 	scale_and_zero(type, scalar, false);
 	output();

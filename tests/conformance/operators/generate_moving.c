@@ -177,7 +177,8 @@ static void pad(const char *op)
 	if (!strcmp(mode, "wrap") && set < 19)
 		mode = "edge";
 	for (i = 0; i < 2 * n; i++)
-		pads[i] = number(*mode != 'r' && once_in(4) ? -1 : 0, strcmp(mode, "constant") ? 1 : 3);
+		pads[i] = number(*mode != 'r' && once_in(4) ? -1 : 0,
+				 strcmp(mode, "constant") ? 1 : 3);
 	axes[0] = any_axis(shape);
 	node(op, set);
 	if (strcmp(mode, "constant") || once_in(2))
