@@ -7,7 +7,7 @@
 #ifndef NEURON_NK_CONV_PLAN_H
 #define NEURON_NK_CONV_PLAN_H
 
-#include "amx.h"
+#include "panels.h"
 #include "few.h"
 #include "lib.h"
 
@@ -41,7 +41,7 @@ struct conv_plan {
 	struct few few;		/* without the library; of a tile */
 	ptrdiff_t few_step;	/* of its rows in the output, in bytes */
 
-	/* On AMX tiles: a product of positions and filters. */
+	/* With the weights in panels: a product of positions and filters. */
 	struct {
 		bool used;
 		bool gathers;		/* the windows' elements are copied side by side */
@@ -49,8 +49,8 @@ struct conv_plan {
 		uint32_t rows, columns, row_tiles, column_tiles;
 		ptrdiff_t in_row;	/* distance of positions where they are, in elements */
 		ptrdiff_t out_row;	/* the same of the output, in bytes */
-		struct amx_weights weights;
-	} amx;
+		struct panels weights;
+	} panels;
 
 	unsigned int kinds;
 	struct conv_kind kind[CONV_MAX_KINDS];
@@ -132,15 +132,15 @@ void *conv_packed_place(struct conv_plan *plan, const struct nk_call *call);
 enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call *call,
 				   void **packed);
 
-/* conv_amx.c */
+/* conv_panels.c */
 
-/* As a product on AMX tiles, if the processor has them and the operands lie well. */
-bool conv_choose_amx(struct conv_plan *plan, const struct nk_call *call,
-		     const struct lib_features *lib);
+/* As a product, if there is one for the processor and the operands lie well. */
+bool conv_choose_panels(struct conv_plan *plan, const struct nk_call *call,
+			const struct lib_features *lib);
 /* Bring the weights into panels, and keep them if they are constant. */
-enum nk_status conv_amx_weights(struct conv_plan *plan, const struct nk_call *call,
-				void **packed);
-enum nk_status conv_amx_run(struct conv_plan *plan, const struct nk_call *call,
-			    const struct nk_epilogue *ep, const void *in, const void *packed);
+enum nk_status conv_panels_update(struct conv_plan *plan, const struct nk_call *call,
+				  void **packed);
+enum nk_status conv_panels_run(struct conv_plan *plan, const struct nk_call *call,
+			       const struct nk_epilogue *ep, const void *in, const void *packed);
 
 #endif /* NEURON_NK_CONV_PLAN_H */

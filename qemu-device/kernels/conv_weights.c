@@ -146,8 +146,8 @@ enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call 
 	void *plain = w->data;
 	enum nk_status status = NK_OK;
 
-	if (plan->amx.used)
-		return conv_amx_weights(plan, call, packed);
+	if (plan->panels.used)
+		return conv_panels_update(plan, call, packed);
 	*packed = plan->packed;
 	if (plan->integer)
 		return update_integers(plan, call);

@@ -107,8 +107,8 @@ static struct nk_plan *make(const struct nk_call *call)
 		plan->refused = false;
 		return &plan->head;
 	}
-	plan->amx.used = conv_choose_amx(plan, call, lib);
-	if (plan->amx.used) {
+	plan->panels.used = conv_choose_panels(plan, call, lib);
+	if (plan->panels.used) {
 		plan->refused = false;
 		return &plan->head;
 	}
@@ -311,12 +311,12 @@ enum nk_status nk_fast_conv(const struct nk_call *call)
 			return status;
 	}
 
-	if (plan->amx.used) {
+	if (plan->panels.used) {
 		arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS, nk_epilogue_bytes(out->dims[1]));
 		if (!arrays)
 			return NK_NO_MEMORY;
 		nk_epilogue_init(&run.ep, call->inst, call->op, out->dims[1], plan->integer, arrays);
-		return conv_amx_run(plan, call, &run.ep, run.in, run.weights);
+		return conv_panels_run(plan, call, &run.ep, run.in, run.weights);
 	}
 	if (plan->few.kind) {
 		sums = (size_t)plan->few.m * plan->few.n * sizeof(float);

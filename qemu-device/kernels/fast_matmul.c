@@ -148,15 +148,16 @@ static struct nk_plan *make(const struct nk_call *call)
 		plan->refused = false;
 		return &plan->head;
 	}
-	plan->amx = matmul_choose_amx(plan, lib);
-	if (plan->amx) {
-		plan->refused = false;
-		return &plan->head;
-	}
 	plan->sgemm = plan->a_type == NEURON_F32 && plan->m <= SGEMM_ROWS &&
 		      (uint64_t)plan->k * plan->n >= MUCH_ELEMENTS;
 	if (plan->sgemm) {
 		plan->direct = false;
+		plan->refused = false;
+		return &plan->head;
+	}
+
+	plan->panels = matmul_choose_panels(plan, lib);
+	if (plan->panels) {
 		plan->refused = false;
 		return &plan->head;
 	}
@@ -208,10 +209,10 @@ static enum nk_status compute(const struct run *run, uint64_t entry, uint32_t ro
 		few_run(&few, data[LIB_SRC], data[LIB_WEIGHTS], data[LIB_DST],
 			plan->direct && plan->m > 1 ? out->strides[out->rank - 2] :
 			(ptrdiff_t)columns, temp);
-	} else if (plan->amx) {
-		matmul_amx_tile(plan, rows, column, columns, data[LIB_SRC], data[LIB_WEIGHTS], run->packed,
-				data[LIB_DST], plan->m > 1 ? out->strides[out->rank - 2] :
-				(ptrdiff_t)columns, temp);
+	} else if (plan->panels) {
+		matmul_panels_tile(plan, rows, column, columns, data[LIB_SRC], data[LIB_WEIGHTS],
+				   run->packed, data[LIB_DST], plan->m > 1 ?
+				   out->strides[out->rank - 2] : (ptrdiff_t)columns, temp);
 	} else if (plan->sgemm) {
 		status = lib_sgemm(rows, columns, plan->k, data[LIB_SRC], plan->a_layout.row,
 				   plan->a_layout.column, data[LIB_WEIGHTS], plan->b_layout.row,
@@ -326,9 +327,9 @@ static enum nk_status prepare_b(const struct nk_call *call, const struct nk_view
 					&run->b);
 	char *packed = NULL;
 
-	if (status || !(plan->packs || plan->amx))
+	if (status || !(plan->packs || plan->panels))
 		return status;
-	status = plan->amx ? matmul_amx_pack(plan, call, run->b, &packed) :
+	status = plan->panels ? matmul_panels_pack(plan, call, run->b, &packed) :
 		 matmul_pack(plan, call, run->b, &packed);
 	if (packed) {
 		run->b = packed;
@@ -379,7 +380,7 @@ enum nk_status nk_fast_matmul(const struct nk_call *call)
 		return status;
 
 	run.temp_step = ((plan->temp_bytes + 63) & ~(size_t)63) +
-			(plan->direct ? 0 : plan->amx ? amx_sums_bytes(plan->rows, plan->columns) :
+			(plan->direct ? 0 : plan->panels ? panels_sums_bytes(plan->rows, plan->columns) :
 			 (size_t)plan->rows * plan->columns * 4);
 	run.temp_step = (run.temp_step + 63) & ~(size_t)63;
 	run.temp = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) *

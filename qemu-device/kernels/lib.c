@@ -16,10 +16,10 @@
  * LIBXSMM's fp32 kernels are as fast, better at the smallest shapes, but its
  * bf16 and int8 ones want repacked operands, and it has no convolution of
  * channels-last tensors; OpenBLAS has fp32 only. oneDNN alone covers everything
- * at close to the best rate, so it is the only library here. On processors with AMX
- * products of bf16 and bytes are our own (amx.c): as fast as the library's at their
- * best, without its dependence on the shape, and from weights that are packed as they
- * are needed.
+ * at close to the best rate, so it is the only library here. With AVX-512 products of
+ * fp32, and with AMX those of bf16 and bytes, are our own (panels.h): as fast as the
+ * library's at their best, without its dependence on the shape, and from weights that
+ * are packed as they are needed.
  *
  * It is called with one thread at a time (parallel.c says why), with memory of
  * our own for its temporaries, because its own are tied to the thread that
@@ -55,15 +55,15 @@ static void start(void)
 		const char *name;
 		struct lib_features features;
 	} known[] = {
-		{ dnnl_cpu_isa_avx512_core_amx, "avx512_core_amx", { true, true, true } },
-		{ dnnl_cpu_isa_avx512_core_bf16, "avx512_core_bf16", { true, true, false } },
-		{ dnnl_cpu_isa_avx512_core_vnni, "avx512_core_vnni", { false, true, false } },
-		{ dnnl_cpu_isa_avx512_core, "avx512_core", { false, false, false } },
+		{ dnnl_cpu_isa_avx512_core_amx, "avx512_core_amx", { true, true, true, true } },
+		{ dnnl_cpu_isa_avx512_core_bf16, "avx512_core_bf16", { true, true, false, true } },
+		{ dnnl_cpu_isa_avx512_core_vnni, "avx512_core_vnni", { false, true, false, true } },
+		{ dnnl_cpu_isa_avx512_core, "avx512_core", { false, false, false, true } },
 		/* Not exact everywhere: its transposed convolutions saturate inside. */
-		{ dnnl_cpu_isa_avx2_vnni, "avx2_vnni", { false, false, false } },
-		{ dnnl_cpu_isa_avx2, "avx2", { false, false, false } },
-		{ dnnl_cpu_isa_avx, "avx", { false, false, false } },
-		{ dnnl_cpu_isa_sse41, "sse41", { false, false, false } },
+		{ dnnl_cpu_isa_avx2_vnni, "avx2_vnni", { false, false, false, false } },
+		{ dnnl_cpu_isa_avx2, "avx2", { false, false, false, false } },
+		{ dnnl_cpu_isa_avx, "avx", { false, false, false, false } },
+		{ dnnl_cpu_isa_sse41, "sse41", { false, false, false, false } },
 	};
 	const dnnl_version_t *version = dnnl_version();
 	dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();

@@ -37,6 +37,7 @@ struct lib_features {
 	bool bf16;	/* dot products of bf16 in hardware */
 	bool int8;	/* exact dot products of 8-bit integers */
 	bool amx;	/* tiles for both */
+	bool avx512;
 };
 
 /* NULL when the library cannot be used. */

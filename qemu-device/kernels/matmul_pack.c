@@ -51,7 +51,7 @@ dnnl_memory_desc_t matmul_tile_desc(const struct matmul_plan *plan, uint32_t col
 
 size_t matmul_tile_offset(const struct matmul_plan *plan, uint32_t column)
 {
-	if (plan->amx)
+	if (plan->panels)
 		return 0;	/* it finds them itself */
 	/* Whole blocks of columns of the padded height. */
 	return (size_t)column * plan->packed_desc.padded_dims[K] * nk_size(plan->b_type);

@@ -7,7 +7,7 @@
 #ifndef NEURON_NK_MATMUL_PLAN_H
 #define NEURON_NK_MATMUL_PLAN_H
 
-#include "amx.h"
+#include "panels.h"
 #include "few.h"
 #include "lib.h"
 
@@ -25,8 +25,8 @@ struct matmul_plan {
 	bool direct;
 	bool has_bias;
 	bool sgemm;
-	bool amx;
-	struct amx_weights amx_weights;
+	bool panels;
+	struct panels b_panels;
 	struct few few;		/* without the library; of a whole tile */
 	unsigned int a_type, b_type;	/* that the library sees */
 	struct neuron_tensor out, a, b;	/* with the batch folded into rows if possible */
@@ -90,18 +90,18 @@ size_t matmul_tile_offset(const struct matmul_plan *plan, uint32_t column);
 enum nk_status matmul_pack(struct matmul_plan *plan, const struct nk_call *call,
 			   const void *plain, char **packed);
 
-/* matmul_amx.c */
+/* matmul_panels.c */
 
-/* On AMX tiles, if the processor has them: types, layouts and tiles for that. */
-bool matmul_choose_amx(struct matmul_plan *plan, const struct lib_features *lib);
+/* If there are products for the processor: types, layouts and tiles for them. */
+bool matmul_choose_panels(struct matmul_plan *plan, const struct lib_features *lib);
 /* Tiles for it, of the plan's sizes and first type. */
-void matmul_amx_tiles(struct matmul_plan *plan);
+void matmul_panels_tiles(struct matmul_plan *plan);
 /* The second operand in panels; *packed is NULL when each tile packs its own. */
-enum nk_status matmul_amx_pack(struct matmul_plan *plan, const struct nk_call *call,
-			       const void *b, char **packed);
+enum nk_status matmul_panels_pack(struct matmul_plan *plan, const struct nk_call *call,
+				  const void *b, char **packed);
 
 /**
- * matmul_amx_tile() - the sums of a tile
+ * matmul_panels_tile() - the sums of a tile
  * @plan: the plan
  * @rows: of the tile
  * @first: column
@@ -110,12 +110,12 @@ enum nk_status matmul_amx_pack(struct matmul_plan *plan, const struct nk_call *c
  * @b: the second in panels, or else its part of it
  * @packed: which of them
  * @out: where the plan's output is direct, the tile's part of it, else
- *	 amx_sums_bytes() that receive dense rows
+ *	 panels_sums_bytes() that receive dense rows
  * @out_row: distance of the output's rows, in elements
  * @temp: the plan's temp_bytes
  */
-void matmul_amx_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t first,
-		     uint32_t columns, const char *a, const char *b, bool packed, char *out,
+void matmul_panels_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t first,
+			uint32_t columns, const char *a, const char *b, bool packed, char *out,
 		     ptrdiff_t out_row, char *temp);
 
 #endif /* NEURON_NK_MATMUL_PLAN_H */

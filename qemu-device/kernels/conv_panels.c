@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * CONV of bf16 as a product on AMX tiles: rows are positions of the output, columns
- * filters, and the sums run over the elements of a window.
+ * CONV of floats as a product: rows are positions of the output, columns filters, and
+ * the sums run over the elements of a window.
  *
  * The library shares out an image's rows among threads, and each of them reads all
  * weights: that is slow where these are more than the image. Here filters are shared
@@ -47,7 +47,7 @@ static bool is_one_sequence(const struct neuron_tensor *t, ptrdiff_t *step)
 /* The weights as rows of one distance: taps in row-major order, channels innermost. */
 static bool find_weights(struct conv_plan *plan, const struct neuron_tensor *w)
 {
-	struct amx_weights *to = &plan->amx.weights;
+	struct panels *to = &plan->panels.weights;
 	int64_t expected = 0;
 
 	to->row = 0;
@@ -75,22 +75,22 @@ static bool find_weights(struct conv_plan *plan, const struct neuron_tensor *w)
 static void find_tiles(struct conv_plan *plan)
 {
 	struct matmul_plan product = {
-		.m = plan->amx.m,
+		.m = plan->panels.m,
 		.n = plan->filters,
 		.k = window(plan),
 		.batch = 1,
 		.a_type = plan->in_type,
 	};
 
-	matmul_amx_tiles(&product);
-	plan->amx.rows = product.rows;
-	plan->amx.columns = product.columns;
-	plan->amx.row_tiles = (plan->amx.m + plan->amx.rows - 1) / plan->amx.rows;
-	plan->amx.column_tiles = (plan->filters + plan->amx.columns - 1) / plan->amx.columns;
+	matmul_panels_tiles(&product);
+	plan->panels.rows = product.rows;
+	plan->panels.columns = product.columns;
+	plan->panels.row_tiles = (plan->panels.m + plan->panels.rows - 1) / plan->panels.rows;
+	plan->panels.column_tiles = (plan->filters + plan->panels.columns - 1) / plan->panels.columns;
 }
 
-bool conv_choose_amx(struct conv_plan *plan, const struct nk_call *call,
-		     const struct lib_features *lib)
+bool conv_choose_panels(struct conv_plan *plan, const struct nk_call *call,
+			const struct lib_features *lib)
 {
 	const struct neuron_tensor *out = call->op[0].desc, *in = call->op[1].desc;
 	const struct neuron_tensor *w = call->op[2].desc;
@@ -98,16 +98,17 @@ bool conv_choose_amx(struct conv_plan *plan, const struct nk_call *call,
 	uint64_t taps = (uint64_t)plan->kernel[0] * plan->kernel[1] * plan->kernel[2];
 	bool plain = true, same;
 
-	if (!lib->amx || plan->integer || plan->transpose || plan->groups > 1 || m > UINT32_MAX ||
-	    !amx_has(in->dtype, w->dtype) || !is_one_sequence(out, &plan->amx.out_row) ||
-	    (taps > 1 && (m > FEW_POSITIONS ||
-			  m * taps * plan->channels * plan->filters < GATHER_MACS)) ||
-	    m * taps * plan->channels > MOST_ELEMENTS)
+	if (plan->integer || !panels_has(lib, in->dtype, w->dtype) || plan->transpose ||
+	    plan->groups > 1 || !is_one_sequence(out, &plan->panels.out_row) ||
+	    m > UINT32_MAX || m * taps * plan->channels > MOST_ELEMENTS)
+		return false;
+	if ((taps > 1 || in->dtype == NEURON_F32) &&
+	    (m > FEW_POSITIONS || m * taps * plan->channels * plan->filters < GATHER_MACS))
 		return false;
 	plan->copied = !find_weights(plan, w);
 	if (plan->copied) {
-		plan->amx.weights.row = plan->filters;
-		plan->amx.weights.column = 1;
+		plan->panels.weights.row = plan->filters;
+		plan->panels.weights.column = 1;
 	}
 	for (unsigned int i = 0; i < 3; i++)
 		plain &= plan->kernel[i] == 1 && plan->stride[i] == 1 && !plan->pad_lo[i] &&
@@ -115,17 +116,17 @@ bool conv_choose_amx(struct conv_plan *plan, const struct nk_call *call,
 	plan->pack_in = in->dims[1] > 1 && in->strides[1] != 1;
 	for (unsigned int d = 2; d < in->rank; d++)
 		plan->pack_in |= in->strides[d] < 0;
-	same = is_one_sequence(in, &plan->amx.in_row);
+	same = is_one_sequence(in, &plan->panels.in_row);
 	if (plan->pack_in)
-		plan->amx.in_row = plan->channels;
-	plan->amx.gathers = !plain || (!plan->pack_in && !same);
-	plan->amx.out_row *= (ptrdiff_t)nk_size(out->dtype);
-	plan->amx.m = m;
-	plan->amx.weights.dtype = w->dtype;
-	plan->amx.weights.k = window(plan);
-	plan->amx.weights.n = plan->filters;
+		plan->panels.in_row = plan->channels;
+	plan->panels.gathers = !plain || (!plan->pack_in && !same);
+	plan->panels.out_row *= (ptrdiff_t)nk_size(out->dtype);
+	plan->panels.m = m;
+	plan->panels.weights.dtype = w->dtype;
+	plan->panels.weights.k = window(plan);
+	plan->panels.weights.n = plan->filters;
 	find_tiles(plan);
-	plan->packed_bytes = amx_weights_bytes(&plan->amx.weights);
+	plan->packed_bytes = panels_size(&plan->panels.weights);
 	return true;
 }
 
@@ -155,7 +156,7 @@ static enum nk_status plain_weights(const struct conv_plan *plan, const struct n
 	return nk_move(call, &rows, w);
 }
 
-enum nk_status conv_amx_weights(struct conv_plan *plan, const struct nk_call *call, void **packed)
+enum nk_status conv_panels_update(struct conv_plan *plan, const struct nk_call *call, void **packed)
 {
 	enum nk_status status;
 	void *plain;
@@ -168,8 +169,8 @@ enum nk_status conv_amx_weights(struct conv_plan *plan, const struct nk_call *ca
 		return NK_NO_MEMORY;
 	status = plain_weights(plan, call, &plain);
 	if (!status)
-		status = amx_weights_pack(call, &plan->amx.weights, plain,
-					  4 * AMX_PANEL, *packed);
+		status = panels_fill(call, &plan->panels.weights, plain,
+				     4 * PANEL_COLUMNS, *packed);
 	plan->have_weights = !status && *packed == plan->packed;
 	return status;
 }
@@ -254,11 +255,11 @@ static enum nk_status gather_tile(void *arg, size_t tile, unsigned int thread,
 				  struct nk_stats *stats)
 {
 	const struct run *run = arg;
-	uint32_t m = run->plan->amx.m, first = tile * AMX_ROWS;
+	uint32_t m = run->plan->panels.m, first = tile * PANEL_ROWS;
 
 	(void)thread;
 	(void)stats;
-	gather(run, first, m - first < AMX_ROWS ? m - first : AMX_ROWS,
+	gather(run, first, m - first < PANEL_ROWS ? m - first : PANEL_ROWS,
 	       run->windows + first * run->window_bytes);
 	return NK_OK;
 }
@@ -269,29 +270,30 @@ static enum nk_status multiply_tile(void *arg, size_t tile, unsigned int thread,
 	const struct run *run = arg;
 	const struct conv_plan *plan = run->plan;
 	const struct nk_view *out = &run->call->op[0];
-	uint32_t column = tile % plan->amx.column_tiles * plan->amx.columns;
-	uint32_t row = tile / plan->amx.column_tiles * plan->amx.rows;
-	uint32_t columns = plan->filters - column < plan->amx.columns ? plan->filters - column :
-			   plan->amx.columns;
-	uint32_t rows = plan->amx.m - row < plan->amx.rows ? plan->amx.m - row : plan->amx.rows;
+	uint32_t column = tile % plan->panels.column_tiles * plan->panels.columns;
+	uint32_t row = tile / plan->panels.column_tiles * plan->panels.rows;
+	uint32_t columns = plan->filters - column < plan->panels.columns ? plan->filters - column :
+			   plan->panels.columns;
+	uint32_t rows = plan->panels.m - row < plan->panels.rows ? plan->panels.m - row :
+			plan->panels.rows;
 	char *sums = run->temp + thread * run->step;
-	ptrdiff_t a_row = plan->amx.gathers ? (ptrdiff_t)window(plan) : plan->amx.in_row;
+	ptrdiff_t a_row = plan->panels.gathers ? (ptrdiff_t)window(plan) : plan->panels.in_row;
 	ptrdiff_t step = nk_stride(out->desc, 1);
 	const char *a = run->in + (ptrdiff_t)row * a_row * (ptrdiff_t)nk_size(plan->in_type);
 
 	if (run->windows)
 		a = run->windows + row * run->window_bytes;
-	amx_tile(&plan->amx.weights, plan->in_type, rows, a, a_row, column, columns, run->packed,
-		 sums, (columns + AMX_PANEL - 1) / AMX_PANEL * AMX_PANEL);
-	amx_close_gaps(sums, rows, columns);
+	panels_tile(&plan->panels.weights, plan->in_type, rows, a, a_row, column, columns, run->packed,
+		    sums, (columns + PANEL_COLUMNS - 1) / PANEL_COLUMNS * PANEL_COLUMNS);
+	panels_close_gaps(sums, rows, columns);
 	nk_epilogue_rows(run->ep, sums, false, column, columns, (char *)out->data +
-			 (ptrdiff_t)row * plan->amx.out_row + (ptrdiff_t)column * step, step,
-			 plan->amx.out_row, rows, stats);
+			 (ptrdiff_t)row * plan->panels.out_row + (ptrdiff_t)column * step, step,
+			 plan->panels.out_row, rows, stats);
 	return NK_OK;
 }
 
-enum nk_status conv_amx_run(struct conv_plan *plan, const struct nk_call *call,
-			    const struct nk_epilogue *ep, const void *in, const void *packed)
+enum nk_status conv_panels_run(struct conv_plan *plan, const struct nk_call *call,
+			       const struct nk_epilogue *ep, const void *in, const void *packed)
 {
 	const struct neuron_tensor *desc = call->op[1].desc;
 	struct neuron_tensor last;
@@ -312,18 +314,18 @@ enum nk_status conv_amx_run(struct conv_plan *plan, const struct nk_call *call,
 	run.image = nk_stride(desc, 0);
 	for (unsigned int i = 0; i < 3; i++)
 		run.stride[i] = i + desc->rank >= 5 ? nk_stride(desc, i + desc->rank - 3) : 0;
-	run.step = amx_sums_bytes(plan->amx.rows, plan->amx.columns);
+	run.step = panels_sums_bytes(plan->panels.rows, plan->panels.columns);
 	run.temp = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) * run.step);
-	if (plan->amx.gathers) {
-		run.windows = nk_scratch(call->ctx, NK_SCRATCH_OUT, plan->amx.m * run.window_bytes);
+	if (plan->panels.gathers) {
+		run.windows = nk_scratch(call->ctx, NK_SCRATCH_OUT, plan->panels.m * run.window_bytes);
 		if (!run.windows)
 			return NK_NO_MEMORY;
 	}
 	if (!run.temp)
 		return NK_NO_MEMORY;
-	if (plan->amx.gathers)
-		status = nk_parallel(call, (plan->amx.m + AMX_ROWS - 1) / AMX_ROWS, gather_tile,
+	if (plan->panels.gathers)
+		status = nk_parallel(call, (plan->panels.m + PANEL_ROWS - 1) / PANEL_ROWS, gather_tile,
 				     &run);
-	return status ? status : nk_parallel(call, (size_t)plan->amx.row_tiles *
-					     plan->amx.column_tiles, multiply_tile, &run);
+	return status ? status : nk_parallel(call, (size_t)plan->panels.row_tiles *
+					     plan->panels.column_tiles, multiply_tile, &run);
 }

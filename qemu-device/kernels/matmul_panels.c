@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * MATMUL of bf16 and of bytes on AMX tiles.
+ * MATMUL with the second operand in panels.
  *
  * The second operand is brought into panels by the tile that needs it, while they
  * stay in the cache; once for all tiles where several need the same columns; and
@@ -29,11 +29,11 @@ static bool stays_near(const struct matmul_plan *plan, uint32_t rows, uint32_t c
 	       (size_t)rows * columns * sizeof(float) <= L2_BYTES;
 }
 
-void matmul_amx_tiles(struct matmul_plan *plan)
+void matmul_panels_tiles(struct matmul_plan *plan)
 {
 	static const struct matmul_grain grain = {
-		.rows = AMX_ROWS,
-		.columns = AMX_PANEL,
+		.rows = PANEL_ROWS,
+		.columns = PANEL_COLUMNS,
 		.operand_macs = OPERAND_MACS,
 		.start_macs = START_MACS,
 		.shared_columns = 1.25,
@@ -43,9 +43,9 @@ void matmul_amx_tiles(struct matmul_plan *plan)
 	matmul_choose_tiles(plan, &grain);
 }
 
-bool matmul_choose_amx(struct matmul_plan *plan, const struct lib_features *lib)
+bool matmul_choose_panels(struct matmul_plan *plan, const struct lib_features *lib)
 {
-	if (!lib->amx || !amx_has(plan->a.dtype, plan->b.dtype))
+	if (!panels_has(lib, plan->a.dtype, plan->b.dtype))
 		return false;
 	plan->as_f32 = false;
 	plan->a_type = plan->a.dtype;
@@ -53,13 +53,13 @@ bool matmul_choose_amx(struct matmul_plan *plan, const struct lib_features *lib)
 	matmul_choose_layouts(plan);
 	if (!plan->a_layout.packed && plan->a_layout.column != 1)
 		plan->a_layout = (struct matmul_layout){ .packed = true, .row = plan->k, .column = 1 };
-	matmul_amx_tiles(plan);
-	plan->direct = plan->direct && !plan->has_bias && plan->m % AMX_ROWS == 0 &&
-		       plan->n % AMX_PANEL == 0 &&
+	matmul_panels_tiles(plan);
+	plan->direct = plan->direct && !plan->has_bias && plan->m % PANEL_ROWS == 0 &&
+		       plan->n % PANEL_COLUMNS == 0 &&
 		       plan->out.dtype == (plan->integer ? NEURON_I32 : NEURON_F32);
 	/* One matrix for all entries of the batch may be kept. */
 	plan->packs = nk_elements(&plan->b) == (uint64_t)plan->k * plan->n;
-	plan->amx_weights = (struct amx_weights){
+	plan->b_panels = (struct panels){
 		.dtype = plan->b_type,
 		.k = plan->k,
 		.n = plan->n,
@@ -68,14 +68,14 @@ bool matmul_choose_amx(struct matmul_plan *plan, const struct lib_features *lib)
 		.zero_point = plan->integer ? plan->b.zero_point : 0,
 		.a_zero_point = plan->integer ? plan->a.zero_point : 0,
 	};
-	plan->packed_bytes = amx_weights_bytes(&plan->amx_weights);
-	plan->temp_bytes = amx_packed_bytes(plan->b_type, plan->k, plan->columns) +
+	plan->packed_bytes = panels_size(&plan->b_panels);
+	plan->temp_bytes = panels_bytes(plan->b_type, plan->k, plan->columns) +
 			   plan->columns * sizeof(uint32_t);
 	return true;
 }
 
-enum nk_status matmul_amx_pack(struct matmul_plan *plan, const struct nk_call *call,
-			       const void *b, char **packed)
+enum nk_status matmul_panels_pack(struct matmul_plan *plan, const struct nk_call *call,
+				  const void *b, char **packed)
 {
 	enum nk_status status;
 
@@ -86,25 +86,25 @@ enum nk_status matmul_amx_pack(struct matmul_plan *plan, const struct nk_call *c
 	*packed = matmul_packed_place(plan, call);
 	if (!*packed)
 		return NK_NO_MEMORY;
-	status = amx_weights_pack(call, &plan->amx_weights, b, plan->columns, *packed);
+	status = panels_fill(call, &plan->b_panels, b, plan->columns, *packed);
 	plan->have_packed = !status && *packed == plan->packed;
 	return status;
 }
 
-void matmul_amx_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t first,
-		     uint32_t columns, const char *a, const char *b, bool packed, char *out,
+void matmul_panels_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t first,
+			uint32_t columns, const char *a, const char *b, bool packed, char *out,
 		     ptrdiff_t out_row, char *temp)
 {
-	ptrdiff_t sums_row = plan->direct ? out_row : round_up(columns, AMX_PANEL);
-	struct amx_weights own = plan->amx_weights;
+	ptrdiff_t sums_row = plan->direct ? out_row : round_up(columns, PANEL_COLUMNS);
+	struct panels own = plan->b_panels;
 
 	if (!packed) {		/* the tile's columns are all that there are */
 		own.n = columns;
-		amx_weights_pack_own(&own, b, temp);
+		panels_fill_own(&own, b, temp);
 		first = 0;
 		b = temp;
 	}
-	amx_tile(&own, plan->a_type, rows, a, plan->a_layout.row, first, columns, b, out, sums_row);
+	panels_tile(&own, plan->a_type, rows, a, plan->a_layout.row, first, columns, b, out, sums_row);
 	if (!plan->direct)
-		amx_close_gaps(out, rows, columns);
+		panels_close_gaps(out, rows, columns);
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Products on AMX tiles.
+ * Products of bf16 and of bytes on AMX tiles.
  *
  * Two tiles of rows times two of columns are computed together: the four tiles of
  * sums stay in registers over a part of k whose panel of the second operand fits the
  * L1 cache, next to the sums. Rows and columns that are left over are filled up with
  * zeros, so that one configuration of the tiles does for all.
  */
-#include "amx.h"
+#include "panels.h"
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>
@@ -16,7 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define TARGET	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,amx-tile,amx-bf16,amx-int8")))
+#define TARGET	__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq," \
+				      "amx-tile,amx-bf16,amx-int8")))
 
 /* <asm/prctl.h> of kernels from 5.16 on. */
 #define REQUEST_PERMISSION	0x1023
@@ -48,14 +49,6 @@ bool amx_available(void)
 {
 	pthread_once(&once, look);
 	return available;
-}
-
-bool amx_has(unsigned int a_dtype, unsigned int b_dtype)
-{
-	if (!amx_available())
-		return false;
-	return (a_dtype == NEURON_BF16 && b_dtype == NEURON_BF16) ||
-	       (nk_is_byte(a_dtype) && nk_is_byte(b_dtype));
 }
 
 /* Where pairs of two rows come from: those of the first sixteen columns, then the others. */
@@ -137,7 +130,7 @@ TARGET static void turn(__m512i *x)
 TARGET static void pack_turned(const char *b, ptrdiff_t column_bytes, uint32_t columns,
 			       uint32_t bytes, char *to)
 {
-	__mmask64 mask = bytes < AMX_STEP ? ((__mmask64)1 << bytes) - 1 : ~(__mmask64)0;
+	__mmask64 mask = bytes < PANEL_STEP ? ((__mmask64)1 << bytes) - 1 : ~(__mmask64)0;
 	__m512i x[16];
 
 	for (unsigned int i = 0; i < 16; i++)
@@ -145,7 +138,7 @@ TARGET static void pack_turned(const char *b, ptrdiff_t column_bytes, uint32_t c
 				     _mm512_setzero_si512();
 	turn(x);
 	for (unsigned int i = 0; i < 16; i++)
-		_mm512_store_si512(to + i * AMX_STEP, x[i]);
+		_mm512_store_si512(to + i * PANEL_STEP, x[i]);
 }
 
 /* A step of a panel whose columns' elements lie one after the other. */
@@ -168,14 +161,14 @@ TARGET static void pack_columns(size_t size, const char *b, ptrdiff_t column, ui
 TARGET static void pack_rows(size_t size, uint32_t k, uint32_t n, const char *b, ptrdiff_t row,
 			     char *to, size_t panel)
 {
-	uint32_t group = 4 / size, whole = (uint32_t)(panel / (2 * TILE_BYTES) * AMX_STEP / size);
+	uint32_t group = 4 / size, whole = (uint32_t)(panel / (2 * TILE_BYTES) * PANEL_STEP / size);
 
 	row *= (ptrdiff_t)size;
 	for (uint32_t i = 0; i < whole; i += group, b += (ptrdiff_t)group * row) {
 		size_t bytes = i * size;	/* of a column, before these */
-		char *at = to + bytes / AMX_STEP * 2 * TILE_BYTES + bytes % AMX_STEP / 4 * AMX_STEP;
+		char *at = to + bytes / PANEL_STEP * 2 * TILE_BYTES + bytes % PANEL_STEP / 4 * PANEL_STEP;
 
-		for (uint32_t j = 0; j < n; j += AMX_PANEL, at += panel) {
+		for (uint32_t j = 0; j < n; j += PANEL_COLUMNS, at += panel) {
 			__mmask32 mask = n - j < 32 ? ((__mmask32)1 << (n - j)) - 1 :
 					 ~(__mmask32)0;
 			const void *from[4] = { NULL };
@@ -197,15 +190,15 @@ TARGET static void pack_rows(size_t size, uint32_t k, uint32_t n, const char *b,
 void amx_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff_t row,
 	      ptrdiff_t column, void *packed)
 {
-	size_t size = nk_size(dtype), step = AMX_STEP / size;
+	size_t size = nk_size(dtype), step = PANEL_STEP / size;
 	char *to = packed;
 
 	if (column == 1) {
-		pack_rows(size, k, n, b, row, to, amx_panel_bytes(dtype, k));
+		pack_rows(size, k, n, b, row, to, panel_bytes(dtype, k));
 		return;
 	}
-	for (uint32_t first = 0; first < n; first += AMX_PANEL) {
-		uint32_t columns = n - first < AMX_PANEL ? n - first : AMX_PANEL;
+	for (uint32_t first = 0; first < n; first += PANEL_COLUMNS) {
+		uint32_t columns = n - first < PANEL_COLUMNS ? n - first : PANEL_COLUMNS;
 
 		for (uint32_t i = 0; i < k; i += step, to += 2 * TILE_BYTES) {
 			const char *from = (const char *)b + ((ptrdiff_t)i +
@@ -234,11 +227,11 @@ TARGET static void multiply_##name(const char *a, ptrdiff_t a_row, const char *b
 		_tile_loadd(2, c + TILE_ROWS * c_row, c_row);				\
 		_tile_loadd(3, c + TILE_ROWS * c_row + 64, c_row);			\
 	}										\
-	for (uint32_t i = 0; i < steps; i++, a += AMX_STEP, b += 2 * TILE_BYTES) {	\
+	for (uint32_t i = 0; i < steps; i++, a += PANEL_STEP, b += 2 * TILE_BYTES) {	\
 		_tile_loadd(4, a, a_row);						\
-		_tile_loadd(6, b, AMX_STEP);						\
+		_tile_loadd(6, b, PANEL_STEP);						\
 		_tile_loadd(5, a + TILE_ROWS * a_row, a_row);				\
-		_tile_loadd(7, b + TILE_BYTES, AMX_STEP);				\
+		_tile_loadd(7, b + TILE_BYTES, PANEL_STEP);				\
 		instruction(0, 4, 6);							\
 		instruction(1, 4, 7);							\
 		instruction(2, 5, 6);							\
@@ -293,9 +286,9 @@ TARGET static void release(void)
 static void fill_up(const char *a, ptrdiff_t a_row, uint32_t rows, size_t bytes, uint32_t steps,
 		    char *to)
 {
-	size_t width = (size_t)steps * AMX_STEP;
+	size_t width = (size_t)steps * PANEL_STEP;
 
-	for (uint32_t i = 0; i < AMX_ROWS; i++, a += a_row, to += width) {
+	for (uint32_t i = 0; i < PANEL_ROWS; i++, a += a_row, to += width) {
 		size_t n = i < rows ? bytes : 0;
 
 		if (n)
@@ -308,11 +301,11 @@ void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32
 		  const void *a, ptrdiff_t a_row, const void *packed, void *sums,
 		  ptrdiff_t sums_row)
 {
-	char filled[AMX_ROWS * STEPS * AMX_STEP] NK_ALIGNED;
+	char filled[PANEL_ROWS * STEPS * PANEL_STEP] NK_ALIGNED;
 	multiply_fn *multiply = kernel_of(a_dtype, b_dtype);
-	size_t size = nk_size(a_dtype), bytes = k * size, panel = amx_panel_bytes(a_dtype, k);
-	uint32_t all = (bytes + AMX_STEP - 1) / AMX_STEP;
-	uint32_t panels = (n + AMX_PANEL - 1) / AMX_PANEL;
+	size_t size = nk_size(a_dtype), bytes = k * size, panel = panel_bytes(a_dtype, k);
+	uint32_t all = (bytes + PANEL_STEP - 1) / PANEL_STEP;
+	uint32_t panels = (n + PANEL_COLUMNS - 1) / PANEL_COLUMNS;
 	ptrdiff_t c_row = sums_row * (ptrdiff_t)sizeof(float);
 
 	a_row *= (ptrdiff_t)size;
@@ -320,14 +313,14 @@ void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32
 	/* Two panels at a time, so that rows are used twice while they are near. */
 	for (uint32_t p = 0; p < panels; p += 2)
 	for (uint32_t s = 0; s < all; s += STEPS)
-	for (uint32_t r = 0; r < m; r += AMX_ROWS) {
+	for (uint32_t r = 0; r < m; r += PANEL_ROWS) {
 		uint32_t steps = all - s < STEPS ? all - s : STEPS;
-		uint32_t rows = m - r < AMX_ROWS ? m - r : AMX_ROWS;
-		size_t left = bytes - (size_t)s * AMX_STEP, width = (size_t)steps * AMX_STEP;
-		const char *from = (const char *)a + (ptrdiff_t)r * a_row + (ptrdiff_t)s * AMX_STEP;
+		uint32_t rows = m - r < PANEL_ROWS ? m - r : PANEL_ROWS;
+		size_t left = bytes - (size_t)s * PANEL_STEP, width = (size_t)steps * PANEL_STEP;
+		const char *from = (const char *)a + (ptrdiff_t)r * a_row + (ptrdiff_t)s * PANEL_STEP;
 		ptrdiff_t from_row = a_row;
 
-		if (rows < AMX_ROWS || left < width) {
+		if (rows < PANEL_ROWS || left < width) {
 			fill_up(from, a_row, rows, left < width ? left : width, steps, filled);
 			from = filled;
 			from_row = (ptrdiff_t)width;
@@ -335,7 +328,7 @@ void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32
 		for (uint32_t q = p; q < p + 2 && q < panels; q++)
 			multiply(from, from_row, (const char *)packed + q * panel +
 				 (size_t)s * 2 * TILE_BYTES, steps, (char *)sums +
-				 (ptrdiff_t)r * c_row + q * AMX_PANEL * sizeof(float), c_row, !s);
+				 (ptrdiff_t)r * c_row + q * PANEL_COLUMNS * sizeof(float), c_row, !s);
 	}
 	release();
 }
@@ -371,23 +364,23 @@ void amx_row_sums(unsigned int dtype, uint32_t m, uint32_t k, const void *a, ptr
 void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *packed,
 		     uint32_t *sums)
 {
-	static const uint8_t ones[STEPS * AMX_STEP] NK_ALIGNED = {
-		[0 ... STEPS * AMX_STEP - 1] = 1,
+	static const uint8_t ones[STEPS * PANEL_STEP] NK_ALIGNED = {
+		[0 ... STEPS * PANEL_STEP - 1] = 1,
 	};
-	uint32_t rows[AMX_ROWS * AMX_PANEL] NK_ALIGNED;	/* all of them the same */
+	uint32_t rows[PANEL_ROWS * PANEL_COLUMNS] NK_ALIGNED;	/* all of them the same */
 	multiply_fn *multiply = kernel_of(NEURON_U8, dtype);
-	size_t panel = amx_panel_bytes(dtype, k);
-	uint32_t all = (k + AMX_STEP - 1) / AMX_STEP;
+	size_t panel = panel_bytes(dtype, k);
+	uint32_t all = (k + PANEL_STEP - 1) / PANEL_STEP;
 	const char *from = packed;
 
 	configure();
-	for (uint32_t first = 0; first < n; first += AMX_PANEL, from += panel) {
-		uint32_t columns = n - first < AMX_PANEL ? n - first : AMX_PANEL;
+	for (uint32_t first = 0; first < n; first += PANEL_COLUMNS, from += panel) {
+		uint32_t columns = n - first < PANEL_COLUMNS ? n - first : PANEL_COLUMNS;
 
 		for (uint32_t s = 0; s < all; s += STEPS)
 			multiply((const char *)ones, 0, from + (size_t)s * 2 * TILE_BYTES,
 				 all - s < STEPS ? all - s : STEPS, (char *)rows,
-				 AMX_PANEL * sizeof(*rows), !s);
+				 PANEL_COLUMNS * sizeof(*rows), !s);
 		memcpy(sums + first, rows, columns * sizeof(*rows));
 	}
 	release();
@@ -397,13 +390,6 @@ void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *pac
 
 bool amx_available(void)
 {
-	return false;
-}
-
-bool amx_has(unsigned int a_dtype, unsigned int b_dtype)
-{
-	(void)a_dtype;
-	(void)b_dtype;
 	return false;
 }
 

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Products from weights in panels: who computes them, weights that are packed by all
+ * threads, and the zero points of bytes.
+ */
+#include "panels.h"
+
+bool panels_has(const struct lib_features *lib, unsigned int a_dtype, unsigned int b_dtype)
+{
+	if (a_dtype == NEURON_F32 && b_dtype == NEURON_F32)
+		return lib->avx512 && f32_available();
+	return lib->amx && amx_available() &&
+	       ((a_dtype == NEURON_BF16 && b_dtype == NEURON_BF16) ||
+		(nk_is_byte(a_dtype) && nk_is_byte(b_dtype)));
+}
+
+static void pack(const struct panels *w, uint32_t n, const void *b, void *packed)
+{
+	if (w->dtype == NEURON_F32)
+		f32_pack(w->k, n, b, w->row, w->column, packed);
+	else
+		amx_pack(w->dtype, w->k, n, b, w->row, w->column, packed);
+}
+
+struct pack {
+	const struct panels *w;
+	const char *data;
+	char *packed;
+	uint32_t columns;
+};
+
+static bool has_zero_points(const struct panels *w)
+{
+	return nk_is_byte(w->dtype) && (w->zero_point || w->a_zero_point);
+}
+
+static uint32_t *column_sums(const struct panels *w, const void *packed)
+{
+	return (uint32_t *)((char *)packed + panels_bytes(w->dtype, w->k, w->n));
+}
+
+size_t panels_size(const struct panels *w)
+{
+	return panels_bytes(w->dtype, w->k, w->n) + (size_t)w->n * sizeof(uint32_t);
+}
+
+static enum nk_status pack_tile(void *arg, size_t tile, unsigned int thread,
+				struct nk_stats *stats)
+{
+	const struct pack *p = arg;
+	const struct panels *w = p->w;
+	uint32_t first = tile * p->columns;
+	uint32_t columns = w->n - first < p->columns ? w->n - first : p->columns;
+	char *to = p->packed + panels_bytes(w->dtype, w->k, first);
+
+	(void)thread;
+	(void)stats;
+	pack(w, columns, p->data + (ptrdiff_t)first * w->column * (ptrdiff_t)nk_size(w->dtype), to);
+	if (has_zero_points(w))
+		amx_column_sums(w->dtype, columns, w->k, to, column_sums(w, p->packed) + first);
+	return NK_OK;
+}
+
+enum nk_status panels_fill(const struct nk_call *call, const struct panels *w,
+			   const void *data, uint32_t columns, void *packed)
+{
+	struct pack p = { .w = w, .data = data, .packed = packed, .columns = columns };
+
+	return nk_parallel(call, (w->n + columns - 1) / columns, pack_tile, &p);
+}
+
+void panels_fill_own(const struct panels *w, const void *data, void *packed)
+{
+	pack(w, w->n, data, packed);
+	if (has_zero_points(w))
+		amx_column_sums(w->dtype, w->n, w->k, packed, column_sums(w, packed));
+}
+
+NK_CLONES static void subtract(uint32_t *restrict sums, const uint32_t *restrict columns,
+			       uint32_t by_column, uint32_t rest, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sums[i] -= by_column * columns[i] + rest;
+}
+
+void panels_tile(const struct panels *w, unsigned int a_dtype, uint32_t rows, const void *a,
+		 ptrdiff_t a_row, uint32_t first, uint32_t columns, const void *packed, void *out,
+	      ptrdiff_t out_row)
+{
+	const uint32_t *of_columns = column_sums(w, packed) + first;
+	uint32_t az = w->a_zero_point, bz = w->zero_point, k = w->k;
+
+	packed = (const char *)packed + panels_bytes(w->dtype, k, first);
+	if (w->dtype == NEURON_F32)
+		f32_multiply(rows, columns, k, a, a_row, packed, out, out_row);
+	else
+		amx_multiply(a_dtype, w->dtype, rows, columns, k, a, a_row, packed, out, out_row);
+	if (!has_zero_points(w))
+		return;
+	for (uint32_t i = 0; i < rows; i++) {
+		uint32_t of_row = 0;
+
+		if (bz)
+			amx_row_sums(a_dtype, 1, k, (const char *)a + i * a_row, a_row, &of_row);
+		subtract((uint32_t *)out + i * out_row, of_columns, az,
+			 bz * of_row - k * az * bz, columns);
+	}
+}
+
+void panels_close_gaps(void *sums, uint32_t rows, uint32_t columns)
+{
+	size_t width = (columns + PANEL_COLUMNS - 1) / PANEL_COLUMNS * PANEL_COLUMNS;
+
+	for (uint32_t i = 1; width > columns && i < rows; i++)
+		memmove((float *)sums + (size_t)i * columns, (float *)sums + i * width,
+			columns * sizeof(float));
+}

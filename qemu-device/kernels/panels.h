@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Products from weights in an order of our own, which is made from plain rows or columns
+ * at little more than the cost of a copy: on AMX tiles for bf16 and bytes, with AVX-512
+ * for fp32.
+ *
+ * The second operand is packed in panels of PANEL_COLUMNS columns, one after the other;
+ * a panel is a sequence of steps of 64 bytes of a column, the last one filled up: bf16
+ * in pairs of rows, bytes in fours.
+ */
+#ifndef NEURON_NK_PANELS_H
+#define NEURON_NK_PANELS_H
+
+#include "lib.h"
+
+#define PANEL_COLUMNS	32
+#define PANEL_ROWS	32	/* that are computed together */
+#define PANEL_STEP	64	/* bytes of a row or column */
+
+/* Whether products of these types are here: fp32, bf16 with bf16, bytes with bytes. */
+bool panels_has(const struct lib_features *lib, unsigned int a_dtype, unsigned int b_dtype);
+
+static inline size_t panel_bytes(unsigned int dtype, uint32_t k)
+{
+	return (k * nk_size(dtype) + PANEL_STEP - 1) / PANEL_STEP * PANEL_STEP * PANEL_COLUMNS;
+}
+
+static inline size_t panels_bytes(unsigned int dtype, uint32_t k, uint32_t n)
+{
+	return (n + PANEL_COLUMNS - 1) / PANEL_COLUMNS * panel_bytes(dtype, k);
+}
+
+/**
+ * struct panels - a second operand
+ * @dtype: of its elements
+ * @k: rows
+ * @n: columns
+ * @row: distance of its rows, in elements
+ * @column: distance of its columns, in elements; this or @row is 1
+ * @zero_point: of its elements
+ * @a_zero_point: of those that it is multiplied with
+ */
+struct panels {
+	unsigned int dtype;
+	uint32_t k, n;
+	ptrdiff_t row, column;
+	int32_t zero_point, a_zero_point;
+};
+
+/* Bytes of the panels, and behind them the sums of integers' columns. */
+size_t panels_size(const struct panels *w);
+
+/**
+ * panels_fill() - bring them into panels, all threads together
+ * @call: the instruction
+ * @w: what they look like
+ * @data: where they are
+ * @columns: that a thread packs at once, a multiple of PANEL_COLUMNS
+ * @packed: panels_size() of memory
+ *
+ * Return: as nk_parallel().
+ */
+enum nk_status panels_fill(const struct nk_call *call, const struct panels *w,
+			   const void *data, uint32_t columns, void *packed);
+
+/* The same by the calling thread alone. */
+void panels_fill_own(const struct panels *w, const void *data, void *packed);
+
+/**
+ * panels_tile() - some rows and columns of a product, without zero points
+ * @w: the weights
+ * @a_dtype: of the first operand
+ * @rows: of it
+ * @a: where they are
+ * @a_row: their distance, in elements
+ * @first: column
+ * @columns: how many
+ * @packed: from panels_fill()
+ * @out: sums, in rows of @columns rounded up to PANEL_COLUMNS; room for a multiple of PANEL_ROWS
+ * @out_row: distance of the rows of @out
+ *
+ * (a - az) * (b - bz) adds up to the sum of a * b - az * b - bz * a + k * az * bz.
+ */
+void panels_tile(const struct panels *w, unsigned int a_dtype, uint32_t rows, const void *a,
+		 ptrdiff_t a_row, uint32_t first, uint32_t columns, const void *packed, void *out,
+	      ptrdiff_t out_row);
+
+/* A tile's sums without the gaps behind its rows, as an epilogue expects them. */
+void panels_close_gaps(void *sums, uint32_t rows, uint32_t columns);
+
+static inline size_t panels_sums_bytes(uint32_t rows, uint32_t columns)
+{
+	return (size_t)((rows + PANEL_ROWS - 1) / PANEL_ROWS * PANEL_ROWS) *
+	       ((columns + PANEL_COLUMNS - 1) / PANEL_COLUMNS * PANEL_COLUMNS) * sizeof(float);
+}
+
+/* panels_amx.c */
+
+bool amx_available(void);
+
+/**
+ * amx_pack() - bring a matrix into panels
+ * @dtype: of its elements
+ * @k: rows
+ * @n: columns
+ * @b: the matrix
+ * @row: distance of its rows, in elements
+ * @column: distance of its columns, in elements; this or @row is 1
+ * @packed: panels_bytes() of memory aligned to 64
+ */
+void amx_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff_t row,
+	      ptrdiff_t column, void *packed);
+
+/**
+ * amx_multiply() - sums of products
+ * @a_dtype: of the first operand
+ * @b_dtype: of the second
+ * @m: rows
+ * @n: columns
+ * @k: length of the sums
+ * @a: the first operand, whose rows are contiguous
+ * @a_row: distance of its rows, in elements
+ * @packed: the second operand, from amx_pack()
+ * @sums: receives fp32 or int32; @n rounded up to PANEL_COLUMNS columns and @m to PANEL_ROWS
+ *	  rows are written
+ * @sums_row: distance of its rows, in elements
+ *
+ * bf16 as the processor does it: subnormal numbers count as zero, and pairs of
+ * products are added to a sum over ascending k. Integers wrap around. A sum does not
+ * depend on where in the matrix it stands.
+ */
+void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32_t n, uint32_t k,
+		  const void *a, ptrdiff_t a_row, const void *packed, void *sums,
+		  ptrdiff_t sums_row);
+
+/* Sums of @k bytes of each of @m rows. */
+void amx_row_sums(unsigned int dtype, uint32_t m, uint32_t k, const void *a, ptrdiff_t a_row,
+		  uint32_t *sums);
+/* Sums of @k bytes of each of @n packed columns. */
+void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *packed,
+		     uint32_t *sums);
+
+/* panels_f32.c: the same for fp32, which is added with fused multiply-adds over ascending k. */
+bool f32_available(void);
+void f32_pack(uint32_t k, uint32_t n, const float *b, ptrdiff_t row, ptrdiff_t column,
+	      float *packed);
+void f32_multiply(uint32_t m, uint32_t n, uint32_t k, const float *a, ptrdiff_t a_row,
+		  const float *packed, float *sums, ptrdiff_t sums_row);
+
+#endif /* NEURON_NK_PANELS_H */

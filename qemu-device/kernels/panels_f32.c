@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Products of fp32 with AVX-512: up to twelve rows times two vectors of columns stay in
+ * registers over the whole sum.
+ */
+#include "panels.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define TARGET	__attribute__((target("avx512f")))
+#define INLINE	static inline __attribute__((always_inline, target("avx512f")))
+
+#define LANES	16
+#define ROWS	12
+
+bool f32_available(void)
+{
+	return __builtin_cpu_supports("avx512f");
+}
+
+/* Rows that are contiguous: all columns of a row before the next row. */
+TARGET static void pack_rows(uint32_t k, uint32_t n, const float *b, ptrdiff_t row, char *packed,
+			     size_t panel)
+{
+	for (uint32_t i = 0; i < k; i++, b += row) {
+		float *to = (float *)packed + (size_t)i * PANEL_COLUMNS;
+
+		for (uint32_t j = 0; j < n; j += PANEL_COLUMNS, to += panel / sizeof(*to)) {
+			uint32_t left = n - j < PANEL_COLUMNS ? n - j : PANEL_COLUMNS;
+			__mmask16 low = left < LANES ? (1u << left) - 1 : 0xffff;
+			__mmask16 high = left < LANES ? 0 : left < PANEL_COLUMNS ?
+					 (1u << (left - LANES)) - 1 : 0xffff;
+
+			_mm512_store_ps(to, _mm512_maskz_loadu_ps(low, b + j));
+			_mm512_store_ps(to + LANES, _mm512_maskz_loadu_ps(high, b + j + LANES));
+		}
+	}
+}
+
+void f32_pack(uint32_t k, uint32_t n, const float *b, ptrdiff_t row, ptrdiff_t column,
+	      float *packed)
+{
+	size_t panel = panel_bytes(NEURON_F32, k);
+
+	if (column == 1) {
+		pack_rows(k, n, b, row, (char *)packed, panel);
+		return;
+	}
+	for (uint32_t j = 0; j < (n + PANEL_COLUMNS - 1) / PANEL_COLUMNS * PANEL_COLUMNS; j++) {
+		const float *from = b + (ptrdiff_t)j * column;
+		float *to = (float *)((char *)packed + j / PANEL_COLUMNS * panel) +
+			    j % PANEL_COLUMNS;
+
+		for (uint32_t i = 0; i < k; i++)
+			to[(size_t)i * PANEL_COLUMNS] = j < n ? from[(ptrdiff_t)i * row] : 0;
+	}
+}
+
+INLINE void multiply_rows(const float *a, ptrdiff_t a_row, const float *b, uint32_t k, float *c,
+			  ptrdiff_t c_row, const unsigned int rows)
+{
+	__m512 sum[ROWS][2];
+
+	for (unsigned int r = 0; r < rows; r++)
+		sum[r][0] = sum[r][1] = _mm512_setzero_ps();
+	for (uint32_t i = 0; i < k; i++, b += PANEL_COLUMNS) {
+		__m512 x = _mm512_load_ps(b), y = _mm512_load_ps(b + LANES);
+
+		for (unsigned int r = 0; r < rows; r++) {
+			__m512 all = _mm512_set1_ps(a[r * a_row + i]);
+
+			sum[r][0] = _mm512_fmadd_ps(all, x, sum[r][0]);
+			sum[r][1] = _mm512_fmadd_ps(all, y, sum[r][1]);
+		}
+	}
+	for (unsigned int r = 0; r < rows; r++) {
+		_mm512_storeu_ps(c + r * c_row, sum[r][0]);
+		_mm512_storeu_ps(c + r * c_row + LANES, sum[r][1]);
+	}
+}
+
+/* One copy of the loop for each number of rows, so that the sums are registers. */
+TARGET static void multiply_some(const float *a, ptrdiff_t a_row, const float *b, uint32_t k,
+				 float *c, ptrdiff_t c_row, unsigned int rows)
+{
+	switch (rows) {
+#define CASE(n)							\
+	case n:							\
+		multiply_rows(a, a_row, b, k, c, c_row, n);	\
+		break
+	CASE(1);
+	CASE(2);
+	CASE(3);
+	CASE(4);
+	CASE(5);
+	CASE(6);
+	CASE(7);
+	CASE(8);
+	CASE(9);
+	CASE(10);
+	CASE(11);
+	CASE(12);
+#undef CASE
+	}
+}
+
+void f32_multiply(uint32_t m, uint32_t n, uint32_t k, const float *a, ptrdiff_t a_row,
+		  const float *packed, float *sums, ptrdiff_t sums_row)
+{
+	size_t panel = panel_bytes(NEURON_F32, k) / sizeof(*packed);
+
+	for (uint32_t j = 0; j < n; j += PANEL_COLUMNS, packed += panel)
+		for (uint32_t r = 0; r < m; r += ROWS)
+			multiply_some(a + (ptrdiff_t)r * a_row, a_row, packed, k,
+				      sums + (ptrdiff_t)r * sums_row + j, sums_row,
+				      m - r < ROWS ? m - r : ROWS);
+}
+
+#else
+
+bool f32_available(void)
+{
+	return false;
+}
+
+void f32_pack(uint32_t k, uint32_t n, const float *b, ptrdiff_t row, ptrdiff_t column,
+	      float *packed)
+{
+	(void)k, (void)n, (void)b, (void)row, (void)column, (void)packed;
+}
+
+void f32_multiply(uint32_t m, uint32_t n, uint32_t k, const float *a, ptrdiff_t a_row,
+		  const float *packed, float *sums, ptrdiff_t sums_row)
+{
+	(void)m, (void)n, (void)k, (void)a, (void)a_row, (void)packed, (void)sums, (void)sums_row;
+}
+#endif
