@@ -147,7 +147,10 @@ static void operand(struct job *j, unsigned int i, unsigned int dtype, unsigned 
 struct shape {
 	const char *name;
 	unsigned int out, a, b;
-	/* MATMUL: m, n, k. CONV: channels, rows, columns, filters, kernel, groups, stride. */
+	/*
+	 * MATMUL: m, n, k. CONV: channels, rows, columns, filters, kernel, groups, stride, and
+	 * the kernel's width if it has one row.
+	 */
 	uint32_t dims[8];
 };
 
@@ -179,6 +182,20 @@ static const struct shape convs[] = {
 	{ "resnet8 last", NEURON_I32, NEURON_U8, NEURON_I8, { 64, 8, 8, 64, 3, 1, 1 } },
 	{ "mobilenet pointwise", NEURON_I32, NEURON_U8, NEURON_I8, { 96, 56, 56, 24, 1, 1, 1 } },
 	{ "super-resolution", NEURON_I32, NEURON_U8, NEURON_I8, { 64, 224, 224, 64, 3, 1, 1 } },
+	{ "resnet50 3x3, 56", NEURON_F32, NEURON_F32, NEURON_F32, { 64, 56, 56, 64, 3, 1, 1 } },
+	{ "resnet50 3x3, 7", NEURON_F32, NEURON_F32, NEURON_F32, { 512, 7, 7, 512, 3, 1, 1 } },
+	{ "resnet50 1x1, 7", NEURON_F32, NEURON_F32, NEURON_F32, { 2048, 7, 7, 512, 1, 1, 1 } },
+	{ "hifigan, 1 x 11", NEURON_F32, NEURON_F32, NEURON_F32, { 32, 1, 4096, 32, 1, 1, 1, 11 } },
+	{ "resnet50 3x3, 56", NEURON_BF16, NEURON_BF16, NEURON_BF16, { 64, 56, 56, 64, 3, 1, 1 } },
+	{ "resnet50 3x3, 14", NEURON_BF16, NEURON_BF16, NEURON_BF16,
+	  { 256, 14, 14, 256, 3, 1, 1 } },
+	{ "resnet50 3x3, 7", NEURON_BF16, NEURON_BF16, NEURON_BF16, { 512, 7, 7, 512, 3, 1, 1 } },
+	{ "resnet50 1x1, 56", NEURON_BF16, NEURON_BF16, NEURON_BF16, { 64, 56, 56, 256, 1, 1, 1 } },
+	{ "resnet50 1x1, 7", NEURON_BF16, NEURON_BF16, NEURON_BF16, { 2048, 7, 7, 512, 1, 1, 1 } },
+	{ "hifigan, 1 x 11", NEURON_BF16, NEURON_BF16, NEURON_BF16,
+	  { 32, 1, 4096, 32, 1, 1, 1, 11 } },
+	{ "dscnn depthwise", NEURON_BF16, NEURON_BF16, NEURON_BF16, { 64, 25, 5, 64, 3, 64, 1 } },
+	{ "resnet50 3x3, 7", NEURON_I32, NEURON_U8, NEURON_I8, { 512, 7, 7, 512, 3, 1, 1 } },
 	{ "quantised resnet8", NEURON_I8, NEURON_I8, NEURON_I8, { 64, 8, 8, 64, 3, 1, 1 } },
 	{ "quantised mobilenet", NEURON_I8, NEURON_I8, NEURON_I8, { 96, 56, 56, 24, 1, 1, 1 } },
 };
@@ -207,13 +224,14 @@ static double make_conv(struct job *j, const struct shape *s)
 {
 	const uint32_t c = s->dims[0], h = s->dims[1], w = s->dims[2], m = s->dims[3];
 	const uint32_t kernel = s->dims[4], groups = s->dims[5], stride = s->dims[6];
+	const uint32_t width = s->dims[7] ? s->dims[7] : kernel;
 	const uint32_t pad = kernel / 2, oh = (h + 2 * pad - kernel) / stride + 1;
-	const uint32_t ow = (w + 2 * pad - kernel) / stride + 1;
+	const uint32_t pad_x = width / 2, ow = (w + 2 * pad_x - width) / stride + 1;
 	struct neuron_params_CONV *p = NEURON_PARAMS(CONV, &j->inst);
 	dnnl_dims_t in_dims = { 1, c, h, w }, out_dims = { 1, m, oh, ow };
-	dnnl_dims_t dense = { m, c, kernel, kernel };
-	dnnl_dims_t grouped = { groups, m / groups, c / groups, kernel, kernel };
-	dnnl_dims_t strides = { stride, stride }, pads = { pad, pad };
+	dnnl_dims_t dense = { m, c, kernel, width };
+	dnnl_dims_t grouped = { groups, m / groups, c / groups, kernel, width };
+	dnnl_dims_t strides = { stride, stride }, pads = { pad, pad_x };
 	dnnl_memory_desc_t in, weight, any, out;
 	dnnl_convolution_desc_t desc;
 	bool split = groups > 1;
@@ -223,11 +241,11 @@ static double make_conv(struct job *j, const struct shape *s)
 	for (unsigned int d = 0; d < 2; d++) {
 		p->stride[d] = stride;
 		p->dilation[d] = 1;
-		p->pad[d] = pad;
+		p->pad[d] = d ? pad_x : pad;
 	}
 	operand(j, 0, s->out, 4, (uint32_t[]){ 1, m, oh, ow }, TEST_CHANNELS_LAST);
 	operand(j, 1, s->a, 4, (uint32_t[]){ 1, c, h, w }, TEST_CHANNELS_LAST);
-	operand(j, 2, s->b, 4, (uint32_t[]){ m, c / groups, kernel, kernel }, TEST_DENSE);
+	operand(j, 2, s->b, 4, (uint32_t[]){ m, c / groups, kernel, width }, TEST_DENSE);
 	need(dnnl_memory_desc_init_by_tag(&in, 4, in_dims, type_of(s->a), dnnl_nhwc));
 	need(dnnl_memory_desc_init_by_tag(&out, 4, out_dims, type_of(s->out), dnnl_nhwc));
 	if (s->out == NEURON_I8) {	/* the library's own way to it is not ours: s / 256 */
@@ -244,7 +262,7 @@ static double make_conv(struct job *j, const struct shape *s)
 						dnnl_convolution_direct, &in, &any, NULL, &out,
 						strides, pads, pads));
 	make_direct(j, &desc, &in, &weight, &out);
-	return (double)m * oh * ow * (c / groups) * kernel * kernel;
+	return (double)m * oh * ow * (c / groups) * kernel * width;
 }
 
 static void free_job(struct job *j)
