@@ -6,15 +6,15 @@
  * The library shares out an image's rows among threads, and each of them reads all
  * weights: that is slow where these are more than the image. Here filters are shared
  * out. A kernel of one without strides reads the picture where it is; for all others the
- * elements of the windows are copied side by side first. Larger images under a larger
- * kernel are better off in the library, which does without that copy.
+ * elements of the windows are copied side by side first. Larger images are better off in
+ * the library, which does without that copy and writes bf16 itself.
  */
 #include "conv_plan.h"
 #include "matmul_plan.h"
 
-/* Most positions whose windows are copied, and least multiplications that this is worth. */
+/* Most positions for which this is faster than the library, and least multiplications. */
 #define FEW_POSITIONS	256
-#define GATHER_MACS	((uint64_t)8 << 20)
+#define LEAST_MACS	((uint64_t)8 << 20)
 /* Most elements of windows. */
 #define MOST_ELEMENTS	((uint64_t)16 << 20)
 
@@ -102,8 +102,7 @@ bool conv_choose_panels(struct conv_plan *plan, const struct nk_call *call,
 	    plan->groups > 1 || !is_one_sequence(out, &plan->panels.out_row) ||
 	    m > UINT32_MAX || m * taps * plan->channels > MOST_ELEMENTS)
 		return false;
-	if ((taps > 1 || in->dtype == NEURON_F32) &&
-	    (m > FEW_POSITIONS || m * taps * plan->channels * plan->filters < GATHER_MACS))
+	if (m > FEW_POSITIONS || m * taps * plan->channels * plan->filters < LEAST_MACS)
 		return false;
 	plan->copied = !find_weights(plan, w);
 	if (plan->copied) {
@@ -136,7 +135,7 @@ static enum nk_status plain_weights(const struct conv_plan *plan, const struct n
 {
 	const struct nk_view *w = &call->op[2];
 	struct neuron_tensor desc = *w->desc;
-	struct nk_view rows = { &desc, NULL };
+	struct nk_view rows = { .desc = &desc };
 	int64_t stride = plan->filters;
 
 	*plain = w->data;
