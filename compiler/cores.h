@@ -129,6 +129,15 @@ uint64_t nc_stages_connect(struct nc_ctx *ctx, struct nc_stage *stages,
 			   unsigned int count);
 
 /**
+ * nc_handed_bytes() - what would be handed on
+ * @ctx: the compilation; its values get other numbers in nc_value.lir
+ *
+ * Return: by node, and behind the last: bytes of values that are made before it and read
+ * from there on.
+ */
+uint64_t *nc_handed_bytes(struct nc_ctx *ctx);
+
+/**
  * nc_stage_graph() - the graph of a stage
  * @ctx: the compilation; ctx->graph is the model, and the stage's graph afterwards
  * @stage: connected, and nothing has been done to the model since

@@ -43,7 +43,7 @@ struct profile {
 	unsigned int n;
 	double *cycles;
 	double *weights;
-	double *handed;
+	uint64_t *handed;
 	unsigned int *cuts;
 	unsigned int num_cuts;
 	double sbuf;
@@ -128,34 +128,6 @@ static void node_costs(struct nc_ctx *ctx, struct profile *profile, const double
 	}
 }
 
-/* Values live across each position: they are handed on when it is cut there. */
-static void handed_bytes(struct nc_ctx *ctx, struct profile *profile)
-{
-	const struct nc_graph *graph = ctx->graph;
-	unsigned int *last = nc_alloc(ctx->arena, graph->num_values + 1, sizeof(*last));
-	double *ends = nc_alloc(ctx->arena, graph->num_nodes + 2, sizeof(*ends));
-	unsigned int i, k;
-
-	for (i = 0; i < graph->num_nodes; i++)
-		for (k = 0; k < graph->nodes[i]->num_inputs; k++)
-			if (graph->nodes[i]->inputs[k])
-				last[(uintptr_t)graph->nodes[i]->inputs[k]->lir] = i + 1;
-	for (i = 0; i < graph->num_nodes; i++) {
-		const struct nc_node *node = graph->nodes[i];
-
-		profile->handed[i + 1] = profile->handed[i] - ends[i + 1];
-		for (k = 0; k < node->num_outputs; k++) {
-			const struct nc_value *value = node->outputs[k];
-			unsigned int end = value ? last[(uintptr_t)value->lir] : 0;
-
-			if (end <= i + 1)
-				continue;
-			profile->handed[i + 1] += (double)nc_bytes(value);
-			ends[end] += (double)nc_bytes(value);
-		}
-	}
-}
-
 /* In a long model, the position that hands on least of each stretch of the work. */
 static void choose_cuts(struct nc_ctx *ctx, struct profile *profile)
 {
@@ -196,11 +168,10 @@ static struct profile *make_profile(struct nc_ctx *ctx)
 	profile->n = n;
 	profile->cycles = nc_alloc(ctx->arena, n + 1, sizeof(*profile->cycles));
 	profile->weights = nc_alloc(ctx->arena, n + 1, sizeof(*profile->weights));
-	profile->handed = nc_alloc(ctx->arena, n + 1, sizeof(*profile->handed));
+	profile->handed = nc_handed_bytes(ctx);
 	profile->sbuf = (double)prog->sbuf_size;
 	profile->rate = NEURON_CHIP_DRAM_MIBPS * 1048576.0 / (NEURON_CHIP_CLOCK_KHZ * 1e3);
 	node_costs(ctx, profile, layers);
-	handed_bytes(ctx, profile);
 	choose_cuts(ctx, profile);
 	return profile;
 }
@@ -216,7 +187,7 @@ static double stage_cycles(const struct profile *p, unsigned int i, unsigned int
 	double compute = p->cycles[j] - p->cycles[i];
 	double weights = p->weights[j] - p->weights[i];
 	double stay = p->sbuf * 3 / 4;
-	double moved = p->handed[i] + p->handed[j] + (weights > stay ? weights - stay : 0);
+	double moved = (double)(p->handed[i] + p->handed[j]) + (weights > stay ? weights - stay : 0);
 	unsigned int sharing = stages < NEURON_MAX_CORES ? stages : NEURON_MAX_CORES;
 	double dram = moved * sharing / p->rate;
 
@@ -456,14 +427,15 @@ static bool can_cut(struct nc_ctx *ctx, struct nc_spread *spread, enum nc_way wa
 /* The best place after about this part of the work, or 0. */
 static unsigned int place_after(const struct profile *p, double part)
 {
-	double all = p->cycles[p->n], least = -1;
+	double all = p->cycles[p->n];
 	unsigned int i, best = 0;
+	uint64_t least = 0;
 
 	for (i = 1; i + 1 < p->num_cuts; i++) {
 		unsigned int at = p->cuts[i];
 		double off = (p->cycles[at] - all * part) / all;
 
-		if (off < -0.06 || off > 0.06 || (least >= 0 && p->handed[at] >= least))
+		if (off < -0.06 || off > 0.06 || (best && p->handed[at] >= least))
 			continue;
 		least = p->handed[at];
 		best = at;

@@ -166,6 +166,34 @@ uint64_t nc_stages_connect(struct nc_ctx *ctx, struct nc_stage *stages, unsigned
 	return handover;
 }
 
+uint64_t *nc_handed_bytes(struct nc_ctx *ctx)
+{
+	const struct nc_graph *graph = ctx->graph;
+	unsigned int n = graph->num_nodes, i, k;
+	unsigned int *last = nc_alloc(ctx->arena, graph->num_values + 1, sizeof(*last));
+	uint64_t *bytes = nc_alloc(ctx->arena, n + 1, sizeof(*bytes));
+	uint64_t *ends = nc_alloc(ctx->arena, n + 1, sizeof(*ends));
+
+	for (i = 0; i < graph->num_values; i++)
+		graph->values[i]->lir = (void *)(uintptr_t)i;
+	for (i = 0; i < n; i++)
+		for (k = 0; k < graph->nodes[i]->num_inputs; k++)
+			if (graph->nodes[i]->inputs[k])
+				last[(uintptr_t)graph->nodes[i]->inputs[k]->lir] = i;
+	for (i = 0; i < n; i++) {
+		bytes[i + 1] = bytes[i] - ends[i];
+		for (k = 0; k < graph->nodes[i]->num_outputs; k++) {
+			const struct nc_value *value = graph->nodes[i]->outputs[k];
+
+			if (!value || last[(uintptr_t)value->lir] <= i)
+				continue;
+			bytes[i + 1] += nc_bytes(value);
+			ends[last[(uintptr_t)value->lir]] += nc_bytes(value);
+		}
+	}
+	return bytes;
+}
+
 /*
  * The graph of a stage
  */

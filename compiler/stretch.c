@@ -147,35 +147,6 @@ static void search(struct nc_ctx *ctx, unsigned int way, struct best *best)
 /* Of the scratchpad, what is handed on may take: one part in so many. */
 static const unsigned int handed[] = { 2, 8 };
 
-/* Bytes that are handed on in front of each node. */
-static uint64_t *handed_bytes(struct nc_ctx *ctx)
-{
-	const struct nc_graph *graph = ctx->graph;
-	unsigned int n = graph->num_nodes, i, k;
-	unsigned int *last = nc_alloc(ctx->arena, graph->num_values + 1, sizeof(*last));
-	uint64_t *bytes = nc_alloc(ctx->arena, n + 1, sizeof(*bytes));
-	uint64_t *ends = nc_alloc(ctx->arena, n + 1, sizeof(*ends));
-
-	for (i = 0; i < graph->num_values; i++)
-		graph->values[i]->lir = (void *)(uintptr_t)i;
-	for (i = 0; i < n; i++)
-		for (k = 0; k < graph->nodes[i]->num_inputs; k++)
-			if (graph->nodes[i]->inputs[k])
-				last[(uintptr_t)graph->nodes[i]->inputs[k]->lir] = i;
-	for (i = 0; i < n; i++) {
-		bytes[i + 1] = bytes[i] - ends[i];
-		for (k = 0; k < graph->nodes[i]->num_outputs; k++) {
-			const struct nc_value *value = graph->nodes[i]->outputs[k];
-
-			if (!value || last[(uintptr_t)value->lir] <= i)
-				continue;
-			bytes[i + 1] += nc_bytes(value);
-			ends[last[(uintptr_t)value->lir]] += nc_bytes(value);
-		}
-	}
-	return bytes;
-}
-
 /* The first node behind the largest values with so little handed on, or 0. */
 static unsigned int place_to_cut(const struct nc_graph *graph, const uint64_t *bytes,
 				 uint64_t limit)
@@ -262,7 +233,7 @@ static void search_fronts(struct nc_ctx *ctx, struct best *best)
 	const struct nc_program *whole = ctx->program;
 	struct nc_arena_mark mark = nc_arena_mark(ctx->arena);
 	unsigned int cuts[sizeof(handed) / sizeof(handed[0])], i;
-	uint64_t *bytes = handed_bytes(ctx);
+	uint64_t *bytes = nc_handed_bytes(ctx);
 
 	for (i = 0; i < sizeof(handed) / sizeof(handed[0]); i++)
 		cuts[i] = place_to_cut(ctx->graph, bytes, whole->sbuf_size / handed[i]);
