@@ -140,8 +140,10 @@ static void nc_run(struct nc_ctx *ctx, const void *onnx, size_t size,
 		return;
 	nc_upgrade(ctx);
 	nc_infer(ctx);		/* also after errors: to name them all */
-	if (ctx->diag.count)
-		list_needed(ctx);
+	list_needed(ctx);
+	/* What branches of the host's have, the graph does not show. */
+	if (nc_has_host_nodes(ctx->graph))
+		ctx->num_blobs = 0;
 	if (!checked(ctx, "infer"))
 		return;
 	if (nc_has_host_nodes(ctx->graph))

@@ -97,6 +97,9 @@ bool nc_need(struct nc_ctx *ctx, const struct nc_node *node, unsigned int least,
 void nc_need_const(struct nc_ctx *ctx, const struct nc_node *node,
 		   struct nc_value *value, const char *what);
 
+/* Mark the graph inputs that a value depends on. Return: the name of one, or NULL. */
+const char *nc_mark_needed(struct nc_ctx *ctx, struct nc_value *value);
+
 /* A negative axis counts from the end. Return: false after nc_error(). */
 bool nc_axis(struct nc_ctx *ctx, const struct nc_node *node, int64_t axis,
 	     int rank, int *result);

@@ -402,7 +402,10 @@ bool nc_infer_on_host(struct nc_ctx *ctx, struct nc_node *node)
 	host = nc_alloc(ctx->arena, 1, sizeof(*host));
 	prepare.host = host;
 	host->op = rule->host;
+	/* One that has none of its own leads to a condition. */
 	host->reason = reason_for(node);
+	if (!host->reason)
+		host->reason = NEURON_HOST_REASON_CONDITION;
 	info = hostop_info(host->op);
 	if (!set_shape(ctx, node, rule))
 		return false;

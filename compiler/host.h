@@ -7,6 +7,7 @@
  *	host.c		which nodes are the host's, and what they make
  *	host_rule.c	what they are called there
  *	host_shape.c	shapes that depend on data
+ *	host_if.c	conditions that are known only while the model runs
  *	steps.c		parts a graph into chip programs and host steps
  *	steps_write.c	the .neff of those
  *
@@ -22,8 +23,10 @@
 
 /**
  * struct nc_host - how the host executes a node
- * @op: enum neuron_host_op
+ * @op: enum neuron_host_op, or NC_HOST_IF: no operator, but a choice
  * @reason: enum neuron_host_reason
+ * @branches: IF: what is done when its first input is false, and when it is true; the
+ *	      other inputs are what they use from around them
  * @ints: parameters of the step
  * @floats: the same
  *
@@ -33,9 +36,23 @@
 struct nc_host {
 	unsigned int op;
 	unsigned int reason;
+	struct nc_graph *branches[2];
 	int64_t ints[NEURON_NEFF_STEP_INTS];
 	double floats[NEURON_NEFF_STEP_FLOATS];
 };
+
+#define NC_HOST_IF	NEURON_HOST_NUM_OPS
+
+/**
+ * nc_infer_host_if() - an If that chooses while the model runs
+ * @ctx: the compilation
+ * @node: the node; its condition is its only input
+ * @branches: else, then; inferred, their nodes their own
+ *
+ * Return: false after nc_error(): the branches make different things.
+ */
+bool nc_infer_host_if(struct nc_ctx *ctx, struct nc_node *node,
+		      struct nc_graph *const branches[2]);
 
 /* The node can only be the host's: the chip has nothing for it, or for its inputs. */
 bool nc_host_must(const struct nc_node *node);
@@ -132,13 +149,17 @@ void nc_steps(struct nc_ctx *ctx);
 void nc_compile_graph(struct nc_ctx *ctx);
 
 /**
- * struct nc_step - a chip program or a host step
+ * struct nc_step - a chip program, a host step, or a choice of the way
+ * @kind: enum neuron_neff_step_kind
+ * @target: UNLESS, GO: step to go on with
  * @graph: CHIP: its graph; its inputs and outputs stand for @values, in their order
- * @node: HOST: its node
+ * @node: HOST: its node. UNLESS: the If
  * @values: CHIP: the values of the model
  * @result: CHIP: what it was compiled to
  */
 struct nc_step {
+	unsigned int kind;
+	unsigned int target;
 	struct nc_graph *graph;
 	struct nc_node *node;
 	struct nc_value **values;

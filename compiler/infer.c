@@ -71,8 +71,7 @@ bool nc_need(struct nc_ctx *ctx, const struct nc_node *node, unsigned int least,
 	return true;
 }
 
-void nc_need_const(struct nc_ctx *ctx, const struct nc_node *node,
-		   struct nc_value *value, const char *what)
+const char *nc_mark_needed(struct nc_ctx *ctx, struct nc_value *value)
 {
 	struct nc_value **stack;
 	unsigned int depth = 0, i;
@@ -99,6 +98,14 @@ void nc_need_const(struct nc_ctx *ctx, const struct nc_node *node,
 			stack[depth++] = next;
 		}
 	}
+	return input;
+}
+
+void nc_need_const(struct nc_ctx *ctx, const struct nc_node *node,
+		   struct nc_value *value, const char *what)
+{
+	const char *input = nc_mark_needed(ctx, value);
+
 	if (input)
 		nc_error(ctx, node,
 			 "its %s depends on input '%.60s' and must be known when compiling; give the input with --const '%.60s=VALUE'",

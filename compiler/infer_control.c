@@ -8,6 +8,7 @@
  */
 #include <string.h>
 #include "decompose.h"
+#include "host.h"
 
 /* Beyond this many turns an unrolled program gets too long. */
 #define MAX_TURNS	4096
@@ -42,12 +43,6 @@ static struct nc_value *output_of(const struct nc_graph *body, unsigned int i)
 	struct nc_value *value = nc_resolve(body->outputs[i]);
 
 	return value->absent ? NULL : value;
-}
-
-/* Whether a value can be used: no problem has been named with it. */
-static bool is_known(const struct nc_value *value)
-{
-	return !value || value->is_sequence || value->rank >= 0;
 }
 
 /* A call of one of the model's own functions; its body is the attribute. */
@@ -110,23 +105,49 @@ static bool is_setting(const struct nc_value *value, int depth)
 	return true;
 }
 
+/* A branch by itself: its nodes become the graph's. */
+static void infer_branch(struct nc_ctx *ctx, struct nc_graph *graph)
+{
+	struct nc_node_list *around = ctx->list, list = { 0 };
+
+	ctx->list = &list;
+	nc_infer_nodes(ctx, graph);
+	ctx->list = around;
+	graph->nodes = list.nodes;
+	graph->num_nodes = list.count;
+}
+
+/* The branch is what the model does, or is done in any case. */
+static void join_branch(struct nc_ctx *ctx, struct nc_graph *graph)
+{
+	unsigned int i;
+
+	for (i = 0; i < graph->num_nodes; i++)
+		nc_node_list_add(ctx, ctx->list, graph->nodes[i]);
+}
+
+static bool all_alike(const struct nc_node *node, struct nc_graph *const *graphs)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->num_outputs; i++)
+		if (!alike(output_of(graphs[0], i), output_of(graphs[1], i)))
+			return false;
+	return true;
+}
+
 bool nc_infer_if(struct nc_ctx *ctx, struct nc_node *node)
 {
+	unsigned int i, k, first = 0, last = 1, errors = ctx->diag.count;
+	struct nc_builder b = builder(ctx, node);
 	struct nc_graph *graphs[2];
 	struct nc_value *cond;
-	unsigned int i, k, first = 0, last = 1;
-	struct nc_builder b = builder(ctx, node);
 
 	if (!nc_need(ctx, node, 1, 1))
 		return false;
 	cond = node->inputs[0];
 	if (nc_numel(cond) != 1) {
 		nc_error(ctx, node, "its condition is not a single value");
-		return false;
-	}
-	/* Computing both branches for what is set once would be a waste. */
-	if (!nc_is_const(cond) && is_setting(cond, 8)) {
-		nc_need_const(ctx, node, cond, "condition");
 		return false;
 	}
 	if (nc_is_const(cond)) {
@@ -144,25 +165,33 @@ bool nc_infer_if(struct nc_ctx *ctx, struct nc_node *node)
 		}
 	}
 	for (k = first; k <= last; k++)
-		nc_infer_nodes(ctx, graphs[k]);
-	for (i = 0; i < node->num_outputs; i++) {
-		struct nc_value *no = output_of(graphs[first], i), *yes;
-
-		if (first == last) {
-			nc_become(node, i, no);
-			continue;
-		}
-		yes = output_of(graphs[last], i);
-		if (!is_known(no) || !is_known(yes))
-			continue;
-		if (!alike(no, yes)) {
-			nc_need_const(ctx, node, cond,
-				      "condition, which decides the shape of the output,");
-			return false;
-		}
-		nc_become(node, i, nc_build3(&b, NC_OP_Where, NULL, scalar(&b, cond),
-					     yes, no));
+		infer_branch(ctx, graphs[k]);
+	if (first == last) {
+		join_branch(ctx, graphs[first]);
+		for (i = 0; i < node->num_outputs; i++)
+			nc_become(node, i, output_of(graphs[first], i));
+		return true;
 	}
+	if (ctx->diag.count != errors) {
+		/* One branch alone may be good. */
+		if (is_setting(cond, 8))
+			nc_need_const(ctx, node, cond, "condition");
+		else
+			nc_mark_needed(ctx, cond);
+		return false;
+	}
+	/* Computing both branches for what is set once would be a waste. */
+	if (is_setting(cond, 8)) {
+		nc_mark_needed(ctx, cond);
+		return nc_infer_host_if(ctx, node, graphs);
+	}
+	if (!all_alike(node, graphs))
+		return nc_infer_host_if(ctx, node, graphs);
+	for (k = first; k <= last; k++)
+		join_branch(ctx, graphs[k]);
+	for (i = 0; i < node->num_outputs; i++)
+		nc_become(node, i, nc_build3(&b, NC_OP_Where, NULL, scalar(&b, cond),
+					     output_of(graphs[1], i), output_of(graphs[0], i)));
 	return true;
 }
 

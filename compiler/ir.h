@@ -88,6 +88,8 @@ struct nc_host;
  * @absent: stands for an optional input that is not there
  * @copy: what stands for it in the copy of a graph; see clone.c
  * @copy_id: which copy @copy is in
+ * @outside: steps.c's own: another part of the model uses it
+ * @number: steps.c's own: its number in the file, plus one
  * @lir: the back end's own
  */
 struct nc_value {
@@ -114,6 +116,8 @@ struct nc_value {
 	bool absent;
 	struct nc_value *copy;
 	unsigned int copy_id;
+	bool outside;
+	uint32_t number;
 	void *lir;
 };
 

@@ -207,7 +207,9 @@ struct nc_summary {
  * @num_errors: lines of @errors
  * @num_faults: errors that are the compiler's own, and not the model's
  * @needed: after an error: inputs that would have to be constants
- *	    (nc_options.consts), because shapes or conditions depend on them
+ *	    (nc_options.consts), because shapes or conditions depend on them. After
+ *	    success: inputs that choose between programs while the model runs; as
+ *	    constants they would leave the chip one
  * @num_needed: entries of @needed
  * @summary: filled in after success
  * @note: lines that the user should read, NULL without any

@@ -21,21 +21,57 @@ bool nc_has_host_nodes(const struct nc_graph *graph)
 	return false;
 }
 
-/* nc_node.mark becomes the phase: even ones are the chip's. Return: how many. */
-static int set_phases(struct nc_graph *graph)
+/**
+ * struct plan - the steps so far
+ * @ctx: the compilation
+ * @steps: them
+ * @count: entries of @steps
+ * @room: allocated entries of @steps
+ * @programs: of them, what runs on the chip
+ * @first: first phase of the nodes that are added next; even
+ */
+struct plan {
+	struct nc_ctx *ctx;
+	struct nc_step *steps;
+	unsigned int count;
+	unsigned int room;
+	unsigned int programs;
+	int first;
+};
+
+static struct nc_step *add_step(struct plan *plan, unsigned int kind)
 {
-	int last = 0;
+	struct nc_step *steps = plan->steps;
+
+	if (plan->count == plan->room) {
+		plan->room = plan->room * 2 + 64;
+		steps = nc_alloc(plan->ctx->arena, plan->room, sizeof(*steps));
+		if (plan->count)
+			memcpy(steps, plan->steps, plan->count * sizeof(*steps));
+		plan->steps = steps;
+	}
+	steps[plan->count].kind = kind;
+	return &steps[plan->count++];
+}
+
+/*
+ * nc_node.mark becomes the phase: even ones are the chip's. Nodes around a branch have
+ * been marked with smaller ones. Return: the phase behind the last.
+ */
+static int set_phases(const struct nc_graph *graph, int first)
+{
+	int last = first;
 	unsigned int i, k;
 
 	for (i = 0; i < graph->num_nodes; i++) {
 		struct nc_node *node = graph->nodes[i];
 
-		node->mark = node->host ? 1 : 0;
+		node->mark = node->host ? first + 1 : first;
 		for (k = 0; k < node->num_inputs; k++) {
-			const struct nc_value *x = node->inputs[k];
+			const struct nc_value *x = nc_resolve(node->inputs[k]);
 			int phase;
 
-			if (!x || !x->producer)
+			if (!x || !x->producer || x->producer->mark < first)
 				continue;
 			phase = x->producer->mark + (!x->producer->host != !node->host);
 			if (phase > node->mark)
@@ -50,7 +86,7 @@ static int set_phases(struct nc_graph *graph)
 /**
  * struct part - a chip phase on its way into a graph of its own
  * @ctx: the compilation of the part
- * @model: the whole graph
+ * @model: the graph whose nodes it takes: the model's, or a branch
  * @graph: the part
  * @phase: which nodes
  * @id: of the copies, see nc_value.copy
@@ -118,15 +154,15 @@ static void copy_node(struct part *part, const struct nc_node *node)
 	copy->outputs = nc_alloc(arena, node->num_outputs + 1, sizeof(*copy->outputs));
 	copy->mark = 0;
 	for (i = 0; i < node->num_inputs; i++)
-		copy->inputs[i] = use(part, node->inputs[i]);
+		copy->inputs[i] = use(part, nc_resolve(node->inputs[i]));
 	for (i = 0; i < node->num_outputs; i++)
 		if (node->outputs[i])
 			copy->outputs[i] = copy_value(part, node->outputs[i], copy);
 	nc_node_list_add(part->ctx, &part->nodes, copy);
 }
 
-/* Values are marked (by nc_value.lir) that another phase, or the caller, uses. */
-static void mark_outside(struct nc_graph *graph)
+/* Values are marked that another phase, or the caller, uses. */
+static void mark_outside(const struct nc_graph *graph)
 {
 	unsigned int i, k;
 
@@ -134,14 +170,14 @@ static void mark_outside(struct nc_graph *graph)
 		const struct nc_node *node = graph->nodes[i];
 
 		for (k = 0; k < node->num_inputs; k++) {
-			struct nc_value *x = node->inputs[k];
+			struct nc_value *x = nc_resolve(node->inputs[k]);
 
 			if (x && x->producer && x->producer->mark != node->mark)
-				x->lir = x;
+				x->outside = true;
 		}
 	}
 	for (i = 0; i < graph->num_outputs; i++)
-		graph->outputs[i]->lir = graph->outputs[i];
+		graph->outputs[i]->outside = true;
 }
 
 /* The nodes of a phase as a graph; NULL: there are none. */
@@ -149,7 +185,7 @@ static struct nc_graph *take_part(struct part *part)
 {
 	const struct nc_graph *model = part->model;
 	struct nc_arena *arena = part->ctx->arena;
-	struct nc_graph *graph = nc_memdup(arena, model, sizeof(*model));
+	struct nc_graph *graph = nc_memdup(arena, part->ctx->graph, sizeof(*graph));
 	unsigned int i, k, room = 0;
 
 	for (i = 0; i < model->num_nodes; i++)
@@ -176,7 +212,7 @@ static struct nc_graph *take_part(struct part *part)
 		for (k = 0; node->mark == part->phase && k < node->num_outputs; k++) {
 			struct nc_value *value = node->outputs[k];
 
-			if (!value || !value->lir)
+			if (!value || !value->outside)
 				continue;
 			value->copy->is_output = true;
 			name_value(part, value->copy, value);
@@ -276,7 +312,7 @@ static void add_host_step(const struct nc_graph *graph, struct nc_summary *sum,
 	for (i = 0; i < node->num_inputs && !in; i++)
 		in = nc_is_const(node->inputs[i]) ? NULL : node->inputs[i];
 	layer->name = node->name;
-	layer->op = hostop_info(node->host->op)->name;
+	layer->op = node->op_type;
 	if (node->layer < graph->num_layers && graph->layer_ops[node->layer])
 		layer->op = graph->layer_ops[node->layer];
 	layer->host = hostop_reason(node->host->reason);
@@ -295,23 +331,24 @@ static void add_host_step(const struct nc_graph *graph, struct nc_summary *sum,
 	sum->num_host_steps++;
 }
 
-static void summarize(struct nc_ctx *ctx, const struct nc_step *steps, unsigned int count)
+/* Which of two ways to go is no line of its own but at its beginning. */
+static void summarize(const struct plan *plan)
 {
-	struct nc_summary *sum = &ctx->result->summary;
+	struct nc_summary *sum = &plan->ctx->result->summary;
 	unsigned int i, layers = 0;
 
-	for (i = 0; i < count; i++)
-		layers += steps[i].graph ? steps[i].result->summary.num_layers : 1;
-	sum->layers = nc_alloc(ctx->arena, layers, sizeof(*sum->layers));
+	for (i = 0; i < plan->count; i++)
+		layers += plan->steps[i].graph ?
+			  plan->steps[i].result->summary.num_layers : 1;
+	sum->layers = nc_alloc(plan->ctx->arena, layers, sizeof(*sum->layers));
 	sum->cores = 1;
 	sum->stages = 1;
-	for (i = 0; i < count; i++) {
-		if (steps[i].graph) {
-			add_summary(sum, &steps[i].result->summary);
-			sum->num_programs++;
-		} else {
-			add_host_step(ctx->graph, sum, steps[i].node);
-		}
+	sum->num_programs = plan->programs;
+	for (i = 0; i < plan->count; i++) {
+		if (plan->steps[i].graph)
+			add_summary(sum, &plan->steps[i].result->summary);
+		else if (plan->steps[i].node)
+			add_host_step(plan->ctx->graph, sum, plan->steps[i].node);
 	}
 }
 
@@ -319,54 +356,140 @@ static void summarize(struct nc_ctx *ctx, const struct nc_step *steps, unsigned 
 static void say(struct nc_ctx *ctx)
 {
 	const struct nc_summary *sum = &ctx->result->summary;
-	const char *other = ctx->result->note;
+	const char *other = ctx->result->note, *choice = "";
 
-	ctx->result->note = nc_sprintf(ctx->arena, "%u %s on the host, beside %u chip %s: neuron-compile --summary lists them%s%s",
+	if (ctx->result->num_needed)
+		choice = nc_sprintf(ctx->arena, "\ninput '%.60s' chooses between chip programs while the model runs; with --const '%.60s=VALUE' there is less to do",
+				    ctx->result->needed[0], ctx->result->needed[0]);
+	ctx->result->note = nc_sprintf(ctx->arena, "%u %s on the host, beside %u chip %s: neuron-compile --summary lists them%s%s%s",
 				       sum->num_host_steps,
 				       sum->num_host_steps == 1 ? "step runs" : "steps run",
 				       sum->num_programs,
 				       sum->num_programs == 1 ? "program" : "programs",
-				       other ? "\n" : "", other ? other : "");
+				       choice, other ? "\n" : "", other ? other : "");
+}
+
+static void add_graph(struct plan *plan, const struct nc_graph *graph);
+
+/* A value of a branch becomes an output of the If, as it is or by a copy. */
+static void give(struct plan *plan, const struct nc_node *node, struct nc_value *from,
+		 struct nc_value *to)
+{
+	struct nc_arena *arena = plan->ctx->arena;
+	struct nc_node *copy;
+	struct nc_host *host;
+	unsigned int i;
+
+	from = nc_resolve(from);
+	/* What comes from around the branch is one of the node's inputs. */
+	for (i = 0; i < node->num_inputs && node->inputs[i] != from; i++)
+		;
+	if (i == node->num_inputs && from->producer && from != to && !from->open &&
+	    !to->open && nc_same_shape(from, to)) {
+		for (i = 0; i < node->num_outputs && node->outputs[i] != from; i++)
+			;
+		if (i == node->num_outputs) {
+			from->alias = to;
+			return;
+		}
+	}
+	host = nc_alloc(arena, 1, sizeof(*host));
+	host->op = NEURON_HOST_IDENTITY;
+	host->reason = NEURON_HOST_REASON_CONDITION;
+	copy = nc_memdup(arena, node, sizeof(*node));
+	copy->op_type = nc_op_name(NC_OP_Identity);
+	copy->host = host;
+	copy->inputs = nc_memdup(arena, &from, sizeof(from));
+	copy->num_inputs = 1;
+	copy->outputs = nc_memdup(arena, &to, sizeof(to));
+	copy->num_outputs = 1;
+	add_step(plan, NEURON_NEFF_STEP_HOST)->node = copy;
+}
+
+static void add_branch(struct plan *plan, const struct nc_node *node, unsigned int which)
+{
+	struct nc_graph *branch = node->host->branches[which];
+	unsigned int i;
+
+	branch->num_outputs = node->num_outputs;
+	add_graph(plan, branch);
+	for (i = 0; i < node->num_outputs; i++)
+		if (node->outputs[i])
+			give(plan, node, branch->outputs[i], node->outputs[i]);
+}
+
+/* Unless the condition is true go to what is else; behind what is then go to the end. */
+static void add_if(struct plan *plan, struct nc_node *node)
+{
+	unsigned int unless = plan->count, go;
+
+	add_step(plan, NEURON_NEFF_STEP_UNLESS)->node = node;
+	add_branch(plan, node, 1);
+	go = plan->count;
+	add_step(plan, NEURON_NEFF_STEP_GO);
+	plan->steps[unless].target = plan->count;
+	add_branch(plan, node, 0);
+	plan->steps[go].target = plan->count;
+}
+
+static void add_program(struct plan *plan, const struct nc_graph *graph, int phase)
+{
+	struct nc_ctx *sub = nc_memdup(plan->ctx->arena, plan->ctx, sizeof(*sub));
+	struct part part = { .ctx = sub, .model = graph, .phase = phase };
+	struct nc_step *step;
+
+	part.id = ++sub->num_copies;
+	plan->ctx->num_copies = sub->num_copies;
+	if (!take_part(&part))
+		return;
+	step = add_step(plan, NEURON_NEFF_STEP_CHIP);
+	step->graph = part.graph;
+	step->values = part.values;
+	step->result = compile_part(plan->ctx, sub);
+	plan->programs++;
+}
+
+/* The steps of a graph: the model's, or a branch. */
+static void add_graph(struct plan *plan, const struct nc_graph *graph)
+{
+	int first = plan->first, end = set_phases(graph, first), phase;
+	unsigned int i;
+
+	plan->first = (end | 1) + 1;
+	mark_outside(graph);
+	for (phase = first; phase < end && !plan->ctx->diag.count; phase++) {
+		if (!(phase % 2)) {
+			add_program(plan, graph, phase);
+			continue;
+		}
+		for (i = 0; i < graph->num_nodes; i++) {
+			struct nc_node *node = graph->nodes[i];
+
+			if (node->mark != phase)
+				continue;
+			if (node->host->op == NC_HOST_IF)
+				add_if(plan, node);
+			else
+				add_step(plan, NEURON_NEFF_STEP_HOST)->node = node;
+		}
+	}
+	for (i = 0; i < graph->num_nodes; i++)
+		graph->nodes[i]->mark = 0;
 }
 
 void nc_steps(struct nc_ctx *ctx)
 {
-	struct nc_graph *graph = ctx->graph;
-	struct nc_step *steps = nc_alloc(ctx->arena, graph->num_nodes + 1, sizeof(*steps));
-	int phases = set_phases(graph), phase;
-	unsigned int i, count = 0, programs = 0;
+	/* Nodes that have no phase have 0. */
+	struct plan plan = { .ctx = ctx, .first = 2 };
 
-	mark_outside(graph);
-	for (phase = 0; phase < phases && !ctx->diag.count; phase++) {
-		struct nc_ctx *sub = nc_memdup(ctx->arena, ctx, sizeof(*ctx));
-		struct part part = { .ctx = sub, .model = graph, .phase = phase };
-
-		for (i = 0; phase % 2 && i < graph->num_nodes; i++)
-			if (graph->nodes[i]->mark == phase)
-				steps[count++].node = graph->nodes[i];
-		if (phase % 2)
-			continue;
-		part.id = ++sub->num_copies;
-		if (!take_part(&part)) {
-			ctx->num_copies = sub->num_copies;
-			continue;
-		}
-		steps[count].graph = part.graph;
-		steps[count].values = part.values;
-		steps[count++].result = compile_part(ctx, sub);
-		programs++;
-	}
-	for (i = 0; i < graph->num_values; i++)
-		graph->values[i]->lir = NULL;
-	for (i = 0; i < graph->num_nodes; i++)
-		graph->nodes[i]->mark = 0;
-	if (!ctx->diag.count && programs > NEURON_NEFF_MAX_MODELS)
+	add_graph(&plan, ctx->graph);
+	if (!ctx->diag.count && plan.programs > NEURON_NEFF_MAX_MODELS)
 		nc_error(ctx, NULL, "its host steps part it into %u chip programs; %d are possible",
-			 programs, NEURON_NEFF_MAX_MODELS);
+			 plan.programs, NEURON_NEFF_MAX_MODELS);
 	if (!ctx->diag.count)
-		nc_steps_write(ctx, steps, count);
+		nc_steps_write(ctx, plan.steps, plan.count);
 	if (ctx->diag.count)
 		return;
-	summarize(ctx, steps, count);
+	summarize(&plan);
 	say(ctx);
 }

@@ -26,7 +26,7 @@ struct writer {
 	uint64_t weights;
 };
 
-/* The value's number: nc_value.mark of those that have one, plus one. */
+/* The value's number, which it gets when it is first asked for. */
 static uint32_t number_of(struct writer *w, struct nc_value *value)
 {
 	struct neuron_neff_value *to;
@@ -35,11 +35,12 @@ static uint32_t number_of(struct writer *w, struct nc_value *value)
 
 	if (!value)
 		return NEURON_NEFF_NONE;
-	if (value->lir)
-		return (uint32_t)(uintptr_t)value->lir - 1;
+	value = nc_resolve(value);
+	if (value->number)
+		return value->number - 1;
 	w->sources[w->num_values] = value;
 	to = &w->values[w->num_values++];
-	value->lir = (void *)(uintptr_t)w->num_values;
+	value->number = w->num_values;
 	to->kind = NEURON_NEFF_VALUE_TEMP;
 	to->dtype = nc_dtype_to_neff(value->dtype);
 	to->rank = (uint32_t)value->rank;
@@ -81,15 +82,21 @@ static void put_step(struct writer *w, const struct nc_step *step,
 
 	to->first_operand = w->num_operands;
 	to->layer = NEURON_NEFF_NONE;
+	to->kind = step->kind;
+	if (step->kind == NEURON_NEFF_STEP_UNLESS || step->kind == NEURON_NEFF_STEP_GO) {
+		to->op = step->target;
+		to->num_inputs = step->kind == NEURON_NEFF_STEP_UNLESS;
+		if (to->num_inputs)
+			put_operands(w, node->inputs, 1);
+		return;
+	}
 	if (step->graph) {
-		to->kind = NEURON_NEFF_STEP_CHIP;
 		to->op = (*models)++;
 		to->num_inputs = step->graph->num_inputs;
 		to->num_outputs = step->graph->num_outputs;
 		put_operands(w, step->values, to->num_inputs + to->num_outputs);
 		return;
 	}
-	to->kind = NEURON_NEFF_STEP_HOST;
 	to->op = node->host->op;
 	to->reason = node->host->reason;
 	if (node->layer < w->ctx->graph->num_layers)
@@ -106,10 +113,12 @@ static unsigned int count_operands(const struct nc_step *steps, unsigned int cou
 {
 	unsigned int i, n = 0;
 
-	for (i = 0; i < count; i++)
-		n += steps[i].graph ?
-		     steps[i].graph->num_inputs + steps[i].graph->num_outputs :
-		     steps[i].node->num_inputs + steps[i].node->num_outputs;
+	for (i = 0; i < count; i++) {
+		if (steps[i].graph)
+			n += steps[i].graph->num_inputs + steps[i].graph->num_outputs;
+		else if (steps[i].node)
+			n += steps[i].node->num_inputs + steps[i].node->num_outputs;
+	}
 	return n;
 }
 

@@ -191,7 +191,8 @@ enum hostop_status hostop_make(struct hostop_call *call, uint32_t i, uint32_t ra
 	out->dtype = most->dtype;
 	out->rank = rank;
 	memset(out->dims, 0, sizeof(out->dims));
-	memcpy(out->dims, dims, rank * sizeof(*dims));
+	if (rank)
+		memcpy(out->dims, dims, rank * sizeof(*dims));
 	n = hostop_count(out);
 	if (fits && !hostop_shape_fits(out))
 		return hostop_fail(call, HOSTOP_TOO_LARGE, "its result, %s, is too large",

@@ -224,6 +224,91 @@ static void computed(void)
 	REFUSED(&b, "Reshape", "depends on input 'dims'");
 }
 
+static Onnx__GraphProto *branch(const char *op, const char *inputs)
+{
+	Onnx__GraphProto *graph = new_graph();
+
+	add_node_to(graph, op, inputs, "out");
+	APPEND(graph->output, graph->n_output, new_value("out", FLOAT, -1, NULL));
+	return graph;
+}
+
+/* A setting chooses between two programs; as a constant it leaves one. */
+static void settings(void)
+{
+	static const int64_t rate = 8;
+	struct nc_const_arg arg = { .name = "rate", .dtype = NC_I64, .data = &rate };
+	struct nc_options options = no_cast;
+	struct builder b = with_x(13);
+	Onnx__NodeProto *node;
+	struct nc_result result;
+
+	add_input(&b, "rate", INT64, 0, NULL);
+	add_const(&b, "eight", INT64, 0, NULL, &rate, 8);
+	add_node(&b, "Equal", "rate eight", "c");
+	node = add_node(&b, "If", "c", "y");
+	attr_graph(node, "then_branch", branch("Relu", "x"));
+	attr_graph(node, "else_branch", branch("Sigmoid", "x"));
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(result.summary.num_programs, 2);
+	CHECK_EQ(result.summary.num_host_steps, 2);
+	CHECK(has_reason(&result, "If", "while the model runs"));
+	CHECK(has_reason(&result, "Equal", "while the model runs"));
+	CHECK_EQ(result.graph->outputs[0]->open, 0);
+	CHECK_EQ(result.num_needed, 1);
+	CHECK(result.note && strstr(result.note, "--const 'rate=VALUE'"));
+	nc_result_free(&result);
+	options.consts = &arg;
+	options.num_consts = 1;
+	result = build_with(&b, &options);
+	ACCEPTED(result);
+	CHECK_EQ(result.summary.num_host_steps, 0);
+	CHECK_EQ(result.num_needed, 0);
+	nc_result_free(&result);
+}
+
+/* Data chooses: both are computed where they are alike, else one; that is no need. */
+static void choices(void)
+{
+	struct builder b = with_x(13);
+	Onnx__NodeProto *node;
+	struct nc_result result;
+	int alike;
+
+	for (alike = 0; alike < 2; alike++) {
+		b = with_x(13);
+		add_ramp(&b, "zero", 0, 0, 0, NULL);
+		attr_int(add_node(&b, "ReduceSum", "x", "sum"), "keepdims", 0);
+		add_node(&b, "Greater", "sum zero", "c");
+		node = add_node(&b, "If", "c", "y");
+		attr_graph(node, "then_branch", branch("Relu", "x"));
+		attr_graph(node, "else_branch", branch(alike ? "Neg" : "ReduceMax", "x"));
+		add_output(&b, "y");
+		result = build(&b);
+		ACCEPTED(result);
+		CHECK_EQ(result.num_needed, 0);
+		CHECK_EQ(result.summary.num_host_steps != 0, !alike);
+		CHECK_EQ(result.graph->outputs[0]->open, alike ? 0 : 3);
+		nc_result_free(&result);
+	}
+}
+
+/* Branches that make things of different kinds are refused. */
+static void misfits(void)
+{
+	struct builder b = with_x(13);
+	Onnx__NodeProto *node;
+
+	add_input(&b, "c", BOOL, 0, NULL);
+	node = add_node(&b, "If", "c", "y");
+	attr_graph(node, "then_branch", branch("Relu", "x"));
+	attr_graph(node, "else_branch", branch("Shape", "x"));
+	add_output(&b, "y");
+	REFUSED(&b, "If", "decides the shape");
+}
+
 int main(void)
 {
 	ktap_run("no host steps", none);
@@ -234,5 +319,8 @@ int main(void)
 	ktap_run("conditions", conditions);
 	ktap_run("inputs and outputs", borders);
 	ktap_run("computed shapes", computed);
+	ktap_run("settings that choose", settings);
+	ktap_run("data that chooses", choices);
+	ktap_run("branches that do not fit", misfits);
 	return ktap_done();
 }

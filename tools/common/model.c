@@ -105,7 +105,7 @@ bool model_compile(const struct model *model, const struct nc_options *options,
 			all.num_shapes++;
 		}
 		ok = nc_compile(model->bytes, model->size, name, &all, result);
-		if (ok)
+		if (ok && !result->num_needed)
 			break;
 		for (added = 0, i = 0; i < n; i++) {
 			struct nc_const_arg *arg = &consts[all.num_consts];

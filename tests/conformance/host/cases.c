@@ -34,16 +34,22 @@ static void enter(const char *name)
 	}
 }
 
-static void put_model(const char *name, const struct builder *b)
+static void enter_set(const char *name, unsigned int number)
 {
 	char set[256];
+
+	snprintf(set, sizeof(set), "%s/test_data_set_%u", name, number);
+	enter(set);
+}
+
+static void put_model(const char *name, const struct builder *b)
+{
 	size_t size;
 	void *bytes = builder_bytes(b, &size);
 
 	enter(name);
 	put("model.onnx", bytes, size);
-	snprintf(set, sizeof(set), "%s/test_data_set_0", name);
-	enter(set);
+	enter_set(name, 0);
 }
 
 static void put_tensor(const char *file, int type, int rank, const int64_t *dims,
@@ -222,6 +228,52 @@ static void computed_shapes(void)
 	put_tensor("output_2.pb", INT64, 1, &three, range, sizeof(range));
 }
 
+static Onnx__GraphProto *branch(const char *op, const char *inputs)
+{
+	Onnx__GraphProto *graph = new_graph();
+
+	add_node_to(graph, op, "x x", "twice");
+	add_node_to(graph, "MatMul", inputs, "out");
+	APPEND(graph->output, graph->n_output, new_value("out", FLOAT, -1, NULL));
+	return graph;
+}
+
+/*
+ * The sum decides: (x + x) * wide, or (x * x) * narrow, each a chip program of its own,
+ * of another shape; a data set for each. x is [2, 2], all 1 or all -1.
+ */
+static void choice(void)
+{
+	const int64_t x_dims[] = { 2, 2 }, wide[] = { 2, 3 }, narrow[] = { 2, 1 };
+	struct builder b = builder(13);
+	Onnx__NodeProto *node;
+	unsigned int set, i;
+	float x[4], y[6];
+
+	add_input(&b, "x", FLOAT, DIMS(2, 2));
+	add_ramp(&b, "zero", 0, 0, 0, NULL);
+	add_ramp(&b, "wide", 1, 1, 2, wide);
+	add_ramp(&b, "narrow", 1, 1, 2, narrow);
+	attr_int(add_node(&b, "ReduceSum", "x", "sum"), "keepdims", 0);
+	add_node(&b, "Greater", "sum zero", "positive");
+	node = add_node(&b, "If", "positive", "y");
+	attr_graph(node, "then_branch", branch("Add", "twice wide"));
+	attr_graph(node, "else_branch", branch("Mul", "twice narrow"));
+	add_output(&b, "y");
+	put_model("choice", &b);
+	for (set = 0; set < 2; set++) {
+		enter_set("choice", set);
+		for (i = 0; i < 4; i++)
+			x[i] = set ? -1 : 1;
+		put_tensor("input_0.pb", FLOAT, 2, x_dims, x, sizeof(x));
+		/* Columns of wide are 1 + 4, 2 + 5, 3 + 6, that of narrow 1 + 2. */
+		for (i = 0; i < 6; i++)
+			y[i] = set ? 3 : 2 * (float)(5 + 2 * (i % 3));
+		put_tensor("output_0.pb", FLOAT, 2, set ? narrow : wide, y,
+			   set ? 2 * 4 : sizeof(y));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -232,5 +284,6 @@ int main(int argc, char **argv)
 	nonzero_tail();
 	detector();
 	computed_shapes();
+	choice();
 	return 0;
 }
