@@ -35,6 +35,7 @@ __attribute__((visibility("default"))) const char *__lsan_default_suppressions(v
 __attribute__((visibility("default"))) const char *__lsan_default_suppressions(void)
 {
 	return "leak:onnx_builder.h\n"
+	       "leak:operator_case.h\n"
 	       "leak:add_function\n";
 }
 
