@@ -139,7 +139,7 @@ bool net_run(struct net *net)
 		say_error("the model produced NaN");
 		return false;
 	}
-	if (session_report(net->session, 0, &report))
+	if (session_report(net->session, 0, 0, &report))
 		net->cycles += report.cycles;
 	net->runs++;
 	return true;
