@@ -251,16 +251,16 @@ static void neuron_op_dram_written(void *opaque, uint64_t offset,
     memory_region_set_dirty(&s->dram, offset, length);
 }
 
-static void neuron_op_dram_discard(void *opaque, uint64_t offset,
-                                   uint64_t length)
+/* From any thread that is an RCU reader, as vCPUs are. */
+static void neuron_dram_discard(NeuronState *s, uint64_t offset,
+                                uint64_t length)
 {
-    NeuronState *s = opaque;
     uint64_t page = qemu_real_host_page_size();
     uint64_t start = ROUND_UP(offset, page);
     uint64_t end = ROUND_DOWN(offset + length, page);
     uint8_t *dram = memory_region_get_ram_ptr(&s->dram);
 
-    neuron_op_dram_written(s, offset, length);
+    memory_region_set_dirty(&s->dram, offset, length);
     /* A page that is given back in postcopy would come anew from the source. */
     if (start >= end || migration_in_incoming_postcopy() ||
         ram_block_discard_range(s->dram.ram_block, start, end - start)) {
@@ -269,6 +269,13 @@ static void neuron_op_dram_discard(void *opaque, uint64_t offset,
     }
     memset(dram + offset, 0, start - offset);
     memset(dram + end, 0, offset + length - end);
+}
+
+static void neuron_op_dram_discard(void *opaque, uint64_t offset,
+                                   uint64_t length)
+{
+    neuron_rcu_enter();
+    neuron_dram_discard(opaque, offset, length);
 }
 
 static void neuron_op_guest_error(void *opaque, const char *message)
@@ -531,7 +538,7 @@ static void neuron_write_config(PCIDevice *pci, uint32_t addr, uint32_t val,
         neuron_update_bus_master(pci);
     }
     if (in_d0 && !was_in_d0 && s->forgetful) {
-        neuron_op_dram_discard(s, 0, s->dram_size);
+        neuron_dram_discard(s, 0, s->dram_size);
     }
 }
 
