@@ -14,8 +14,8 @@
  *
  * Stop and migration. When the machine stops, the chip finishes its jobs, which
  * takes their time, and starts none. So there is no half of a job to migrate:
- * chip/state.h says what there is. Device DRAM is a RAM block like any other, whose
- * pages the chip's threads mark as they write.
+ * chip/state.h says what there is. Device DRAM is a RAM block like any other,
+ * whose pages the chip's threads mark as they write.
  */
 
 #include "qemu/osdep.h"
