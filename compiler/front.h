@@ -85,6 +85,9 @@ bool nc_set_like(struct nc_ctx *ctx, struct nc_node *node, unsigned int output,
 bool nc_need(struct nc_ctx *ctx, const struct nc_node *node, unsigned int least,
 	     unsigned int most);
 
+/* The part of its input's shape that a Shape node gives: dimensions from *start on. */
+int64_t nc_shape_part(const struct nc_node *node, int64_t *start);
+
 /**
  * nc_need_const() - report that a value would have to be known already
  * @ctx: the compilation

@@ -160,19 +160,12 @@ static bool set_most(struct nc_ctx *ctx, struct nc_node *node, int rank, int64_t
 
 bool nc_host_shape_of(struct nc_ctx *ctx, struct nc_node *node)
 {
-	const struct nc_value *x;
-	int64_t start, end;
+	int64_t start, count;
 
 	if (!nc_need(ctx, node, 1, 1))
 		return false;
-	x = node->inputs[0];
-	start = nc_attr_int(node, "start", 0);
-	end = nc_attr_int(node, "end", x->rank);
-	start += start < 0 ? x->rank : 0;
-	end += end < 0 ? x->rank : 0;
-	start = start < 0 ? 0 : start > x->rank ? x->rank : start;
-	end = end < start ? start : end > x->rank ? x->rank : end;
-	return set_most(ctx, node, 1, end - start, x->dims + start);
+	count = nc_shape_part(node, &start);
+	return set_most(ctx, node, 1, count, node->inputs[0]->dims + start);
 }
 
 bool nc_host_size_of(struct nc_ctx *ctx, struct nc_node *node)

@@ -114,22 +114,28 @@ bool nc_infer_constant_of_shape(struct nc_ctx *ctx, struct nc_node *node)
 	return true;
 }
 
+int64_t nc_shape_part(const struct nc_node *node, int64_t *start)
+{
+	int64_t rank = node->inputs[0]->rank;
+	int64_t from = nc_attr_int(node, "start", 0);
+	int64_t end = nc_attr_int(node, "end", rank);
+
+	from += from < 0 ? rank : 0;
+	end += end < 0 ? rank : 0;
+	from = from < 0 ? 0 : from > rank ? rank : from;
+	end = end < from ? from : end > rank ? rank : end;
+	*start = from;
+	return end - from;
+}
+
 bool nc_infer_shape(struct nc_ctx *ctx, struct nc_node *node)
 {
-	const struct nc_value *x;
-	int64_t start, end, count;
+	int64_t start, count;
 
 	if (!nc_need(ctx, node, 1, 1))
 		return false;
-	x = node->inputs[0];
-	start = nc_attr_int(node, "start", 0);
-	end = nc_attr_int(node, "end", x->rank);
-	start += start < 0 ? x->rank : 0;
-	end += end < 0 ? x->rank : 0;
-	start = start < 0 ? 0 : start > x->rank ? x->rank : start;
-	end = end < start ? start : end > x->rank ? x->rank : end;
-	count = end - start;
-	return set_const(ctx, node, NC_I64, 1, &count, x->dims + start);
+	count = nc_shape_part(node, &start);
+	return set_const(ctx, node, NC_I64, 1, &count, node->inputs[0]->dims + start);
 }
 
 bool nc_infer_size(struct nc_ctx *ctx, struct nc_node *node)

@@ -61,28 +61,35 @@ static bool make_part(struct nc_ctx *ctx, struct nc_lower_part *part,
 	return !ctx->diag.count;
 }
 
+/* ctx->program makes the parts; its cycles, or 0 after nc_error(). */
+static uint64_t build(struct nc_ctx *ctx, const struct nc_lower_part *parts, unsigned int count,
+		      const struct nc_program *whole)
+{
+	struct nc_graph *model = ctx->graph;
+
+	nc_lower_parts(ctx, parts, count, whole);
+	if (!ctx->diag.count)
+		nc_plan(ctx);
+	if (!ctx->diag.count) {
+		nc_schedule(ctx);
+		nc_emit(ctx);
+	}
+	ctx->graph = model;
+	return ctx->diag.count ? 0 : nc_program_cycles(ctx, ctx->program, 1);
+}
+
 /* The model in so many parts; its cycles, or 0. ctx->program is the program. */
 static uint64_t try_parts(struct nc_ctx *ctx, unsigned int count,
 			  unsigned int way)
 {
 	const struct nc_program *whole = ctx->program;
 	struct nc_lower_part *parts = nc_alloc(ctx->arena, count, sizeof(*parts));
-	struct nc_graph *model = ctx->graph;
 	unsigned int i;
 
 	for (i = 0; i < count; i++)
 		if (!make_part(ctx, &parts[i], i, count, way))
 			return 0;
-	nc_lower_parts(ctx, parts, count, whole);
-	if (ctx->diag.count)
-		return 0;
-	nc_plan(ctx);
-	if (ctx->diag.count)
-		return 0;
-	nc_schedule(ctx);
-	nc_emit(ctx);
-	ctx->graph = model;
-	return ctx->diag.count ? 0 : nc_program_cycles(ctx, ctx->program, 1);
+	return build(ctx, parts, count, whole);
 }
 
 /**
@@ -189,15 +196,7 @@ uint64_t nc_stretch_front(struct nc_ctx *ctx, unsigned int cut, unsigned int cou
 		parts[i].outputs = stages[0].outputs;
 	}
 	ctx->graph = model;
-	nc_lower_parts(ctx, parts, count + 1, whole);
-	if (ctx->diag.count)
-		return 0;
-	nc_plan(ctx);
-	if (ctx->diag.count)
-		return 0;
-	nc_schedule(ctx);
-	nc_emit(ctx);
-	return ctx->diag.count ? 0 : nc_program_cycles(ctx, ctx->program, 1);
+	return build(ctx, parts, count + 1, whole);
 }
 
 static void search_front(struct nc_ctx *ctx, unsigned int cut, struct best *best)

@@ -98,6 +98,8 @@ void neff_hash(const void *data, size_t size, uint8_t hash[16]);
 
 /* Bytes of an element, 0 for a type that is none; and the type's name or NULL. */
 unsigned int neff_dtype_size(uint32_t dtype);
+/* Bytes of a value between steps; where its shape is open, the most. */
+uint64_t neff_value_size(const struct neuron_neff_value *v);
 const char *neff_dtype_name(uint32_t dtype);
 
 #endif /* LIBNEURON_NEFF_H */

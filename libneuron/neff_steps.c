@@ -13,7 +13,7 @@ static bool same_shape(uint32_t rank, const uint32_t *a, const uint32_t *b)
 	return !rank || !memcmp(a, b, rank * sizeof(*a));
 }
 
-static uint64_t value_size(const struct neuron_neff_value *v)
+uint64_t neff_value_size(const struct neuron_neff_value *v)
 {
 	uint64_t n = hostop_size(v->dtype);
 	uint32_t d;
@@ -47,11 +47,11 @@ static enum neff_status parse_const(struct neff_parser *p, uint32_t i)
 	const struct neuron_neff_value *v = &p->neff->values[i];
 
 	if (v->offset % NEURON_NEFF_ALIGN || v->offset > weights->size ||
-	    value_size(v) > weights->size - v->offset || v->flags || v->index)
+	    neff_value_size(v) > weights->size - v->offset || v->flags || v->index)
 		return damaged(p, "value %u is a constant at %llu, outside of the weights", i,
 			       (unsigned long long)v->offset);
 	if (v->dtype == NEURON_NEFF_STRING &&
-	    !strings_end((const char *)weights->data + v->offset, value_size(v)))
+	    !strings_end((const char *)weights->data + v->offset, neff_value_size(v)))
 		return damaged(p, "value %u is a string without end", i);
 	return NEFF_OK;
 }
@@ -213,7 +213,7 @@ static enum neff_status parse_jump(struct neff_parser *p, uint32_t i)
 		return damaged(p, "step %u has %u inputs and %u outputs", i, s->num_inputs,
 			       s->num_outputs);
 	v = inputs ? operand(p->neff, s, 0) : NULL;
-	if (inputs && (!v || v->dtype != NEURON_NEFF_BOOL || v->flags || value_size(v) != 1))
+	if (inputs && (!v || v->dtype != NEURON_NEFF_BOOL || v->flags || neff_value_size(v) != 1))
 		return damaged(p, "the condition of step %u is no single boolean", i);
 	return NEFF_OK;
 }

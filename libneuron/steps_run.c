@@ -7,6 +7,7 @@
 #include <string.h>
 #include "backend.h"
 #include "log.h"
+#include "neff.h"
 #include "runtime.h"
 #include "steps.h"
 
@@ -78,16 +79,6 @@ void steps_free_runs(struct steps *steps)
 	}
 }
 
-static uint64_t most_bytes(const struct neuron_neff_value *v)
-{
-	uint64_t n = hostop_size(v->dtype);
-	uint32_t d;
-
-	for (d = 0; d < v->rank; d++)
-		n *= v->dims[d];
-	return n;
-}
-
 /* The memory and the names with which chip programs see what is not the caller's. */
 static NRT_STATUS prepare_parts(const struct nrt_model *model, struct steps_run *run)
 {
@@ -105,7 +96,7 @@ static NRT_STATUS prepare_parts(const struct nrt_model *model, struct steps_run 
 		if (steps->crosses[i] && (steps->values[i].kind == NEURON_NEFF_VALUE_TEMP ||
 					  steps->values[i].kind == NEURON_NEFF_VALUE_CONST))
 			status = tensor_create(model->instances[0].device,
-					       most_bytes(&steps->values[i]), "(between steps)",
+					       neff_value_size(&steps->values[i]), "(between steps)",
 					       &run->own[i]);
 	return status;
 }

@@ -5,50 +5,9 @@
  */
 #include "qemu-device/chip/state.h"
 #include "tests/ktap.h"
-#include "tests/unit/mini_driver.h"
-#include "tests/unit/program_builder.h"
+#include "tests/unit/copying_machine.h"
 
-#define LENGTH	8192
-
-static struct machine m;
-static struct ring core, dma;
-static struct slots slots;
-static struct neuron_cqe cqe;
-static struct neuron_sqe job, copy;
 static struct neuron_chip_state state;
-static uint64_t host;
-
-/* Slots: a program that copies 16 floats from DRAM to host memory; DRAM; host memory. */
-static void set_up(void)
-{
-	struct program p;
-	uint16_t s, a, d;
-
-	m_create(&m);
-	q_init(&m, &core, 0, 3);
-	q_init(&m, &dma, 4, 3);
-	s_init(&m, &slots);
-	host = m_alloc(&m, LENGTH);
-
-	pb_init(&p);
-	s = pb_slot(&p, 1, NEURON_F32, 0, 1, 16);
-	a = pb_sbuf(&p, NEURON_F32, 0, 1, 16);
-	d = pb_slot(&p, 2, NEURON_F32, 0, 1, 16);
-	pb_signal(pb_inst(&p, NEURON_OP_LOAD, NEURON_ENGINE_DMA_IN, a, s), 0, 1);
-	pb_wait(pb_inst(&p, NEURON_OP_STORE, NEURON_ENGINE_DMA_OUT, d, a), 0, 1);
-	pb_finish(&p);
-	memcpy(m.dram, p.bytes, p.size);
-	for (unsigned int i = 0; i < LENGTH; i++)
-		m.dram[(1 << 20) + i] = i * 7;
-
-	s_dram(&slots, 0, 4096, READ);
-	s_dram(&slots, 1 << 20, LENGTH, READ | WRITE);
-	s_host(&slots, host, LENGTH, READ | WRITE);
-	s_add(&slots, &(struct neuron_slot){ 0 });
-	job = sqe_exec(&slots, 1, 0, p.size, NEURON_SQE_NO_SLOT);
-	copy = sqe_copy(&slots, 2, 0, 1, 0, LENGTH);
-	pb_free(&p);
-}
 
 /* The machine gets a new chip, which goes on where the old one stopped. */
 static void travel(void)
@@ -77,9 +36,11 @@ static void travel(void)
 
 static void queued_work(void)
 {
-	uint8_t seen[LENGTH];
+	uint8_t seen[COPY_SIZE];
 
 	set_up();
+	for (unsigned int i = 0; i < COPY_SIZE; i++)
+		m.dram[COPY_FROM + i] = i * 7;
 	CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_NONE);
 	/* More than a ring holds, so that positions and phases are all in use. */
 	for (unsigned int round = 0; round < 7; round++) {
@@ -103,8 +64,8 @@ static void queued_work(void)
 		}
 	}
 	get(&m, host, seen, sizeof(seen));
-	CHECK(!memcmp(seen, m.dram + (1 << 20), sizeof(seen)));
-	m_destroy(&m);
+	CHECK(!memcmp(seen, m.dram + COPY_FROM, sizeof(seen)));
+	tear_down();
 }
 
 static void registers(void)
@@ -118,7 +79,7 @@ static void registers(void)
 	uint32_t before[REGS], queue[NEURON_QUEUE_SQ_HEAD / 4 + 1];
 
 	set_up();
-	CHECK(neuron_chip_inject(m.chip, NEURON_INJECT_DRAM_FLIP_CE, 0, 3, 1 << 20));
+	CHECK(neuron_chip_inject(m.chip, NEURON_INJECT_DRAM_FLIP_CE, 0, 3, COPY_FROM));
 	CHECK_EQ(q_run(&dma, &copy, &cqe), NEURON_FAULT_NONE);
 	wr(&m, q_reg(&core, NEURON_QUEUE_SQ_TAIL), 99);
 	wr(&m, NEURON_REG_DEBUG_QUEUE, 3);
@@ -145,7 +106,7 @@ static void registers(void)
 	for (unsigned int i = 0; i < 4; i++)
 		CHECK_EQ(q_run(&dma, &copy, &cqe), NEURON_FAULT_NONE);
 	CHECK_EQ(rd(&m, NEURON_REG_ECC_CORRECTED), 3);
-	m_destroy(&m);
+	tear_down();
 }
 
 static void hung_core(void)
@@ -172,7 +133,7 @@ static void hung_core(void)
 		q_enable(&core);
 		CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_NONE);
 	}
-	m_destroy(&m);
+	tear_down();
 }
 
 static void delayed_interrupt(void)
@@ -187,7 +148,7 @@ static void delayed_interrupt(void)
 	travel();
 	CHECK(m_until(m_irqs(&m, vector) == before + 1));
 	CHECK_EQ(q_run(&dma, &copy, &cqe), NEURON_FAULT_NONE);
-	m_destroy(&m);
+	tear_down();
 }
 
 /* Loading abandons what the chip did itself. */
@@ -213,7 +174,7 @@ static void over_a_running_chip(void)
 	wr(&m, q_reg(&core, NEURON_QUEUE_CONTROL), 0);
 	q_enable(&core);
 	CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_NONE);
-	m_destroy(&m);
+	tear_down();
 }
 
 static void refused(const struct neuron_chip_state *bad)
@@ -268,7 +229,7 @@ static void impossible_states(void)
 	CHECK(!neuron_chip_load(m.chip, &state));
 	neuron_chip_quiesce(m.chip, false);
 	CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_NONE);
-	m_destroy(&m);
+	tear_down();
 }
 
 /* xorshift64* */
@@ -329,7 +290,7 @@ static void random_states(void)
 	}
 	printf("# %u of 3000 states could be loaded\n", taken);
 	CHECK(taken > 300 && taken < 2700);
-	m_destroy(&m);
+	tear_down();
 }
 
 int main(void)

@@ -182,15 +182,14 @@ static void long_input(void)
 	model_end(&m);
 }
 
-/* Few layers on an image, and its pixels moved at the end. */
-static void image(struct model *m)
+/* Begins a model with few layers on an image; gives its 8 channels. */
+static struct nc_value *layers(struct model *m, uint64_t seed, int64_t d[4])
 {
-	int64_t d[4] = { 1, 1, 128, 128 }, w[4] = { 8, 1, 3, 3 };
-	int64_t pads[4] = { 1, 1, 1, 1 }, o[4] = { 1, 2, 256, 256 };
+	int64_t w[4] = { 8, 1, 3, 3 }, pads[4] = { 1, 1, 1, 1 };
 	struct nc_value *x;
 	unsigned int i;
 
-	model_begin(m, 13);
+	model_begin(m, seed);
 	x = model_input(m, 4, d);
 	d[1] = 8;
 	for (i = 0; i < 4; i++) {
@@ -199,6 +198,15 @@ static void image(struct model *m)
 		nc_set_attr_ints(&m->ctx, x->producer, "pads", pads, 4);
 		w[1] = 8;
 	}
+	return x;
+}
+
+/* Few layers on an image, and its pixels moved at the end. */
+static void image(struct model *m)
+{
+	int64_t d[4] = { 1, 1, 128, 128 }, o[4] = { 1, 2, 256, 256 };
+	struct nc_value *x = layers(m, 13, d);
+
 	x = model_node(m, NC_OP_DepthToSpace, 4, o, x, NULL, NULL);
 	nc_set_attr_int(&m->ctx, x->producer, "blocksize", 2);
 	model_output(m, model_node(m, NC_OP_Sigmoid, 4, o, x, NULL, NULL));
@@ -207,20 +215,10 @@ static void image(struct model *m)
 /* Few layers on an image; then all of it matters for each pixel. */
 static void image_and_mean(struct model *m)
 {
-	int64_t d[4] = { 1, 1, 128, 128 }, w[4] = { 8, 1, 3, 3 }, one[4] = { 1, 8, 1, 1 };
-	int64_t pads[4] = { 1, 1, 1, 1 }, eight[2] = { 8, 8 }, axes[2] = { 2, 3 };
-	struct nc_value *x, *mean;
-	unsigned int i;
+	int64_t d[4] = { 1, 1, 128, 128 }, one[4] = { 1, 8, 1, 1 };
+	int64_t eight[2] = { 8, 8 }, axes[2] = { 2, 3 };
+	struct nc_value *x = layers(m, 14, d), *mean;
 
-	model_begin(m, 14);
-	x = model_input(m, 4, d);
-	d[1] = 8;
-	for (i = 0; i < 4; i++) {
-		x = model_node(m, NC_OP_Conv, 4, d, x, model_const(m, 4, w),
-			       model_const(m, 1, w));
-		nc_set_attr_ints(&m->ctx, x->producer, "pads", pads, 4);
-		w[1] = 8;
-	}
 	d[2] = 16;
 	d[3] = 16;
 	x = model_node(m, NC_OP_MaxPool, 4, d, x, NULL, NULL);

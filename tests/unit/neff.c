@@ -1,56 +1,21 @@
 // SPDX-License-Identifier: MIT
 /* The reader of .neff files: good ones, and every way in which one can be bad. */
-#include "tests/ktap.h"
-#include "tests/unit/neff_builder.h"
-
-static char *file;
-static size_t size;
-static struct neff neff;
-static char error[NEFF_ERROR_SIZE];
-
-static struct neuron_neff_header *header(void)
-{
-	return (void *)file;
-}
-
-static struct neuron_neff_section *section(unsigned int type)
-{
-	struct neuron_neff_section *s = (void *)(file + sizeof(*header()));
-
-	while (s->type != type)
-		s++;
-	return s;
-}
+#include "tests/unit/neff_file.h"
 
 static struct neuron_neff_tensor *tensors(void)
 {
-	return (void *)(file + section(NEURON_NEFF_TENSORS)->offset);
+	return table(NEURON_NEFF_TENSORS);
 }
 
 static struct neuron_neff_slot *slots(void)
 {
-	return (void *)(file + section(NEURON_NEFF_SLOTS)->offset);
+	return table(NEURON_NEFF_SLOTS);
 }
 
 static void start(void)
 {
 	free(file);
 	file = nb_add(16, &size);
-}
-
-/* The file, with a checksum that matches, gives this status and this word. */
-static void expect(enum neff_status status, const char *word)
-{
-	enum neff_status seen;
-
-	nb_seal(file, size);
-	seen = neff_parse(file, size, true, &neff, error);
-	CHECK_EQ(seen, status);
-	if (!word)
-		CHECK_STR(error, "");
-	else if (!strstr(error, word))
-		CHECK_STR(error, word);
-	CHECK(!strchr(error, '\n'));
 }
 
 static void good(void)

@@ -1,31 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The reader of .neff files with steps: good ones, and every way to be bad. */
-#include "tests/ktap.h"
+#include "tests/unit/neff_file.h"
 #include "tests/unit/steps_builder.h"
-
-static char *file;
-static size_t size;
-static struct neff neff;
-static char error[NEFF_ERROR_SIZE];
-
-static struct neuron_neff_header *header(void)
-{
-	return (void *)file;
-}
-
-static struct neuron_neff_section *section(unsigned int type)
-{
-	struct neuron_neff_section *s = (void *)(file + sizeof(*header()));
-
-	while (s->type != type)
-		s++;
-	return s;
-}
-
-static void *table(unsigned int type)
-{
-	return file + section(type)->offset;
-}
 
 static struct neuron_neff_step *steps(void)
 {
@@ -46,19 +22,6 @@ static void start(void)
 {
 	free(file);
 	file = sb_found(16, &size);
-}
-
-static void expect(enum neff_status status, const char *word)
-{
-	enum neff_status seen;
-
-	nb_seal(file, size);
-	seen = neff_parse(file, size, true, &neff, error);
-	CHECK_EQ(seen, status);
-	if (!word)
-		CHECK_STR(error, "");
-	else if (!strstr(error, word))
-		CHECK_STR(error, word);
 }
 
 /* The file, with one thing changed, is damaged, and the line has a word. */
