@@ -17,7 +17,8 @@
  *   calls after nrt_close() return NRT_CLOSED.
  * - "vnc" is a core's index within the process, from 0 on.
  *
- * Calls of AWS's header that are not declared here are not implemented.
+ * AWS's header declares more than this one. A program that calls such a function does
+ * not link, and so learns of it before it runs.
  */
 #ifndef NRT_NRT_H
 #define NRT_NRT_H
