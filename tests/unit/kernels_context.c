@@ -137,6 +137,7 @@ static void no_allocation(void)
 {
 	struct nk_ctx *ctx = nk_ctx_create(2, false);
 	struct convolution c[3];
+	unsigned int turn = 0;
 	size_t before;
 
 	if (SANITIZED) {
@@ -147,12 +148,17 @@ static void no_allocation(void)
 	make_conv(&c[0], 16, 40, NEURON_F32);
 	make_conv(&c[1], 64, 30, NEURON_BF16);
 	make_conv(&c[2], 16, 20, NEURON_U8);
-	for (unsigned int i = 0; i < 60; i++)
-		CHECK_EQ(run_conv(ctx, &c[i % 3]), NK_OK);
-	before = mallinfo2().uordblks;
-	for (unsigned int i = 0; i < 60; i++)
-		CHECK_EQ(run_conv(ctx, &c[i % 3]), NK_OK);
-	CHECK_EQ(mallinfo2().uordblks, before);
+	/*
+	 * oneDNN allocates and frees within a call, and the allocator keeps what a thread has
+	 * freed at hand for it. It depends on luck when each thread has had its first piece
+	 * of work: then nothing more may come.
+	 */
+	do {
+		before = mallinfo2().uordblks;
+		for (unsigned int i = 0; i < 60; i++)
+			CHECK_EQ(run_conv(ctx, &c[i % 3]), NK_OK);
+	} while (mallinfo2().uordblks != before && ++turn < 8);
+	CHECK(turn < 8);
 	for (unsigned int i = 0; i < 3; i++)
 		free_conv(&c[i]);
 	nk_ctx_destroy(ctx);
