@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 	model = graph_resnet50(1, false, &size);
 	write_model(argv[1], "resnet50", model, size, folder, sizeof(folder));
 	write_input(folder, 0, -1, 2, 4, image);
-	model = graph_bert_base(1, TOKENS, &size);
+	model = graph_bert(12, 768, 1, TOKENS, &size);
 	write_model(argv[1], "bert_base", model, size, folder, sizeof(folder));
 	write_input(folder, 0, -1, 2, 3, tokens);
 	write_input(folder, 1, 0, 0, 4, mask);	/* no token is masked */
