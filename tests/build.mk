@@ -54,24 +54,21 @@ $(BUILD)/tests/bench/device: $(addprefix $(BUILD)/obj/tests/bench/,device.o gemm
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib -lneuron \
 		-Wl,-rpath,'$$ORIGIN/../../lib'
 
+CFLAGS-tests/bench/loaded := -Ilibneuron/include
+CFLAGS-tests/bench/model := -Ilibneuron/include
 CFLAGS-tests/bench/replicas := -Ilibneuron/include
 
-$(BUILD)/tests/bench/replicas: $(BUILD)/obj/tests/bench/replicas.o $(BUILD)/lib/libneuron.a \
-		$(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
+$(BUILD)/tests/bench/model $(BUILD)/tests/bench/replicas: $(BUILD)/tests/bench/%: \
+		$(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/bench/loaded.o \
+		$(BUILD)/lib/libneuron.a $(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBNEURON_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBNEURON_LIBS)
 
 $(BUILD)/tests/bench/gemm-direct: $(addprefix $(BUILD)/obj/tests/bench/,gemm-direct.o gemm.o)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ldnnl
-
-$(BUILD)/tests/bench/model: $(BUILD)/obj/tests/bench/model.o $(BUILD)/lib/libneuron.a \
-			    $(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
-	$(call say,LD,$@)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBNEURON_LIBS)
 
 $(BUILD)/tests/bench/memcpy: $(BUILD)/obj/tests/bench/memcpy.o
 	$(call say,LD,$@)

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: MIT
 /*
- * Where a model's time goes: its instructions' kernels, timed one by one.
+ * Where a model's time goes: its instructions' kernels, timed one by one, and what the
+ * chip and the library need in addition.
  *
- *	model [-t THREADS] [-r REPEAT] [-a] [-i] FILE.neff
+ *	model [-t THREADS] [-r REPEAT] [-a] [-e] [-i] FILE.neff
  *
  * Runs the program of the first core in this process, with nothing of the chip around the
- * kernels but the order of the engines, and prints a JSON object: the time of the whole loop
- * and the sum of its kernels' times, in microseconds, the least of the repetitions. What
- * `neuron-run --json` needs in addition is what the chip and the library cost.
+ * kernels but the order of the engines, and prints a JSON object of microseconds, medians
+ * of the repetitions: "kernels", the sum of the kernels' times, "whole", the loop around
+ * them, "execute", the model through nrt_execute(); and the least of each.
  *
  *	-a	load everything anew in each run, although it is flagged resident
+ *	-e	execute the model, too: a few times by turns with its kernels. The speed of
+ *		a machine that others use changes by half within a second, and only what
+ *		runs by turns is seen at the same speeds.
  *	-i	print each instruction first, with its time in microseconds
  *
- * Inputs are filled with small numbers.
+ * Inputs are zeros.
  */
 #include <err.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +28,13 @@
 
 #include "libneuron/neff.h"
 #include "qemu-device/kernels/kernels.h"
+#include "tests/bench/loaded.h"
 
 #define SLACK	4096
+
+/* Runs of one kind in a row; before them some that fetch into the caches what is its own. */
+#define TURN	10
+#define WARM	2
 
 struct model {
 	struct neff neff;
@@ -49,13 +59,23 @@ static double now_us(void)
 	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
 }
 
-static double least(const double *values, size_t n)
+static int compare(const void *a, const void *b)
 {
-	double best = values[0];
+	const double x = *(const double *)a, y = *(const double *)b;
 
-	for (size_t i = 1; i < n; i++)
-		best = values[i] < best ? values[i] : best;
-	return best;
+	return (x > y) - (x < y);
+}
+
+/* What is asked of a number of times. */
+struct times {
+	double least;
+	double median;
+};
+
+static struct times summarize(double *values, size_t n)
+{
+	qsort(values, n, sizeof(*values), compare);
+	return (struct times) { .least = values[0], .median = values[n / 2] };
 }
 
 static void *must_alloc(size_t size)
@@ -66,25 +86,6 @@ static void *must_alloc(size_t size)
 		errx(1, "out of memory");
 	memset(p, 0, size + SLACK);
 	return p;
-}
-
-static void *read_file(const char *path, size_t *size)
-{
-	FILE *f = fopen(path, "rb");
-	void *data;
-	long end = -1;
-
-	if (f && !fseek(f, 0, SEEK_END))
-		end = ftell(f);
-	if (end < 0)
-		err(1, "%s", path);
-	rewind(f);
-	data = must_alloc(end);
-	if (fread(data, 1, end, f) != (size_t)end)
-		err(1, "%s", path);
-	fclose(f);
-	*size = end;
-	return data;
 }
 
 static bool blocked(const struct neuron_inst *inst, const uint32_t *sem)
@@ -158,21 +159,15 @@ static void make_slots(struct model *m)
 		m->slot[i] = must_alloc(slot->size);
 		if (slot->kind == NEURON_NEFF_SLOT_WEIGHTS)
 			memcpy(m->slot[i], m->neff.weights.data, m->neff.weights.size);
-		if (slot->kind != NEURON_NEFF_SLOT_INPUT)
-			continue;
-		if (m->neff.tensors[slot->index].dtype == NEURON_NEFF_F32)
-			for (uint64_t j = 0; j < slot->size / 4; j++)
-				((float *)m->slot[i])[j] = (float)(j * 37 % 101) / 101 - 0.5f;
 	}
 }
 
-static void load_model(struct model *m, const char *path, unsigned int threads)
+static void load_model(struct model *m, const char *path, const void *data, size_t size,
+		       unsigned int threads)
 {
 	const struct neuron_program_header *hdr;
 	char error[NEFF_ERROR_SIZE];
 	struct neuron_fault fault;
-	size_t size;
-	void *data = read_file(path, &size);
 
 	if (neff_parse(data, size, true, &m->neff, error))
 		errx(1, "%s: %s", path, error);
@@ -227,27 +222,37 @@ static void run(const struct model *m, bool first, double *us)
 	}
 }
 
-static void report(const struct model *m, double *whole, unsigned int repeat, bool each)
+static void report(const struct model *m, double *whole, double *executed, unsigned int repeat,
+		   bool each)
 {
-	double sum[NEURON_NUM_OPCODES] = { 0 }, total = 0;
+	double sum[NEURON_NUM_OPCODES] = { 0 };
 	double *values = must_alloc(repeat * sizeof(*values));
+	struct times kernels = { 0 }, loop, execute;
 
 	for (uint32_t i = 0; i < m->num_insts; i++) {
-		double us;
+		struct times inst;
 
 		for (unsigned int r = 0; r < repeat; r++)
 			values[r] = m->us[(size_t)r * m->num_insts + i];
-		us = least(values, repeat);
-		sum[m->insts[i].opcode] += us;
-		total += us;
+		inst = summarize(values, repeat);
+		sum[m->insts[i].opcode] += inst.median;
+		kernels.least += inst.least;
+		kernels.median += inst.median;
 		if (each) {
 			char text[1024];
 
 			neuron_disasm_inst(m->program, i, text, sizeof(text));
-			printf("%9.2f %s\n", us, text);
+			printf("%9.2f %s\n", inst.median, text);
 		}
 	}
-	printf("{\"whole\": %.2f, \"kernels\": %.2f", least(whole, repeat), total);
+	loop = summarize(whole, repeat);
+	printf("{\"whole\": %.2f, \"whole_least\": %.2f, \"kernels\": %.2f, \"kernels_least\": %.2f",
+	       loop.median, loop.least, kernels.median, kernels.least);
+	if (executed) {
+		execute = summarize(executed, repeat);
+		printf(", \"execute\": %.2f, \"execute_least\": %.2f", execute.median,
+		       execute.least);
+	}
 	for (unsigned int i = 0; i < NEURON_NUM_OPCODES; i++)
 		if (sum[i] > 0)
 			printf(", \"%s\": %.2f", neuron_opcode_name(i), sum[i]);
@@ -255,15 +260,44 @@ static void report(const struct model *m, double *whole, unsigned int repeat, bo
 	free(values);
 }
 
+/* @n runs by instructions after a few that do not count. */
+static void time_kernels(const struct model *m, unsigned int n, bool again, double *us,
+			 double *whole)
+{
+	for (unsigned int i = 0; i < WARM; i++)
+		run(m, again, us);
+	for (unsigned int r = 0; r < n; r++) {
+		double start = now_us();
+
+		run(m, again, us + (size_t)r * m->num_insts);
+		whole[r] = now_us() - start;
+	}
+}
+
+static void time_executions(const struct loaded *loaded, unsigned int n, double *executed)
+{
+	for (unsigned int i = 0; i < WARM; i++)
+		loaded_execute(loaded);
+	for (unsigned int r = 0; r < n; r++) {
+		double start = now_us();
+
+		loaded_execute(loaded);
+		executed[r] = now_us() - start;
+	}
+}
+
 int main(int argc, char **argv)
 {
+	bool again = false, each = false, execute = false;
 	unsigned int threads = 0, repeat = 50;
-	bool again = false, each = false;
+	double *whole, *executed = NULL;
+	struct loaded loaded = { 0 };
 	struct model m = { 0 };
-	double *whole;
+	size_t size;
+	void *data;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "t:r:ai")) != -1) {
+	while ((opt = getopt(argc, argv, "t:r:aei")) != -1) {
 		switch (opt) {
 		case 't':
 			threads = atoi(optarg);
@@ -274,6 +308,9 @@ int main(int argc, char **argv)
 		case 'a':
 			again = true;
 			break;
+		case 'e':
+			execute = true;
+			break;
 		case 'i':
 			each = true;
 			break;
@@ -282,21 +319,30 @@ int main(int argc, char **argv)
 		}
 	}
 	if (optind != argc - 1) {
-		fprintf(stderr, "usage: model [-t THREADS] [-r REPEAT] [-a] [-i] FILE.neff\n");
+		fprintf(stderr, "usage: model [-t THREADS] [-r REPEAT] [-a] [-e] [-i] FILE.neff\n");
 		return 2;
 	}
-	load_model(&m, argv[optind], threads);
+	data = bench_read_file(argv[optind], &size);
+	load_model(&m, argv[optind], data, size, threads);
 	m.us = must_alloc((size_t)repeat * m.num_insts * sizeof(*m.us));
 	whole = must_alloc(repeat * sizeof(*whole));
+	if (execute) {
+		loaded_init();
+		loaded_open(&loaded, 0, NULL, data, size);
+		executed = must_alloc(repeat * sizeof(*executed));
+	}
 	/* The first two make plans and grow temporaries. */
 	for (unsigned int i = 0; i < 2; i++)
 		run(&m, !i || again, m.us);
-	for (unsigned int r = 0; r < repeat; r++) {
-		double start = now_us();
+	for (unsigned int r = 0; r < repeat; r += TURN) {
+		unsigned int n = repeat - r < TURN ? repeat - r : TURN;
 
-		run(&m, again, m.us + (size_t)r * m.num_insts);
-		whole[r] = now_us() - start;
+		time_kernels(&m, n, again, m.us + (size_t)r * m.num_insts, whole + r);
+		if (execute)
+			time_executions(&loaded, n, executed + r);
 	}
-	report(&m, whole, repeat, each);
+	report(&m, whole, executed, repeat, each);
+	if (execute)
+		nrt_close();
 	return 0;
 }

@@ -11,11 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <neuron.h>
-#include <nrt/nrt_experimental.h>
 #include "libneuron/neff.h"
 #include "qemu-device/chip/chip.h"
 #include "qemu-device/timing/timing.h"
+#include "tests/bench/loaded.h"
 
 #define COPIES		4
 #define SECONDS		0.5	/* for each measurement */
@@ -23,9 +22,7 @@
 
 /* A model on a core of its own, and its tensors. */
 struct copy {
-	nrt_model_t *model;
-	nrt_tensor_set_t *in;
-	nrt_tensor_set_t *out;
+	struct loaded loaded;
 	pthread_barrier_t *start;
 	double until;		/* of @now() */
 	uint64_t executions;
@@ -37,65 +34,6 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static void check(NRT_STATUS status, const char *what)
-{
-	if (status == NRT_SUCCESS || status == NRT_EXEC_COMPLETED_WITH_NUM_ERR)
-		return;
-	fprintf(stderr, "replicas: %s: %s\n", what, neuron_error());
-	exit(1);
-}
-
-static void *read_file(const char *path, size_t *size)
-{
-	FILE *f = fopen(path, "rb");
-	void *data = NULL;
-	long end = -1;
-
-	if (f && !fseek(f, 0, SEEK_END))
-		end = ftell(f);
-	if (end > 0)
-		data = malloc((size_t)end);
-	if (data) {
-		rewind(f);
-		*size = fread(data, 1, (size_t)end, f);
-	}
-	if (!data || *size != (size_t)end) {
-		perror(path);
-		exit(1);
-	}
-	fclose(f);
-	return data;
-}
-
-/*
- * Inputs are zeros: neither what is modelled nor what is computed depends on them.
- * @shared: the model, or NULL: one of its own
- */
-static void load(struct copy *copy, int core, nrt_model_t *shared, const void *file,
-		 size_t size)
-{
-	nrt_tensor_info_array_t *info;
-
-	copy->model = shared;
-	if (!shared)
-		check(nrt_load(file, size, core, -1, &copy->model), "loading");
-	check(nrt_allocate_tensor_set(&copy->in), "a set");
-	check(nrt_allocate_tensor_set(&copy->out), "a set");
-	check(nrt_get_model_tensor_info(copy->model, &info), "asking for tensors");
-	for (uint64_t i = 0; i < info->tensor_count; i++) {
-		const nrt_tensor_info_t *t = &info->tensor_array[i];
-		nrt_tensor_t *tensor;
-
-		check(nrt_tensor_allocate(NRT_TENSOR_PLACEMENT_DEVICE, core,
-					  t->size ? t->size : 1, t->name, &tensor),
-		      "a tensor");
-		check(nrt_add_tensor_to_tensor_set(t->usage == NRT_TENSOR_USAGE_INPUT ?
-						   copy->in : copy->out, t->name, tensor),
-		      "adding a tensor");
-	}
-	nrt_free_model_tensor_info(info);
 }
 
 /* Cycles of a program on a warm core while so many cores do the like. */
@@ -146,11 +84,6 @@ static void modelled(const struct neff *neff, double *cycles, double *ratio)
 	*ratio = neff->stages ? *cycles / interval : 1;
 }
 
-static void execute(struct copy *copy)
-{
-	check(nrt_execute(copy->model, copy->in, copy->out), "executing");
-}
-
 static void *work(void *arg)
 {
 	struct copy *copy = arg;
@@ -158,7 +91,7 @@ static void *work(void *arg)
 	copy->executions = 0;
 	pthread_barrier_wait(copy->start);
 	while (now() < copy->until) {
-		execute(copy);
+		loaded_execute(&copy->loaded);
 		copy->executions++;
 	}
 	return NULL;
@@ -190,7 +123,7 @@ static double measure(struct copy *copies, unsigned int count)
 
 int main(int argc, char **argv)
 {
-	check(nrt_init(NRT_FRAMEWORK_TYPE_NO_FW, "", ""), "nrt_init");
+	loaded_init();
 	for (int i = 1; i < argc; i++) {
 		struct copy copies[COPIES] = { 0 };
 		double one, four, cycles, ratio;
@@ -198,7 +131,7 @@ int main(int argc, char **argv)
 		struct neff neff;
 		bool shared;
 		size_t size;
-		void *file = read_file(argv[i], &size);
+		void *file = bench_read_file(argv[i], &size);
 
 		if (neff_parse(file, size, true, &neff, error)) {
 			fprintf(stderr, "replicas: %s: %s\n", argv[i], error);
@@ -207,10 +140,10 @@ int main(int argc, char **argv)
 		shared = neff.header->num_cores > 1;
 		modelled(&neff, &cycles, &ratio);
 		for (int k = 0; k < COPIES; k++) {
-			load(&copies[k], shared ? 0 : k, shared ? copies[0].model : NULL,
-			     file, size);
+			loaded_open(&copies[k].loaded, shared ? 0 : k,
+				    shared ? copies[0].loaded.model : NULL, file, size);
 			for (int n = 0; n < WARM; n++)
-				execute(&copies[k]);
+				loaded_execute(&copies[k].loaded);
 		}
 		one = measure(copies, 1);
 		four = measure(copies, COPIES);
@@ -220,7 +153,7 @@ int main(int argc, char **argv)
 		       cycles, ratio);
 		fflush(stdout);
 		for (int k = 0; k < (shared ? 1 : COPIES); k++)
-			nrt_unload(copies[k].model);
+			nrt_unload(copies[k].loaded.model);
 		free(file);
 	}
 	nrt_close();
