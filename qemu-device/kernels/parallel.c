@@ -7,6 +7,10 @@
  * take the processor from the other cores' workers, and the way that a library
  * splits a sum may depend on its number of threads. Here the tiles follow from
  * the shapes, and who computes a tile makes no difference to it.
+ *
+ * Each member begins with a share of its own, so that a processor meets the same weights
+ * and writes to the same place whenever an instruction is repeated: both are in its
+ * cache then, and not in another's. Whoever is done takes over what others have left.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -32,10 +36,13 @@ struct nk_team {
 	void *arg;
 	size_t tiles;
 	unsigned int members;		/* threads that may take part, the caller included */
+	unsigned int shares;		/* of tiles: one each, as far as there are tiles */
 
-	/* On lines of their own: everybody writes them. The next tile; OPEN and INSIDE. */
-	_Alignas(64) atomic_size_t next;
-	_Alignas(64) atomic_uint gate;
+	/* On lines of their own: everybody writes them. The next tile of each share. */
+	struct {
+		_Alignas(64) atomic_size_t next;
+	} share[NK_MAX_THREADS];
+	_Alignas(64) atomic_uint gate;	/* OPEN and INSIDE */
 	atomic_uint job;		/* number of the latest one */
 	atomic_uint sleepers;
 	atomic_bool waiting;		/* the caller sleeps until INSIDE is zero */
@@ -61,21 +68,38 @@ static void relax(void)
 #endif
 }
 
-static void run_tiles(struct nk_team *team, unsigned int thread, struct nk_stats *stats)
+/* The first tile of a share; that of the share behind the last is the number of tiles. */
+static size_t share_start(const struct nk_team *team, unsigned int share)
 {
-	size_t tile;
+	size_t each = team->tiles / team->shares, more = team->tiles % team->shares;
 
-	while ((tile = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed)) <
-	       team->tiles) {
+	return share * each + (share < more ? share : more);
+}
+
+static void run_share(struct nk_team *team, unsigned int share, unsigned int thread,
+		      struct nk_stats *stats)
+{
+	size_t end = share_start(team, share + 1), tile;
+
+	while ((tile = atomic_fetch_add_explicit(&team->share[share].next, 1,
+						 memory_order_relaxed)) < end) {
 		enum nk_status status = NK_CANCELLED;
 
 		if (!nk_cancelled(team->call))
 			status = team->fn(team->arg, tile, thread, stats);
 		if (status) {
 			atomic_store_explicit(&team->status, status, memory_order_relaxed);
-			atomic_store_explicit(&team->next, team->tiles, memory_order_relaxed);
 			break;
 		}
+	}
+}
+
+static void run_tiles(struct nk_team *team, unsigned int thread, struct nk_stats *stats)
+{
+	for (unsigned int i = 0; i < team->shares; i++) {
+		if (atomic_load_explicit(&team->status, memory_order_relaxed))
+			break;
+		run_share(team, (thread + i) % team->shares, thread, stats);
 	}
 }
 
@@ -244,7 +268,10 @@ enum nk_status nk_parallel(const struct nk_call *call, size_t tiles, nk_tile_fn 
 	team->arg = arg;
 	team->tiles = tiles;
 	team->members = members;
-	atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+	team->shares = tiles < members ? tiles : members;
+	for (unsigned int i = 0; i < team->shares; i++)
+		atomic_store_explicit(&team->share[i].next, share_start(team, i),
+				      memory_order_relaxed);
 	atomic_store_explicit(&team->status, NK_OK, memory_order_relaxed);
 	atomic_store_explicit(&team->gate, OPEN, memory_order_release);
 	atomic_fetch_add(&team->job, 1);
