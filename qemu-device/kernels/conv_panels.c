@@ -170,8 +170,7 @@ enum nk_status conv_panels_update(struct conv_plan *plan, const struct nk_call *
 	if (!status)
 		status = panels_fill(call, &plan->panels.weights, plain,
 				     4 * PANEL_COLUMNS, *packed);
-	plan->have_weights = !status && *packed == plan->packed;
-	return status;
+	return conv_keep(plan, status, packed);
 }
 
 /**

@@ -128,6 +128,8 @@ void conv_destroy_weights(struct conv_plan *plan);
  * NK_SCRATCH_WEIGHT. NULL: no memory.
  */
 void *conv_packed_place(struct conv_plan *plan, const struct nk_call *call);
+/* Once they are there, which ended with @status: keep them, if they are the plan's own. */
+enum nk_status conv_keep(struct conv_plan *plan, enum nk_status status, void **packed);
 /* The packed weights of what the operand holds now; they may lie in NK_SCRATCH_WEIGHT. */
 enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call *call,
 				   void **packed);

@@ -22,8 +22,9 @@ bool conv_make_weights(struct conv_plan *plan, const struct nk_call *call)
 	if (!plan->integer)
 		return true;
 	plan->raw = malloc(plan->raw_bytes);
-	plan->packed = aligned_alloc(64, (plan->packed_bytes + 63) & ~(size_t)63);
-	plan->head.bytes += plan->raw_bytes + plan->packed_bytes;
+	plan->packed = nk_packed_alloc(nk_plans_packed(nk_ctx_plans(call->ctx)),
+				       plan->packed_bytes);
+	plan->head.bytes += plan->raw_bytes;
 	return plan->raw && plan->packed;
 }
 
@@ -31,7 +32,7 @@ void conv_destroy_weights(struct conv_plan *plan)
 {
 	lib_reorder_destroy(plan->reorder);
 	free(plan->raw);
-	free(plan->packed);
+	nk_packed_put(plan->packed);
 }
 
 /* Sums of a filter's weights stay exact together with the greatest input. */
@@ -105,6 +106,13 @@ static enum nk_status pack_integers(struct conv_plan *plan, const struct nk_call
 	if (status)
 		return status;
 	plan->exact = plan->as_f32 && exact_in_f32(plan, call, plain);
+	if (!plan->packed || !nk_packed_own(plan->packed)) {	/* others need what is there */
+		nk_packed_put(plan->packed);
+		plan->packed = nk_packed_alloc(nk_plans_packed(nk_ctx_plans(call->ctx)),
+					       plan->packed_bytes);
+	}
+	if (!plan->packed)
+		return NK_NO_MEMORY;
 	return reorder(plan, plain, plan->packed);
 }
 
@@ -139,6 +147,16 @@ void *conv_packed_place(struct conv_plan *plan, const struct nk_call *call)
 			     NK_SCRATCH_WEIGHT);
 }
 
+enum nk_status conv_keep(struct conv_plan *plan, enum nk_status status, void **packed)
+{
+	if (status || *packed != plan->packed)
+		return status;
+	plan->packed = nk_packed_share(plan->packed);
+	*packed = plan->packed;
+	plan->have_weights = true;
+	return NK_OK;
+}
+
 enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call *call,
 				   void **packed)
 {
@@ -148,9 +166,14 @@ enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call 
 
 	if (plan->panels.used)
 		return conv_panels_update(plan, call, packed);
+	if (plan->integer) {
+		status = update_integers(plan, call);
+		if (!status && w->constant)
+			plan->packed = nk_packed_share(plan->packed);
+		*packed = plan->packed;
+		return status;
+	}
 	*packed = plan->packed;
-	if (plan->integer)
-		return update_integers(plan, call);
 	if (w->constant && plan->have_weights)
 		return NK_OK;
 
@@ -170,6 +193,5 @@ enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call 
 			 lib_pack(call, &plan->plain_desc, plain, &plan->packed_desc, *packed, 0);
 	if (status == NK_UNSUPPORTED)
 		status = reorder(plan, plain, *packed);
-	plan->have_weights = !status && *packed == plan->packed;
-	return status;
+	return conv_keep(plan, status, packed);
 }

@@ -50,7 +50,7 @@ _Static_assert(sizeof(struct nk_signature) % 8 == 0, "hashed in words");
 
 /**
  * struct nk_plan - the head of every plan
- * @bytes: memory that it holds, itself included
+ * @bytes: memory that it holds, itself included, without packed weights
  * @destroy: frees it
  *
  * The rest belongs to plan.c.
@@ -65,9 +65,11 @@ struct nk_plan {
 };
 
 struct nk_plans;
+struct nk_packed_set;
 struct nk_plans *nk_plans_create(void);
 void nk_plans_clear(struct nk_plans *plans);
 void nk_plans_destroy(struct nk_plans *plans);
+struct nk_packed_set *nk_plans_packed(const struct nk_plans *plans);
 struct nk_plans *nk_ctx_plans(const struct nk_ctx *ctx);
 
 /**
@@ -79,14 +81,12 @@ struct nk_plans *nk_ctx_plans(const struct nk_ctx *ctx);
  */
 struct nk_plan *nk_plan_get(const struct nk_call *call,
 			    struct nk_plan *(*make)(const struct nk_call *call));
-/* The plan, which is in use, holds more now. It may push out others. */
-void nk_plan_grow(struct nk_plans *plans, struct nk_plan *plan, size_t bytes);
-
 /**
  * nk_plan_place() - memory for what is made of an instruction's weights
  * @call: the instruction; operand 2 are the weights
  * @plan: its plan
- * @own: the plan's memory, which is made when the weights are constant
+ * @own: the plan's memory, which is made when the weights are constant, to be given back
+ *	 with nk_packed_put(). It may push out others
  * @bytes: how much
  * @scratch: used when they are not, or there is no memory for the plan's own
  *
@@ -94,5 +94,26 @@ void nk_plan_grow(struct nk_plans *plans, struct nk_plan *plan, size_t bytes);
  */
 void *nk_plan_place(const struct nk_call *call, struct nk_plan *plan, void **own, size_t bytes,
 		    enum nk_scratch scratch);
+
+/* packed.c: weights in a kernel's order, of all plans of a context. */
+struct nk_packed_set *nk_packed_set_create(void);
+void nk_packed_set_destroy(struct nk_packed_set *set);
+/* Bytes of all of them. */
+size_t nk_packed_set_bytes(const struct nk_packed_set *set);
+
+/* Zeros that one plan may write until it shares them; NULL without memory. */
+void *nk_packed_alloc(struct nk_packed_set *set, size_t bytes);
+/* A plan uses them no more; NULL is none. */
+void nk_packed_put(void *data);
+/* Whether one plan alone has them; then it may write them anew. */
+bool nk_packed_own(void *data);
+
+/**
+ * nk_packed_share() - keep one copy of equal weights
+ * @data: finished ones, which are not written any more
+ *
+ * Return: those to use instead of @data, which may be the same.
+ */
+void *nk_packed_share(void *data);
 
 #endif /* NEURON_NK_FAST_H */

@@ -36,7 +36,7 @@ static void destroy(struct nk_plan *head)
 	struct matmul_plan *plan = (struct matmul_plan *)head;
 
 	destroy_ops(plan);
-	free(plan->packed);
+	nk_packed_put(plan->packed);
 	free(plan);
 }
 

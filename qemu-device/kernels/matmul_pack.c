@@ -64,6 +64,16 @@ char *matmul_packed_place(struct matmul_plan *plan, const struct nk_call *call)
 			     NK_SCRATCH_OUT);
 }
 
+enum nk_status matmul_keep(struct matmul_plan *plan, enum nk_status status, char **packed)
+{
+	if (status || *packed != plan->packed)
+		return status;
+	plan->packed = nk_packed_share(plan->packed);
+	*packed = plan->packed;
+	plan->have_packed = true;
+	return NK_OK;
+}
+
 enum nk_status matmul_pack(struct matmul_plan *plan, const struct nk_call *call,
 			   const void *plain, char **packed)
 {
@@ -73,6 +83,5 @@ enum nk_status matmul_pack(struct matmul_plan *plan, const struct nk_call *call,
 	if (!*packed)
 		return NK_NO_MEMORY;
 	status = lib_pack(call, &plan->plain_desc, plain, &plan->packed_desc, *packed, N);
-	plan->have_packed = !status && *packed == plan->packed;
-	return status;
+	return matmul_keep(plan, status, packed);
 }

@@ -80,6 +80,7 @@ enum nk_status matmul_panels_pack(struct matmul_plan *plan, const struct nk_call
 	enum nk_status status;
 
 	*packed = NULL;
+	plan->have_packed = false;	/* what is kept may be of other weights */
 	/* A single row of tiles does that itself. */
 	if (!plan->packs || (!call->op[2].constant && plan->row_tiles * plan->batch == 1))
 		return NK_OK;
@@ -87,8 +88,7 @@ enum nk_status matmul_panels_pack(struct matmul_plan *plan, const struct nk_call
 	if (!*packed)
 		return NK_NO_MEMORY;
 	status = panels_fill(call, &plan->b_panels, b, plan->columns, *packed);
-	plan->have_packed = !status && *packed == plan->packed;
-	return status;
+	return matmul_keep(plan, status, packed);
 }
 
 void matmul_panels_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t first,

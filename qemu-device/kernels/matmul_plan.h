@@ -83,6 +83,8 @@ bool matmul_find_order(struct matmul_plan *plan, const dnnl_memory_desc_t *tile)
  * to NK_SCRATCH_OUT. NULL: no memory.
  */
 char *matmul_packed_place(struct matmul_plan *plan, const struct nk_call *call);
+/* Once it is packed there, which ended with @status: keep it, if it is the plan's own. */
+enum nk_status matmul_keep(struct matmul_plan *plan, enum nk_status status, char **packed);
 /* The packed part for a tile: its descriptor, and where it lies. */
 dnnl_memory_desc_t matmul_tile_desc(const struct matmul_plan *plan, uint32_t columns);
 size_t matmul_tile_offset(const struct matmul_plan *plan, uint32_t column);

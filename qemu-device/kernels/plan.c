@@ -18,11 +18,26 @@ struct nk_plans {
 	struct nk_plan *newest, *oldest;
 	unsigned int count;
 	size_t bytes;
+	struct nk_packed_set *packed;
 };
 
 struct nk_plans *nk_plans_create(void)
 {
-	return calloc(1, sizeof(struct nk_plans));
+	struct nk_plans *plans = calloc(1, sizeof(*plans));
+
+	if (!plans)
+		return NULL;
+	plans->packed = nk_packed_set_create();
+	if (!plans->packed) {
+		free(plans);
+		return NULL;
+	}
+	return plans;
+}
+
+struct nk_packed_set *nk_plans_packed(const struct nk_plans *plans)
+{
+	return plans->packed;
 }
 
 static void unlink_age(struct nk_plans *plans, struct nk_plan *plan)
@@ -61,6 +76,7 @@ void nk_plans_clear(struct nk_plans *plans)
 void nk_plans_destroy(struct nk_plans *plans)
 {
 	nk_plans_clear(plans);
+	nk_packed_set_destroy(plans->packed);
 	free(plans);
 }
 
@@ -116,13 +132,21 @@ static struct nk_plan *find(struct nk_plans *plans, const struct nk_signature *s
 	return plan;
 }
 
+/* The plan that was not used for longest goes, until there is room, but not @keep. */
+static void make_room(struct nk_plans *plans, size_t bytes, const struct nk_plan *keep)
+{
+	while (plans->oldest && plans->oldest != keep &&
+	       plans->bytes + nk_packed_set_bytes(plans->packed) + bytes > MAX_BYTES)
+		drop(plans, plans->oldest);
+}
+
 static void add(struct nk_plans *plans, struct nk_plan *plan, const struct nk_signature *sig)
 {
 	plan->sig = *sig;
 	plan->hash = hash_of(sig);
-	while (plans->oldest && (plans->count >= MAX_PLANS ||
-				 plans->bytes + plan->bytes > MAX_BYTES))
+	if (plans->count >= MAX_PLANS)
 		drop(plans, plans->oldest);
+	make_room(plans, plan->bytes, NULL);
 	plan->next = plans->bucket[plan->hash % BUCKETS];
 	plans->bucket[plan->hash % BUCKETS] = plan;
 	link_newest(plans, plan);
@@ -147,21 +171,20 @@ struct nk_plan *nk_plan_get(const struct nk_call *call,
 	return plan;
 }
 
-void nk_plan_grow(struct nk_plans *plans, struct nk_plan *plan, size_t bytes)
-{
-	plan->bytes += bytes;
-	plans->bytes += bytes;
-	while (plans->oldest != plan && plans->bytes > MAX_BYTES)
-		drop(plans, plans->oldest);
-}
-
 void *nk_plan_place(const struct nk_call *call, struct nk_plan *plan, void **own, size_t bytes,
 		    enum nk_scratch scratch)
 {
-	if (call->op[2].constant && !*own) {
-		*own = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-		if (*own)
-			nk_plan_grow(nk_ctx_plans(call->ctx), plan, bytes);
+	struct nk_plans *plans = nk_ctx_plans(call->ctx);
+
+	if (!call->op[2].constant)
+		return nk_scratch(call->ctx, scratch, bytes);
+	if (*own && !nk_packed_own(*own)) {	/* others still need what is there */
+		nk_packed_put(*own);
+		*own = NULL;
 	}
-	return call->op[2].constant && *own ? *own : nk_scratch(call->ctx, scratch, bytes);
+	if (!*own) {
+		make_room(plans, bytes, plan);
+		*own = nk_packed_alloc(plans->packed, bytes);
+	}
+	return *own ? *own : nk_scratch(call->ctx, scratch, bytes);
 }

@@ -106,6 +106,112 @@ static void shapes_change(void)
 	nk_ctx_destroy(fresh);
 }
 
+/* Run an instruction twice, so that its weights are kept; the second time they are constant. */
+static void run_constant(struct nk_ctx *ctx, const struct neuron_inst *inst,
+			 struct test_tensor *const *t, const void *key)
+{
+	struct nk_stats stats = { 0 };
+	uint64_t info;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
+
+		for (unsigned int k = 0; k < 3; k++)
+			op[k] = test_view(t[k]);
+		op[2].constant = i;
+		CHECK_EQ(nk_execute(ctx, inst, op, key, NULL, &stats, &info), NK_OK);
+	}
+}
+
+/*
+ * Instructions with equal constant weights keep one copy of what is made of them. When
+ * those of one change, the others keep theirs.
+ */
+static void weights_are_shared(unsigned int opcode, unsigned int type)
+{
+	enum { KEYS = 8 };
+	struct nk_ctx *ctx = nk_ctx_create(1, false), *fresh = nk_ctx_create(1, false);
+	struct test_tensor *t[3];
+	struct neuron_inst inst;
+	struct convolution c;
+	char key[KEYS];
+	size_t before, one, all;
+	uint64_t first, second;
+	uint8_t *top;
+
+	if (opcode == NEURON_OP_MATMUL) {
+		const uint32_t dims[2] = { 512, 512 }, rows[2] = { 64, 512 };
+
+		test_alloc(&c.out, type == NEURON_I8 ? NEURON_I32 : NEURON_F32, 2, rows, TEST_DENSE);
+		test_alloc(&c.in, type, 2, rows, TEST_DENSE);
+		test_alloc(&c.weight, type, 2, dims, TEST_DENSE);
+		test_fill_random(&c.in);
+		test_fill_random(&c.weight);
+		inst = test_inst(NEURON_OP_MATMUL);
+	} else {
+		const uint32_t dims[4] = { 1, 256, 8, 8 };
+
+		make_conv(&c, 256, 8, type);
+		if (type == NEURON_I8) {	/* whose sums saturate */
+			test_free(&c.out);
+			test_alloc(&c.out, NEURON_I32, 4, dims, TEST_CHANNELS_LAST);
+		}
+		inst = c.inst;
+	}
+	t[0] = &c.out;
+	t[1] = &c.in;
+	t[2] = &c.weight;
+	/* The sign of its first element. */
+	top = (uint8_t *)c.weight.data + (type == NEURON_F32 ? 3 : type == NEURON_BF16);
+	/* Temporaries have their size then. */
+	run_constant(fresh, &inst, t, &key[0]);
+	first = sum_bytes(&c.out);
+
+	before = mallinfo2().uordblks + mallinfo2().hblkhd;
+	run_constant(ctx, &inst, t, &key[0]);
+	one = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+	for (unsigned int i = 1; i < KEYS; i++) {
+		run_constant(ctx, &inst, t, &key[i]);
+		CHECK_EQ(sum_bytes(&c.out), first);
+	}
+	all = mallinfo2().uordblks + mallinfo2().hblkhd - before;
+	if (!SANITIZED && opcode == NEURON_OP_MATMUL)
+		CHECK(all < 2 * one);
+
+	/* In a later job the first instruction has other weights; then those of before. */
+	*top ^= 0x80;
+	run_constant(ctx, &inst, t, &key[0]);
+	second = sum_bytes(&c.out);
+	run_constant(fresh, &inst, t, &key[1]);
+	CHECK_EQ(sum_bytes(&c.out), second);
+	CHECK(first != second);
+	*top ^= 0x80;
+	for (unsigned int i = KEYS; i-- > 0;) {
+		struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
+		struct nk_stats stats = { 0 };
+		uint64_t info;
+
+		for (unsigned int k = 0; k < 3; k++)
+			op[k] = test_view(t[k]);
+		op[2].constant = i > 0;		/* they have what they had */
+		CHECK_EQ(nk_execute(ctx, &inst, op, &key[i], NULL, &stats, &info), NK_OK);
+		CHECK_EQ(sum_bytes(&c.out), first);
+	}
+	free_conv(&c);
+	nk_ctx_destroy(ctx);
+	nk_ctx_destroy(fresh);
+}
+
+static void shared_weights(void)
+{
+	static const unsigned int types[] = { NEURON_F32, NEURON_BF16, NEURON_I8 };
+
+	for (unsigned int i = 0; i < 3; i++) {
+		weights_are_shared(NEURON_OP_MATMUL, types[i]);
+		weights_are_shared(NEURON_OP_CONV, types[i]);
+	}
+}
+
 /* More instructions than plans are kept for. */
 static void plans_are_bounded(void)
 {
@@ -450,6 +556,7 @@ int main(void)
 {
 	ktap_run("weights that change under a key", weights_change);
 	ktap_run("shapes that change under a key", shapes_change);
+	ktap_run("equal constant weights are kept once", shared_weights);
 	ktap_run("plans are bounded", plans_are_bounded);
 	ktap_run("repeated execution allocates nothing", no_allocation);
 	ktap_run("a prepared instruction needs nothing more", prepared);
