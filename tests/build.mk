@@ -42,12 +42,12 @@ $(BUILD)/tests/qtest/device: tests/qtest/device $(BUILD)/tests/qtest/neuron-qtes
 HOST_TESTS += $(BUILD)/tests/qtest/device
 
 # Measurements. Figures are ratios within one run; nothing here passes or fails.
-BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,device gemm-direct kernels memcpy model \
+BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,device product-direct kernels memcpy model \
 		  replicas)
 
 CFLAGS-tests/bench/device := -Ilibneuron/include
 
-$(BUILD)/tests/bench/device: $(addprefix $(BUILD)/obj/tests/bench/,device.o gemm.o) \
+$(BUILD)/tests/bench/device: $(addprefix $(BUILD)/obj/tests/bench/,device.o product.o) \
 			     $(BUILD)/lib/libneuron.so
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
@@ -65,7 +65,7 @@ $(BUILD)/tests/bench/model $(BUILD)/tests/bench/replicas: $(BUILD)/tests/bench/%
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBNEURON_LIBS)
 
-$(BUILD)/tests/bench/gemm-direct: $(addprefix $(BUILD)/obj/tests/bench/,gemm-direct.o gemm.o)
+$(BUILD)/tests/bench/product-direct: $(addprefix $(BUILD)/obj/tests/bench/,product-direct.o product.o)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -ldnnl
@@ -94,7 +94,7 @@ bench-networks: all $(BUILD)/tests/bench/networks ## large networks against ONNX
 # Memory over many jobs.
 CFLAGS-tests/vm/jobs := -Ilibneuron/include
 
-$(BUILD)/tests/vm/jobs: $(addprefix $(BUILD)/obj/tests/,vm/jobs.o bench/gemm.o) \
+$(BUILD)/tests/vm/jobs: $(addprefix $(BUILD)/obj/tests/,vm/jobs.o bench/product.o) \
 			$(BUILD)/lib/libneuron.so
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the device costs: round trip of an empty job, copies, matrix products.
+ * What the device costs: round trip of an empty job, copies, matrix products
+ * and convolutions.
  *
  *	device [--disk FILE]
  *
@@ -20,7 +21,7 @@
 #include <neuron/isa.h>
 #include <neuron/report.h>
 
-#include "tests/bench/gemm.h"
+#include "tests/bench/product.h"
 
 #define ROUNDS		2000	/* empty jobs, and disk reads */
 #define COPY_SIZE	(64u << 20)
@@ -125,33 +126,35 @@ static void bench_copy(struct neuron_device *dev, enum neuron_memory from,
 }
 
 /*
- * A product of matrices that stay in the scratchpad, as a model's weights do. Two
+ * A product of operands that stay in the scratchpad, as a model's weights do. Two
  * programs differ only in how often they multiply, so that the round trip cancels out.
  */
-static void bench_gemm(struct neuron_device *dev, const struct bench_gemm *gemm)
+static void bench_product(struct neuron_device *dev, const struct bench_product *p)
 {
-	enum { FEW = 1, MANY = 9, TIMES = 7 };
-	static uint8_t bytes[16384] __attribute__((aligned(8)));
-	size_t in_size = bench_gemm_bytes(gemm);
-	struct neuron_buffer *program = host_buffer(dev, NULL, sizeof(bytes));
+	enum { TIMES = 7 };
+	const unsigned int times = bench_product_times(p);
+	const size_t room = bench_program_size(1 + times), in_size = bench_product_bytes(p);
+	struct neuron_buffer *program = host_buffer(dev, NULL, room);
 	struct neuron_buffer *in = host_buffer(dev, NULL, in_size);
 	struct neuron_binding bind[] = {
-		{ .buffer = program, .size = sizeof(bytes), .flags = NEURON_BIND_READ },
+		{ .buffer = program, .size = room, .flags = NEURON_BIND_READ },
 		{ .buffer = in, .size = in_size, .flags = NEURON_BIND_READ },
 	};
 	struct neuron_submission sub = {
 		.num_bindings = 2, .bindings = bind, .report_slot = NEURON_NO_BINDING,
 	};
+	void *bytes = malloc(room), *map;
 	double rate[TIMES];
-	void *map;
 
+	if (!bytes)
+		errx(1, "out of memory");
 	must(neuron_buffer_map(in, &map), "map");
-	bench_gemm_fill(gemm, map);
-	for (int i = -2; i < TIMES; i++) {
+	bench_product_fill(p, map);
+	for (int i = -1; i < TIMES; i++) {
 		double us[2];
 
 		for (int many = 0; many < 2; many++) {
-			size_t size = bench_program_gemm(bytes, gemm, many ? MANY : FEW);
+			size_t size = bench_program_product(bytes, p, many ? 1 + times : 1);
 
 			must(neuron_buffer_write(program, 0, bytes, size), "write");
 			sub.program_size = size;
@@ -162,12 +165,12 @@ static void bench_gemm(struct neuron_device *dev, const struct bench_gemm *gemm)
 			us[many] = run_job(dev, &sub);
 		}
 		if (i >= 0)
-			rate[i] = (double)gemm->m * gemm->n * gemm->k * (MANY - FEW) /
-				  (us[1] - us[0]) / 1e3;
+			rate[i] = bench_product_macs(p) * times / (us[1] - us[0]) / 1e3;
 	}
-	print(gemm->name, "GMAC/s", rate, TIMES);
+	print(p->name, "GMAC/s", rate, TIMES);
 	neuron_buffer_free(in);
 	neuron_buffer_free(program);
+	free(bytes);
 }
 
 static void bench_disk(const char *path)
@@ -215,8 +218,8 @@ int main(int argc, char **argv)
 	bench_copy(dev, NEURON_MEMORY_HOST, NEURON_MEMORY_DRAM, "copy, host memory to device DRAM");
 	bench_copy(dev, NEURON_MEMORY_DRAM, NEURON_MEMORY_HOST, "copy, device DRAM to host memory");
 	bench_copy(dev, NEURON_MEMORY_DRAM, NEURON_MEMORY_DRAM, "copy, device DRAM to device DRAM");
-	for (unsigned int i = 0; i < BENCH_GEMMS; i++)
-		bench_gemm(dev, &bench_gemms[i]);
+	for (unsigned int i = 0; i < BENCH_PRODUCTS; i++)
+		bench_product(dev, &bench_products[i]);
 	neuron_device_close(dev);
 	return 0;
 }

@@ -17,7 +17,7 @@
 
 #include <neuron.h>
 
-#include "tests/bench/gemm.h"
+#include "tests/bench/product.h"
 
 static unsigned long field(const char *path, const char *name)
 {
