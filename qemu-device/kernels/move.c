@@ -83,9 +83,12 @@ static void convert_row(void *arg, char *const *ptr, const ptrdiff_t *step, size
 
 /*
  * A transposition: the output is contiguous along the innermost loop, the input
- * along the one around it. Strips of it make full use of each cache line.
+ * along the one around it. Strips of it make full use of each cache line. Where the
+ * innermost loop has few steps (an image's colours, to be side by side), they are
+ * taken one by one, each with all of the loop around: so few are no loop's worth.
  */
 #define STRIP	32
+#define FEW	4
 
 struct transpose {
 	struct move move;
@@ -97,8 +100,16 @@ static void transpose_row(void *arg, char *const *ptr, const ptrdiff_t *step, si
 			  struct nk_stats *stats)
 {
 	const struct transpose *t = arg;
+	const ptrdiff_t around[2] = { t->out_outer, t->in_outer };
 
-	for (size_t i = 0; i < n; i += STRIP) {
+	for (size_t i = 0; i < n && n < FEW; i++) {
+		char *at[2] = {
+			ptr[0] + (ptrdiff_t)i * step[0], ptr[1] + (ptrdiff_t)i * step[1],
+		};
+
+		copy_row((void *)&t->move, at, around, t->outer, stats);
+	}
+	for (size_t i = 0; i < n && n >= FEW; i += STRIP) {
 		size_t strip = n - i < STRIP ? n - i : STRIP;
 
 		for (uint64_t j = 0; j < t->outer; j++) {
@@ -122,7 +133,7 @@ static bool block_transposition(struct transpose *t, struct nk_nest *nest)
 	unsigned int last = nest->rank - 1;
 	uint64_t block = 512;
 
-	if (!nest->rank || nest->n < 4 || (size_t)labs(nest->step[0]) != size ||
+	if (!nest->rank || (size_t)labs(nest->step[0]) != size ||
 	    (size_t)labs(nest->strides[last][1]) != size)
 		return false;
 	while (nest->dims[last] % block)
@@ -234,6 +245,9 @@ static enum nk_status pack_rows(const struct nk_call *call, const struct nk_view
 	};
 	struct nk_nest nest;
 
+	/* Nothing but places changes: whole blocks can be moved. */
+	if (in->desc->dtype == out->desc->dtype && !p.zero_point)
+		return nk_move(call, out, in);
 	nk_nest_init(&nest, 2, view, ~0u);
 	return nk_nest_run(call, &nest, row, &p);
 }

@@ -549,10 +549,9 @@ static void binary_functions(void)
 }
 
 /* out = in from every layout to every other, with negative strides, too. */
-static void layouts(void)
+static void layouts_of(const uint32_t dims[4])
 {
 	static const unsigned int types[] = { NEURON_F32, NEURON_BF16, NEURON_U8 };
-	const uint32_t dims[4] = { 2, 37, 5, 70 };
 
 	for (unsigned int i = 0; i < 3 * TEST_LAYOUTS * TEST_LAYOUTS * 2; i++) {
 		unsigned int type = types[i % 3], from = i / 3 % TEST_LAYOUTS;
@@ -578,6 +577,16 @@ static void layouts(void)
 		test_free(&a);
 		test_free(&b);
 	}
+}
+
+static void layouts(void)
+{
+	static const uint32_t dims[][4] = {
+		{ 2, 37, 5, 70 }, { 2, 3, 16, 70 }, { 1, 2, 9, 64 },
+	};
+
+	for (unsigned int i = 0; i < sizeof(dims) / sizeof(*dims); i++)
+		layouts_of(dims[i]);
 }
 
 static void fills(void)
