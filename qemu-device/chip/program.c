@@ -53,27 +53,43 @@ static enum neuron_fault_kind fetch(struct core *core, const struct neuron_sqe *
 			 core->fetched, size, info);
 }
 
+/* Whether a piece of the slot is what we have at @bytes: compared where it is, if possible. */
+static bool is_same(struct queue *q, uint32_t slot, uint64_t offset, const void *bytes,
+		    uint32_t size, __le64 *info, enum neuron_fault_kind *kind)
+{
+	const void *dram = NULL;
+	bool same;
+
+	if (slot_is_dram(q, slot))
+		dram = dram_borrow(q, q->work->slot[slot].addr + offset);
+	if (dram) {
+		same = !memcmp(bytes, dram, size);
+		dram_return(q);
+		return same;
+	}
+	*kind = slot_read(q, slot, offset, q->work->staging, size, info);
+	return *kind == NEURON_FAULT_NONE && !memcmp(bytes, q->work->staging, size);
+}
+
 /*
- * Whether the core has just run this very program: compared where it is, in pieces,
- * as fetching all of a large program takes longer than many a job.
+ * Whether the core has just run this very program: compared in pieces, as fetching all
+ * of a large program takes longer than many a job.
  */
 static bool is_previous(struct core *core, const struct neuron_sqe *sqe, __le64 *info,
 			struct core_program **found, enum neuron_fault_kind *kind)
 {
 	struct core_program *program = core->previous;
-	struct queue *q = core->q;
 	uint32_t slot = sqe->exec.program_slot, size = sqe->exec.program_size;
 	uint64_t offset = sqe->exec.program_offset, done = 0;
 
-	*kind = slot_check(q, slot, offset, size, NEURON_SLOT_READ, info);
+	*kind = slot_check(core->q, slot, offset, size, NEURON_SLOT_READ, info);
 	if (*kind != NEURON_FAULT_NONE || !program || program->size != size)
 		return false;
 	while (done < size) {
 		uint32_t n = size - done < PIECE ? size - done : PIECE;
 
-		*kind = slot_read(q, slot, offset + done, q->work->staging, n, info);
-		if (*kind != NEURON_FAULT_NONE ||
-		    memcmp((char *)program->bytes + done, q->work->staging, n))
+		if (!is_same(core->q, slot, offset + done, (char *)program->bytes + done, n, info,
+			     kind))
 			return false;
 		done += n;
 	}

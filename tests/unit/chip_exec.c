@@ -652,6 +652,15 @@ static void programs_change(void)
 		p.inst[0].version = 0;
 		CHECK_EQ(exec(), NEURON_FAULT_BAD_INST);
 	}
+	/* At the end of a long one, after it has run. */
+	restart();
+	for (int k = 0; k < PB_MAX_INSTS; k++)
+		pb_nop(&p, NEURON_ENGINE_ACT);
+	CHECK_EQ(exec(), NEURON_FAULT_NONE);
+	CHECK_EQ(exec(), NEURON_FAULT_NONE);
+	p.inst[PB_MAX_INSTS - 1].version = 0;
+	CHECK_EQ(exec(), NEURON_FAULT_BAD_INST);
+	CHECK_EQ(cqe.fault.inst, PB_MAX_INSTS - 1);
 	tear_down();
 }
 
