@@ -33,6 +33,12 @@ static irqreturn_t neuron_error_irq(int irq, void *data)
 	if (error & NEURON_ERROR_ECC_UNCORRECTED)
 		dev_err_ratelimited(dev, "a memory error could not be corrected\n");
 
+	if (error & NEURON_ERROR_FATAL) {
+		/* Where it is noticed does not matter: all queues need the reset. */
+		neuron_queue_kick(ndev->queue[0]);
+		return IRQ_HANDLED;
+	}
+
 	error &= NEURON_ERROR_DOORBELL | NEURON_ERROR_RING_DMA | NEURON_ERROR_CONFIG |
 		 NEURON_ERROR_CQ_OVERFLOW;
 	if (error) {

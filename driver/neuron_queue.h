@@ -37,12 +37,14 @@ enum neuron_queue_state {
  * @NEURON_VERDICT_FINE: nothing to do
  * @NEURON_VERDICT_TIMEOUT: its oldest job ran for too long
  * @NEURON_VERDICT_BROKEN: the device broke the protocol or stopped the queue
+ * @NEURON_VERDICT_FATAL: the chip has failed, no queue works any more
  * @NEURON_VERDICT_GONE: registers read all ones
  */
 enum neuron_verdict {
 	NEURON_VERDICT_FINE,
 	NEURON_VERDICT_TIMEOUT,
 	NEURON_VERDICT_BROKEN,
+	NEURON_VERDICT_FATAL,
 	NEURON_VERDICT_GONE,
 };
 

@@ -24,7 +24,8 @@
  *
  * Recovery goes up in steps: reset of the core (or stop of the DMA queue),
  * which nobody else notices; reset of the chip, which costs the jobs that
- * execute on other queues (CANCELLED); and in the end the device is declared
+ * execute on other queues (CANCELLED, or FAULT when the chip said itself that it
+ * had failed); and in the end the device is declared
  * dead: it loses the bus, all jobs are LOST, and submissions get EIO.
  *
  * Watchdogs and recovery share an ordered workqueue, so there is one at a time.
@@ -95,7 +96,8 @@ static int neuron_chip_reset(struct neuron_device *ndev)
 		return -EIO;
 
 	if (read_poll_timeout(neuron_read, value,
-			      value & NEURON_STATUS_READY && !(value & NEURON_STATUS_RESETTING),
+			      value & (NEURON_STATUS_READY | NEURON_STATUS_FATAL) &&
+			      !(value & NEURON_STATUS_RESETTING),
 			      100, NEURON_CHIP_RESET_US, false, ndev, NEURON_REG_STATUS) ||
 	    value == NEURON_GONE || value & NEURON_STATUS_FATAL)
 		return -EIO;
@@ -133,7 +135,9 @@ static void neuron_queue_settle(struct neuron_queue *q, enum neuron_verdict verd
 
 	job = list_first_entry_or_null(&q->jobs, struct neuron_job, link);
 	if (job && job->queued) {
-		if (job != guilty)
+		if (verdict == NEURON_VERDICT_FATAL)
+			neuron_job_set_result(job, DRM_NEURON_JOB_FAULT, &neuron_fault_internal);
+		else if (job != guilty)
 			neuron_job_set_result(job, DRM_NEURON_JOB_CANCELLED, NULL);
 		else if (verdict == NEURON_VERDICT_TIMEOUT)
 			neuron_job_set_result(job, DRM_NEURON_JOB_TIMEOUT, NULL);
@@ -248,7 +252,8 @@ static void neuron_queue_recover(struct neuron_queue *q, enum neuron_verdict ver
 		neuron_coredump(guilty);
 	}
 
-	if (!neuron_queue_halt(q)) {
+	/* When the chip itself has failed there is no core to reset. */
+	if (verdict != NEURON_VERDICT_FATAL && !neuron_queue_halt(q)) {
 		neuron_queue_settle(q, verdict, guilty);
 		guilty = NULL;
 		if (!neuron_queue_enable(q)) {
@@ -268,6 +273,7 @@ static void neuron_queue_recover(struct neuron_queue *q, enum neuron_verdict ver
 
 static enum neuron_verdict neuron_queue_judge_locked(struct neuron_queue *q)
 {
+	bool stopped;
 	u32 status;
 
 	lockdep_assert_held(&q->lock);
@@ -281,7 +287,10 @@ static enum neuron_verdict neuron_queue_judge_locked(struct neuron_queue *q)
 		return pci_channel_offline(q->ndev->pdev) ? NEURON_VERDICT_FINE :
 							    NEURON_VERDICT_GONE;
 	}
-	if (q->broken || status & NEURON_QUEUE_ERROR || !(status & NEURON_QUEUE_ENABLED))
+	stopped = status & NEURON_QUEUE_ERROR || !(status & NEURON_QUEUE_ENABLED);
+	if (stopped && neuron_read(q->ndev, NEURON_REG_STATUS) & NEURON_STATUS_FATAL)
+		return NEURON_VERDICT_FATAL;
+	if (q->broken || stopped)
 		return NEURON_VERDICT_BROKEN;
 	if (!list_empty(&q->jobs) && time_after_eq(jiffies, neuron_queue_deadline_locked(q)))
 		return NEURON_VERDICT_TIMEOUT;

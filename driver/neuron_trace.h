@@ -105,6 +105,7 @@ TRACE_EVENT(neuron_queue_reset,
 		  __print_symbolic(__entry->verdict,
 				   { NEURON_VERDICT_TIMEOUT, "timeout" },
 				   { NEURON_VERDICT_BROKEN, "broken" },
+				   { NEURON_VERDICT_FATAL, "fatal" },
 				   { NEURON_VERDICT_GONE, "gone" }))
 );
 

@@ -76,6 +76,7 @@
 #define   NEURON_ERROR_ECC_CORRECTED	0x08
 #define   NEURON_ERROR_ECC_UNCORRECTED	0x10
 #define   NEURON_ERROR_CQ_OVERFLOW	0x20	/* no room for a completion */
+#define   NEURON_ERROR_FATAL		0x40	/* the chip has failed: see STATUS */
 #define NEURON_REG_ERROR_QUEUE		0x054	/* queue of the latest error */
 #define NEURON_REG_ECC_CORRECTED	0x058	/* counts since power-on */
 #define NEURON_REG_ECC_UNCORRECTED	0x05c
@@ -113,7 +114,9 @@
 	X(CQE_DUPLICATE,  10, "cqe-duplicate", "none")                         \
 	X(CQE_BAD_STATUS, 11, "cqe-bad-status", "status to report")            \
 	X(REFUSE_RESET,   12, "refuse-reset", "none")                          \
-	X(VANISH,         13, "vanish", "none")
+	X(VANISH,         13, "vanish", "none")                                \
+	X(SBUF_FLIP_UE,   14, "sbuf-flip-ue", "byte offset in the scratchpad")  \
+	X(FATAL,          15, "fatal", "none")
 
 enum neuron_injection {
 #define X(name, value, qom, arg) NEURON_INJECT_##name = value,

@@ -65,8 +65,9 @@ enum neuron_engine {
  * @engine: enum neuron_engine, or NEURON_NO_ENGINE
  * @operand: position in the instruction's operand list, or NEURON_NO_OPERAND
  * @inst: index into the program's instruction array, or NEURON_NO_INST
- * @info: by kind: OUT_OF_BOUNDS, ACCESS_DENIED, DMA_ABORT, *_ECC: the byte
- *	  offset of the access inside its buffer; BAD_*: the byte offset of the
+ * @info: by kind: OUT_OF_BOUNDS, ACCESS_DENIED, DMA_ABORT, DRAM_ECC: the byte
+ *	  offset of the access inside its buffer; SBUF_ECC: the damaged byte's offset
+ *	  in the scratchpad; BAD_*: the byte offset of the
  *	  offending field inside its structure; DEADLOCK: a bit mask of the
  *	  engines that wait; LIMIT: the limit
  */

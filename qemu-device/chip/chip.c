@@ -72,6 +72,7 @@ void chip_reset_locked(struct neuron_chip *chip, bool power_on)
 {
 	struct injection refuse = chip->injection[0][NEURON_INJECT_REFUSE_RESET];
 	struct injection gone = chip->injection[0][NEURON_INJECT_VANISH];
+	struct injection failed = chip->injection[0][NEURON_INJECT_FATAL];
 
 	for (unsigned int i = 0; i < chip->num_queues; i++) {
 		struct queue *q = &chip->queue[i];
@@ -87,8 +88,12 @@ void chip_reset_locked(struct neuron_chip *chip, bool power_on)
 	chip->refused_reset = false;
 	chip->refused_cores = 0;
 	__atomic_store_n(&chip->num_ecc, 0, __ATOMIC_RELEASE);
-	if (!power_on)
+	if (!power_on) {
+		if (failed.count && failed.count != UINT32_MAX)
+			failed.count--;
+		inject_locked(chip, NEURON_INJECT_FATAL, 0, failed.count, 0);
 		return;
+	}
 
 	chip->ecc_corrected = 0;
 	chip->ecc_uncorrected = 0;
@@ -100,6 +105,8 @@ void chip_reset_locked(struct neuron_chip *chip, bool power_on)
 		inject_locked(chip, NEURON_INJECT_REFUSE_RESET, 0, UINT32_MAX, 0);
 	if (gone.count == UINT32_MAX)
 		inject_locked(chip, NEURON_INJECT_VANISH, 0, UINT32_MAX, 0);
+	if (failed.count == UINT32_MAX)
+		inject_locked(chip, NEURON_INJECT_FATAL, 0, UINT32_MAX, 0);
 }
 
 void neuron_chip_reset(struct neuron_chip *chip)

@@ -35,7 +35,7 @@
 #define CHIP_ECC_LINE		64u
 /* Longest injected delay of an interrupt, in microseconds. */
 #define CHIP_MAX_DELAY		60000000u
-#define CHIP_NUM_INJECTIONS	(NEURON_INJECT_VANISH + 1)
+#define CHIP_NUM_INJECTIONS	(NEURON_INJECT_FATAL + 1)
 
 struct core;
 
@@ -368,11 +368,15 @@ void inject_clear_locked(struct neuron_chip *chip);
 /* Whether a fault other than a damaged line can wait at queue @index. */
 bool inject_possible(const struct neuron_chip *chip, unsigned int injection,
 		     unsigned int index);
+/* Whether the chip has failed: nothing works until it is reset. Lock held. */
+bool inject_failed_locked(const struct neuron_chip *chip);
 /* Have it wait there, and nothing else; inject_possible() holds. Lock held. */
 void inject_arm_locked(struct neuron_chip *chip, unsigned int index, unsigned int injection,
 		       uint32_t count, uint64_t arg);
 /* A read of DRAM: correct, or fail with DRAM_ECC. */
 enum neuron_fault_kind ecc_read(struct queue *q, uint64_t offset, uint64_t len);
+/* Whether a read of @length bytes at @offset of the core's scratchpad fails, and where. */
+bool ecc_strikes_sbuf(struct queue *q, uint64_t offset, uint64_t length, uint64_t *damaged);
 /* A write to DRAM: heals lines that it covers. */
 void ecc_write(struct neuron_chip *chip, uint64_t offset, uint64_t len);
 

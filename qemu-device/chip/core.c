@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "qemu-device/chip/core.h"
+#include "qemu-device/isa/isa_tables.h"
 
 /* Vector kernels may read a little past the end of an operand. */
 #define SLACK	NEURON_PAGE_SIZE
@@ -223,26 +224,43 @@ static const struct neuron_sem_op *blocked(const struct job *job,
 	return NULL;
 }
 
+/* An injected fault may have damaged what the instruction is about to read. */
+static enum neuron_fault_kind check_scratchpad(struct job *job, const struct neuron_inst *inst)
+{
+	const struct isa_opcode *opcode = &isa_opcodes[inst->opcode];
+
+	if (!__atomic_load_n(&job->core->chip->armed, __ATOMIC_ACQUIRE))
+		return NEURON_FAULT_NONE;
+	for (unsigned int k = 0; k < opcode->num_operands; k++) {
+		const struct neuron_tensor *t;
+		uint64_t start, end, damaged;
+
+		if (opcode->operands[k].direction == ISA_OUT ||
+		    inst->operand[k] == NEURON_NO_TENSOR)
+			continue;
+		t = &job->tensors[inst->operand[k]];
+		if (t->space != NEURON_SPACE_SBUF || !neuron_tensor_extent(t, &start, &end) ||
+		    !ecc_strikes_sbuf(job->core->q, start, end - start, &damaged))
+			continue;
+		job->fault.operand = k;
+		job->fault.info = damaged;
+		return NEURON_FAULT_SBUF_ECC;
+	}
+	return NEURON_FAULT_NONE;
+}
+
 static enum neuron_fault_kind run_inst(struct job *job, unsigned int engine,
 				       uint32_t index)
 {
 	const struct neuron_inst *inst = &job->insts[index];
-	enum neuron_fault_kind kind = NEURON_FAULT_NONE;
+	enum neuron_fault_kind kind = check_scratchpad(job, inst);
 	uint64_t saturations = job->stats.saturations;
 
 	if (queue_stale(job->core->q))
 		return NEURON_FAULT_CANCELLED;
-	switch (inst->opcode) {
-	case NEURON_OP_NOP:
-		break;
-	case NEURON_OP_LOAD:
-	case NEURON_OP_STORE:
-		kind = job_move(job, inst);
-		break;
-	default:
-		kind = run_kernel(job, inst);
-		break;
-	}
+	if (kind == NEURON_FAULT_NONE && inst->opcode != NEURON_OP_NOP)
+		kind = inst->opcode == NEURON_OP_LOAD || inst->opcode == NEURON_OP_STORE ?
+		       job_move(job, inst) : run_kernel(job, inst);
 	if (kind != NEURON_FAULT_NONE) {
 		job->fault.engine = engine;
 		job->fault.inst = index;
@@ -407,6 +425,9 @@ enum neuron_fault_kind core_exec(struct core *core, const struct neuron_sqe *sqe
 	if (kind == NEURON_FAULT_NONE)
 		resident_end(core, program, sqe, job.warmth);
 	free(job.records);
+	/* What was damaged is written anew, as everything that is cleared is. */
+	if (kind == NEURON_FAULT_SBUF_ECC)
+		core_clear(core);
 
 	cqe->fault = job.fault;
 	cqe->cycles = job.report.cycles;

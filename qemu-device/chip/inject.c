@@ -9,8 +9,10 @@
  * DRAM_FLIP_* damage a line of DRAM. REFUSE_RESET with a count refuses as many
  * resets of cores, so that the reset of the chip, which follows in a driver's
  * recovery, works; for ever (~0), it refuses that, too. VANISH takes effect at
- * once. A function-level reset disarms everything except what is armed for
- * ever among REFUSE_RESET and VANISH.
+ * once. SBUF_FLIP_UE spoils reads of a byte of a core's scratchpad. FATAL takes
+ * effect at once, too: the chip has failed, and the resets of the chip that its
+ * count names get it out of that. A function-level reset disarms everything except
+ * what is armed for ever among REFUSE_RESET, VANISH and FATAL.
  */
 #include <string.h>
 #include "qemu-device/chip/chip_priv.h"
@@ -95,18 +97,37 @@ static void vanish(struct neuron_chip *chip, uint32_t count)
 	}
 }
 
+bool inject_failed_locked(const struct neuron_chip *chip)
+{
+	return chip->injection[0][NEURON_INJECT_FATAL].count;
+}
+
+static void fail(struct neuron_chip *chip)
+{
+	for (unsigned int i = 0; i < chip->num_queues; i++) {
+		struct queue *q = &chip->queue[i];
+
+		q->error |= q->enabled;
+		q->enabled = false;
+		queue_abandon(q);
+	}
+	chip_error_locked(&chip->queue[0], NEURON_ERROR_FATAL);
+}
+
 bool inject_possible(const struct neuron_chip *chip, unsigned int injection,
 		     unsigned int index)
 {
 	switch (injection) {
 	case NEURON_INJECT_HANG_CORE:
 	case NEURON_INJECT_RETURN_NAN:
+	case NEURON_INJECT_SBUF_FLIP_UE:
 		return index < chip->config.cores;
 	case NEURON_INJECT_DRAM_FLIP_CE:
 	case NEURON_INJECT_DRAM_FLIP_UE:
 		return false;
 	case NEURON_INJECT_REFUSE_RESET:
 	case NEURON_INJECT_VANISH:
+	case NEURON_INJECT_FATAL:
 		return !index;	/* the whole chip */
 	default:
 		return injection && injection < CHIP_NUM_INJECTIONS && index < chip->num_queues;
@@ -123,7 +144,12 @@ bool inject_locked(struct neuron_chip *chip, unsigned int injection,
 			      count);
 	case NEURON_INJECT_REFUSE_RESET:
 	case NEURON_INJECT_VANISH:
+	case NEURON_INJECT_FATAL:
 		index = 0;
+		break;
+	case NEURON_INJECT_SBUF_FLIP_UE:
+		if (arg >= chip->config.sbuf_size)
+			return false;
 		break;
 	}
 	if (!inject_possible(chip, injection, index))
@@ -131,6 +157,8 @@ bool inject_locked(struct neuron_chip *chip, unsigned int injection,
 	inject_arm_locked(chip, index, injection, count, arg);
 	if (injection == NEURON_INJECT_VANISH)
 		vanish(chip, count);
+	else if (injection == NEURON_INJECT_FATAL && count)
+		fail(chip);
 	return true;
 }
 
@@ -185,6 +213,23 @@ enum neuron_fault_kind ecc_read(struct queue *q, uint64_t offset, uint64_t len)
 	}
 	pthread_mutex_unlock(&chip->lock);
 	return kind;
+}
+
+bool ecc_strikes_sbuf(struct queue *q, uint64_t offset, uint64_t length, uint64_t *damaged)
+{
+	struct neuron_chip *chip = q->chip;
+	const struct injection *flip = &chip->injection[q->index][NEURON_INJECT_SBUF_FLIP_UE];
+	bool strikes;
+
+	pthread_mutex_lock(&chip->lock);
+	strikes = flip->arg >= offset && flip->arg - offset < length &&
+		  inject_strikes_locked(chip, q->index, NEURON_INJECT_SBUF_FLIP_UE, damaged);
+	if (strikes) {
+		chip->ecc_uncorrected++;
+		chip_error_locked(q, NEURON_ERROR_ECC_UNCORRECTED);
+	}
+	pthread_mutex_unlock(&chip->lock);
+	return strikes;
 }
 
 void ecc_write(struct neuron_chip *chip, uint64_t offset, uint64_t len)

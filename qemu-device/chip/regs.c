@@ -129,8 +129,9 @@ static uint32_t read_chip(const struct neuron_chip *chip, uint32_t offset)
 	case NEURON_REG_CONTROL:
 		return chip_resetting(chip) ? NEURON_CONTROL_RESET : 0;
 	case NEURON_REG_STATUS:
-		return chip_resetting(chip) ? NEURON_STATUS_RESETTING :
-					      NEURON_STATUS_READY;
+		if (chip_resetting(chip))
+			return NEURON_STATUS_RESETTING;
+		return inject_failed_locked(chip) ? NEURON_STATUS_FATAL : NEURON_STATUS_READY;
 	case NEURON_REG_CORE_RESET:
 		return core_resets(chip);
 	case NEURON_REG_ERROR:
@@ -208,6 +209,8 @@ static const char *enable_queue(struct queue *q)
 
 	if (q->resetting || q->busy || chip_resetting(q->chip))
 		wrong = "the queue was enabled while still active";
+	if (inject_failed_locked(q->chip))
+		wrong = "the queue was enabled while STATUS says FATAL";
 	if (wrong)
 		return bad_setup(q, wrong);
 	if (!queue_start_thread(q))

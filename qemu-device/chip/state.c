@@ -8,7 +8,7 @@
 
 #define KNOWN_ERRORS	(NEURON_ERROR_DOORBELL | NEURON_ERROR_RING_DMA | NEURON_ERROR_CONFIG | \
 			 NEURON_ERROR_ECC_CORRECTED | NEURON_ERROR_ECC_UNCORRECTED | \
-			 NEURON_ERROR_CQ_OVERFLOW)
+			 NEURON_ERROR_CQ_OVERFLOW | NEURON_ERROR_FATAL)
 
 _Static_assert(CHIP_NUM_INJECTIONS <= NEURON_STATE_INJECTIONS, "a place for each injection");
 _Static_assert(CHIP_MAX_ECC == NEURON_STATE_ECC_LINES, "a place for each damaged line");
@@ -106,6 +106,8 @@ static const char *check(const struct neuron_chip *chip, const struct neuron_chi
 		    !state->ecc[i].count)
 			return "a damaged line of DRAM is not one";
 	for (unsigned int i = 0; i < NEURON_MAX_QUEUES && !wrong; i++) {
+		if (state->queue[i].enabled && state->injection[NEURON_INJECT_FATAL].count)
+			return "a chip that has failed has an enabled queue";
 		if (i < chip->num_queues)
 			wrong = check_queue(&chip->queue[i], &state->queue[i]);
 		else if (memcmp(&state->queue[i], &no_queue, sizeof(no_queue)))

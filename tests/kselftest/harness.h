@@ -80,6 +80,8 @@ static inline void harness_add_variant(struct __variant_metadata *variant)
 	struct harness_variant_##fixture;				\
 	struct harness_self_##fixture
 
+#define FIXTURE_DATA(fixture)	struct harness_self_##fixture
+
 #define FIXTURE_VARIANT(fixture)	struct harness_variant_##fixture
 
 #define FIXTURE_VARIANT_ADD(fixture_name, variant_name)			\

@@ -259,17 +259,16 @@ TEST_F(lifetime, dram_is_empty_after_rebind)
 	EXPECT_TRUE(is_filled(bo.map, SIZE, 0));
 }
 
-/* All registers read as ones: jobs are lost, and a reset of the function helps. */
-TEST_F(lifetime, vanished)
+/* The device is lost by a fault that a reset of the function repairs. */
+static void lost_and_found(struct __test_metadata *const _metadata,
+			   FIXTURE_DATA(lifetime) *self, const char *fault)
 {
 	struct drm_neuron_core_info core = {};
 	int64_t job;
 	char path[80];
 	uint32_t handle;
 
-	if (!can_inject())
-		SKIP(return, "the device has no fault injection");
-	ASSERT_EQ(0, inject("vanish 0 1 0"));
+	ASSERT_EQ(0, inject("%s", fault));
 	job = submit(self->fd, &self->s);
 	if (job > 0) {
 		EXPECT_EQ(DRM_NEURON_JOB_LOST, job_wait(self->fd, job, 5 * SECOND_NS));
@@ -288,6 +287,22 @@ TEST_F(lifetime, vanished)
 	close(self->fd);
 	self->fd = dev_open();
 	EXPECT_EQ(0, core_works(self->fd, 0));
+}
+
+/* All registers read as ones. */
+TEST_F(lifetime, vanished)
+{
+	if (!can_inject())
+		SKIP(return, "the device has no fault injection");
+	lost_and_found(_metadata, self, "vanish 0 1 0");
+}
+
+/* The chip says that it has failed, and goes on saying so after its reset. */
+TEST_F(lifetime, fails_for_good)
+{
+	if (!can_inject())
+		SKIP(return, "the device has no fault injection");
+	lost_and_found(_metadata, self, "fatal 0 9 0");
 }
 
 /* The function is reset under the driver: what executes is cancelled, the rest done. */

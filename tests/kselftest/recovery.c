@@ -312,6 +312,65 @@ TEST_F(recovery, dma_fails)
 		    status.fault_kind == NEURON_FAULT_INTERNAL);
 }
 
+/* The scratchpad loses a bit: the job is told, nothing is reset, the next one works. */
+TEST_F(recovery, scratchpad_error)
+{
+	struct drm_neuron_core_info before = core_info(self->fd, 0);
+	struct bo bo = bo_new(self->fd, DRM_NEURON_BO_HOST, SIZE);
+	struct program copy = program_new(self->fd);
+	struct drm_neuron_job_status status;
+	int64_t job;
+	int i;
+
+	ASSERT_TRUE(bo.map);
+	program_copy(&copy, 1, 0, 1, 4096, 64);
+	submission_init(&self->s, &copy, 0);
+	submission_slot(&self->s, bo.handle, DRM_NEURON_SLOT_READ | DRM_NEURON_SLOT_WRITE);
+	bo.map[0] = 0x77;
+	ASSERT_EQ(0, inject("sbuf-flip-ue 0 2 0"));
+	for (i = 0; i < 3; i++) {
+		job = submit(self->fd, &self->s);
+		ASSERT_LT(0, job);
+		EXPECT_EQ(i < 2 ? DRM_NEURON_JOB_FAULT : DRM_NEURON_JOB_DONE,
+			  job_wait(self->fd, job, 5 * SECOND_NS));
+		ASSERT_EQ(0, job_status(self->fd, job, &status));
+		EXPECT_EQ(i < 2 ? NEURON_FAULT_SBUF_ECC : NEURON_FAULT_NONE, status.fault_kind);
+		EXPECT_EQ(i < 2 ? 0 : 0x77, bo.map[4096]);
+	}
+	EXPECT_EQ(before.resets, core_info(self->fd, 0).resets);
+}
+
+/*
+ * The chip says that it has failed: it is reset at once, whatever executes on any core
+ * is lost and told so, what waits behind it is executed.
+ */
+TEST_F(recovery, chip_fails)
+{
+	int64_t jobs[2], queued, start;
+	struct drm_neuron_job_status status;
+	uint32_t i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, inject("hang-core %u 1 0", i));
+		self->s.args.core = i;
+		self->s.args.timeout_ms = 20000;
+		jobs[i] = submit(self->fd, &self->s);
+		ASSERT_LT(0, jobs[i]);
+	}
+	queued = submit(self->other, &self->t);
+	ASSERT_LT(0, queued);
+	EXPECT_EQ(-ETIME, job_wait(self->fd, jobs[1], 100 * MS_NS));
+	start = now_ns();
+	ASSERT_EQ(0, inject("fatal 0 1 0"));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(DRM_NEURON_JOB_FAULT, job_wait(self->fd, jobs[i], 10 * SECOND_NS));
+		ASSERT_EQ(0, job_status(self->fd, jobs[i], &status));
+		EXPECT_EQ(NEURON_FAULT_INTERNAL, status.fault_kind);
+	}
+	EXPECT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->other, queued, 10 * SECOND_NS));
+	EXPECT_GT(10 * SECOND_NS, now_ns() - start);
+}
+
 /* A core that does not reset takes the chip with it: others' running jobs are cancelled. */
 TEST_F(recovery, refused_reset)
 {

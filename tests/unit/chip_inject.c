@@ -23,13 +23,22 @@ static void pause_ms(unsigned int ms)
 	nanosleep(&t, NULL);
 }
 
+/* On a busy host the reset can come before the job that was to hang. */
+static void disarm_hang(void)
+{
+	inject(NEURON_INJECT_HANG_CORE, 0, 0, 0);
+}
+
 static void nothing_armed(void)
 {
 	set_up();
 	CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_NONE);
 	CHECK_EQ(q_run(&dma, &copy, &cqe), NEURON_FAULT_NONE);
 	CHECK(!neuron_chip_inject(m.chip, 0, 0, 1, 0));
-	CHECK(!neuron_chip_inject(m.chip, NEURON_INJECT_VANISH + 1, 0, 1, 0));
+	CHECK(!neuron_chip_inject(m.chip, NEURON_INJECT_FATAL + 1, 0, 1, 0));
+	CHECK(!neuron_chip_inject(m.chip, NEURON_INJECT_SBUF_FLIP_UE, 4, 1, 0));
+	CHECK(!neuron_chip_inject(m.chip, NEURON_INJECT_SBUF_FLIP_UE, 0, 1,
+				  rd(&m, NEURON_REG_SBUF_SIZE)));
 	CHECK(!neuron_chip_inject(m.chip, NEURON_INJECT_DROP_IRQ, 6, 1, 0));
 	CHECK(!neuron_chip_inject(m.chip, NEURON_INJECT_HANG_CORE, 4, 1, 0));
 	CHECK(!neuron_chip_inject(m.chip, NEURON_INJECT_DRAM_FLIP_UE, 0, 1, DRAM_SIZE));
@@ -156,6 +165,87 @@ static void ecc(void)
 	tear_down();
 }
 
+static void sbuf_ecc(void)
+{
+	set_up();
+	job.exec.resident = 9;
+	CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_NONE);
+
+	/* The job's STORE reads bytes 0 to 63; its LOAD only writes them. */
+	inject(NEURON_INJECT_SBUF_FLIP_UE, 0, 2, 63);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_SBUF_ECC);
+		CHECK_EQ(cqe.fault.engine, NEURON_ENGINE_DMA_OUT);
+		CHECK_EQ(cqe.fault.inst, 1);
+		CHECK_EQ(cqe.fault.operand, 1);
+		CHECK_EQ(cqe.fault.info, 63);
+	}
+	CHECK_EQ(rd(&m, NEURON_REG_ECC_UNCORRECTED), 2);
+	CHECK_EQ(rd(&m, NEURON_REG_ECC_CORRECTED), 0);
+	CHECK_EQ(rd(&m, NEURON_REG_ERROR), NEURON_ERROR_ECC_UNCORRECTED);
+	CHECK_EQ(rd(&m, NEURON_REG_ERROR_QUEUE), 0);
+	CHECK(m_until(m_irqs(&m, NEURON_VECTOR_ERROR) == 1));
+	CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_NONE);
+
+	/* Elsewhere in the scratchpad it waits, and other cores have their own. */
+	inject(NEURON_INJECT_SBUF_FLIP_UE, 0, 1, 64);
+	inject(NEURON_INJECT_SBUF_FLIP_UE, 1, 1, 0);
+	CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_NONE);
+	CHECK_EQ(rd(&m, NEURON_REG_ECC_UNCORRECTED), 2);
+	tear_down();
+}
+
+static void fatal(void)
+{
+	set_up();
+	inject(NEURON_INJECT_HANG_CORE, 0, 1, 0);
+	q_put(&core, &job);
+	q_ring(&core);
+	pause_ms(20);
+	inject(NEURON_INJECT_FATAL, 0, 1, 0);
+	CHECK_EQ(rd(&m, NEURON_REG_STATUS), NEURON_STATUS_FATAL);
+	CHECK_EQ(rd(&m, NEURON_REG_ERROR), NEURON_ERROR_FATAL);
+	CHECK(m_until(m_irqs(&m, NEURON_VECTOR_ERROR) == 1));
+	for (unsigned int i = 0; i < 5; i += 4) {
+		const struct ring *q = i ? &dma : &core;
+
+		CHECK(m_until(rd(&m, q_reg(q, NEURON_QUEUE_STATUS)) == NEURON_QUEUE_ERROR));
+		wr(&m, q_reg(q, NEURON_QUEUE_CONTROL), NEURON_QUEUE_ENABLE);
+		CHECK_EQ(rd(&m, q_reg(q, NEURON_QUEUE_CONTROL)), 0);
+	}
+	CHECK(strstr(m.last_error, "FATAL"));
+	CHECK(!q_peek(&core, &cqe));
+
+	/* Cores may be reset, which does not help; the reset of the chip does. */
+	wr(&m, NEURON_REG_CORE_RESET, 1);
+	CHECK(m_until(!rd(&m, NEURON_REG_CORE_RESET)));
+	CHECK_EQ(rd(&m, NEURON_REG_STATUS), NEURON_STATUS_FATAL);
+	wr(&m, NEURON_REG_CONTROL, NEURON_CONTROL_RESET);
+	CHECK(m_until(rd(&m, NEURON_REG_STATUS) == NEURON_STATUS_READY));
+	CHECK_EQ(rd(&m, NEURON_REG_ERROR), 0);
+	disarm_hang();
+	q_enable(&core);
+	CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_NONE);
+
+	/* The second of two resets; or none but the function's, which ends it unless ~0. */
+	inject(NEURON_INJECT_FATAL, 0, 2, 0);
+	wr(&m, NEURON_REG_CONTROL, NEURON_CONTROL_RESET);
+	CHECK(m_until(rd(&m, NEURON_REG_STATUS) == NEURON_STATUS_FATAL));
+	wr(&m, NEURON_REG_CONTROL, NEURON_CONTROL_RESET);
+	CHECK(m_until(rd(&m, NEURON_REG_STATUS) == NEURON_STATUS_READY));
+	inject(NEURON_INJECT_FATAL, 0, 1000, 0);
+	neuron_chip_reset(m.chip);
+	CHECK(m_until(rd(&m, NEURON_REG_STATUS) == NEURON_STATUS_READY));
+	inject(NEURON_INJECT_FATAL, 0, ~0u, 0);
+	neuron_chip_reset(m.chip);
+	CHECK(m_until(rd(&m, NEURON_REG_STATUS) == NEURON_STATUS_FATAL));
+	wr(&m, NEURON_REG_DEBUG_CLEAR, 1);
+	CHECK_EQ(rd(&m, NEURON_REG_STATUS), NEURON_STATUS_READY);
+	q_enable(&core);
+	CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_NONE);
+	tear_down();
+}
+
 static void return_nan(void)
 {
 	float out[16];
@@ -216,6 +306,7 @@ static void refuse_reset(void)
 	wr(&m, NEURON_REG_CONTROL, NEURON_CONTROL_RESET);
 	CHECK(m_until(rd(&m, NEURON_REG_STATUS) == NEURON_STATUS_READY));
 	CHECK_EQ(rd(&m, NEURON_REG_CORE_RESET), 0);
+	disarm_hang();
 	q_enable(&core);
 	CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_NONE);
 
@@ -305,6 +396,8 @@ int main(void)
 	ktap_run("drop-irq and delay-irq", interrupts);
 	ktap_run("fail-dma", fail_dma);
 	ktap_run("dram-flip", ecc);
+	ktap_run("sbuf-flip-ue", sbuf_ecc);
+	ktap_run("fatal", fatal);
 	ktap_run("return-nan", return_nan);
 	ktap_run("bad completions", completions);
 	ktap_run("refuse-reset", refuse_reset);

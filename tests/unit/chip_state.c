@@ -222,7 +222,9 @@ static void impossible_states(void)
 	REFUSED(bad.injection[4 * NEURON_STATE_INJECTIONS + NEURON_INJECT_HANG_CORE].count = 1);
 	REFUSED(bad.injection[6 * NEURON_STATE_INJECTIONS + NEURON_INJECT_FAIL_DMA].count = 1);
 	REFUSED(bad.injection[NEURON_INJECT_DRAM_FLIP_UE].count = 1);
-	REFUSED(bad.injection[NEURON_STATE_INJECTIONS - 1].count = 1);
+	REFUSED(bad.injection[NEURON_INJECT_FATAL].count = 1);
+	REFUSED(bad.injection[NEURON_STATE_INJECTIONS + NEURON_INJECT_FATAL].count = 1);
+	REFUSED(bad.injection[4 * NEURON_STATE_INJECTIONS + NEURON_INJECT_SBUF_FLIP_UE].count = 1);
 	REFUSED(bad.injection[0].count = 1);
 
 	/* And the good one still works. */
