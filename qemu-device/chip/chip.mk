@@ -34,7 +34,7 @@ $(NCHIP_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(NCHIP_LIB) 
 # Fuzzers: `make fuzzers` builds them with clang, below build/fuzz.
 FUZZ_CC		?= clang
 FUZZ_SANITIZE	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined
-NCHIP_FUZZERS	:= isa_fuzz exec_fuzz chip_fuzz
+NCHIP_FUZZERS	:= isa_fuzz exec_fuzz chip_fuzz chip_fuzz_threads
 # The programs themselves; they are asked for by the recursion alone.
 NCHIP_FUZZ_BINS	:= $(addprefix $(BUILD)/tests/fuzz/,$(NCHIP_FUZZERS))
 
@@ -43,6 +43,11 @@ $(NCHIP_FUZZ_BINS): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(NCHIP_L
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $< $(NCHIP_LIBS) -o $@
+
+$(BUILD)/obj/tests/fuzz/chip_fuzz_threads.o: tests/fuzz/chip_fuzz.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DFUZZ_THREADS -c $< -o $@
 
 $(BUILD)/tests/fuzz/seeds: $(BUILD)/obj/tests/fuzz/seeds.o $(NCHIP_LIB)
 	$(call say,LD,$@)

@@ -203,6 +203,12 @@ chip_guest_error(struct neuron_chip *chip, const char *format, ...);
 /* Start the queue's thread if it does not run. Lock held. False: no thread. */
 bool queue_start_thread(struct queue *q);
 
+/*
+ * What the queue's thread does in one turn; false: it would wait. For a fuzzer that
+ * wants all of the chip in one thread and has set @started and @work itself.
+ */
+bool queue_step(struct queue *q);
+
 /* Why a queue with such rings can't be enabled, or NULL. */
 const char *queue_check_setup(uint64_t sq_base, uint64_t cq_base, uint32_t shift);
 

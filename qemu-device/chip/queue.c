@@ -345,6 +345,28 @@ static void work(struct queue *q)
 	pthread_cond_broadcast(&chip->idle);
 }
 
+/* Do something if there is anything. The lock is held before and after. */
+static bool step(struct queue *q)
+{
+	bool ready = runnable(q);	/* may want to raise an error */
+
+	/* Busy: neuron_chip_work() does it, and wakes us for what it leaves. */
+	if (q->busy || !(ready || called(q)))
+		return false;
+	work(q);
+	return true;
+}
+
+bool queue_step(struct queue *q)
+{
+	bool something;
+
+	pthread_mutex_lock(&q->chip->lock);
+	something = step(q);
+	pthread_mutex_unlock(&q->chip->lock);
+	return something;
+}
+
 static void *queue_main(void *arg)
 {
 	struct queue *q = arg;
@@ -354,15 +376,9 @@ static void *queue_main(void *arg)
 	fesetenv(FE_DFL_ENV);
 
 	pthread_mutex_lock(&chip->lock);
-	while (!chip->exit) {
-		bool ready = runnable(q);	/* may want to raise an error */
-
-		/* Busy: neuron_chip_work() does it, and wakes us for what it leaves. */
-		if (!q->busy && (ready || called(q)))
-			work(q);
-		else
+	while (!chip->exit)
+		if (!step(q))
 			pthread_cond_wait(&q->wake, &chip->lock);
-	}
 	pthread_mutex_unlock(&chip->lock);
 	return NULL;
 }
