@@ -91,7 +91,7 @@ void chip_reset_locked(struct neuron_chip *chip, bool power_on)
 	if (!power_on) {
 		if (failed.count && failed.count != UINT32_MAX)
 			failed.count--;
-		inject_locked(chip, NEURON_INJECT_FATAL, 0, failed.count, 0);
+		inject_arm_locked(chip, 0, NEURON_INJECT_FATAL, failed.count, 0);
 		return;
 	}
 
@@ -106,7 +106,7 @@ void chip_reset_locked(struct neuron_chip *chip, bool power_on)
 	if (gone.count == UINT32_MAX)
 		inject_locked(chip, NEURON_INJECT_VANISH, 0, UINT32_MAX, 0);
 	if (failed.count == UINT32_MAX)
-		inject_locked(chip, NEURON_INJECT_FATAL, 0, UINT32_MAX, 0);
+		inject_arm_locked(chip, 0, NEURON_INJECT_FATAL, UINT32_MAX, 0);
 }
 
 void neuron_chip_reset(struct neuron_chip *chip)

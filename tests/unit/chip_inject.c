@@ -197,6 +197,8 @@ static void sbuf_ecc(void)
 
 static void fatal(void)
 {
+	unsigned int irqs;
+
 	set_up();
 	inject(NEURON_INJECT_HANG_CORE, 0, 1, 0);
 	q_put(&core, &job);
@@ -236,9 +238,14 @@ static void fatal(void)
 	inject(NEURON_INJECT_FATAL, 0, 1000, 0);
 	neuron_chip_reset(m.chip);
 	CHECK(m_until(rd(&m, NEURON_REG_STATUS) == NEURON_STATUS_READY));
+	/* STATUS goes on saying so; a reset is followed by no interrupt. */
 	inject(NEURON_INJECT_FATAL, 0, ~0u, 0);
 	neuron_chip_reset(m.chip);
+	irqs = m_irqs(&m, NEURON_VECTOR_ERROR);
 	CHECK(m_until(rd(&m, NEURON_REG_STATUS) == NEURON_STATUS_FATAL));
+	CHECK_EQ(rd(&m, NEURON_REG_ERROR), 0);
+	pause_ms(20);
+	CHECK_EQ(m_irqs(&m, NEURON_VECTOR_ERROR), irqs);
 	wr(&m, NEURON_REG_DEBUG_CLEAR, 1);
 	CHECK_EQ(rd(&m, NEURON_REG_STATUS), NEURON_STATUS_READY);
 	q_enable(&core);
