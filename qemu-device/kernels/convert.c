@@ -50,14 +50,6 @@ static inline float bf16_to_f32(uint16_t h)
 	return nk_float((uint32_t)h << 16);
 }
 
-static inline uint16_t f32_to_bf16(float f)
-{
-	uint32_t u = nk_bits(f);
-	uint32_t rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16;
-
-	return (u & 0x7fffffff) > 0x7f800000 ? u >> 16 | 0x40 : rounded;
-}
-
 float nk_bf16_to_f32(uint16_t h)
 {
 	return bf16_to_f32(h);
@@ -65,7 +57,7 @@ float nk_bf16_to_f32(uint16_t h)
 
 uint16_t nk_f32_to_bf16(float f)
 {
-	return f32_to_bf16(f);
+	return nk_round_bf16(f);
 }
 
 float nk_f16_to_f32(uint16_t h)
@@ -269,7 +261,7 @@ uint64_t nk_count_infs(unsigned int dtype, const void *src, size_t n, uint64_t *
 NK_CLONES static void row_bf16(uint16_t *restrict dst, const float *restrict src, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		dst[i] = f32_to_bf16(src[i]);
+		dst[i] = nk_round_bf16(src[i]);
 }
 
 NK_CLONES static void row_f16(uint16_t *restrict dst, const float *restrict src, size_t n)

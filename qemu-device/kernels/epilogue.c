@@ -177,6 +177,32 @@ NK_CLONES static uint32_t requantize_##name(type *restrict dst,			\
 DEFINE_REQUANTIZE(i8, int8_t, INT8_MIN, INT8_MAX)
 DEFINE_REQUANTIZE(u8, uint8_t, 0, UINT8_MAX)
 
+/*
+ * The common ends of a layer of floats, likewise: what is above, in the same order, and
+ * the NaNs that are stored.
+ */
+#define DEFINE_FINISH(name, type, convert)					\
+NK_CLONES static uint32_t finish_##name(type *restrict dst, const float *restrict sums,	\
+		const float *restrict scale, const float *restrict bias,	\
+		float least, float greatest, size_t n)				\
+{										\
+	uint32_t nans = 0;							\
+										\
+	for (size_t i = 0; i < n; i++) {					\
+		float f = scale ? sums[i] * scale[i] : sums[i];			\
+										\
+		f = bias ? f + bias[i] : f;					\
+		f = f < least ? least : f;					\
+		f = f > greatest ? greatest : f;				\
+		nans += f != f;							\
+		dst[i] = convert(f);						\
+	}									\
+	return nans;								\
+}
+
+DEFINE_FINISH(f32, float, )
+DEFINE_FINISH(bf16, uint16_t, nk_round_bf16)
+
 /* Store anew an element that lies too close to the middle between two steps. */
 static void settle(const struct nk_epilogue *ep, void *at)
 {
@@ -232,18 +258,49 @@ static bool can_requantize(const struct nk_epilogue *ep, bool integer, bool adva
 	       ep->zero_point >= -(1 << 20) && ep->zero_point <= 1 << 20;
 }
 
+/* What the function leaves as it is. */
+static void find_limits(const struct nk_epilogue *ep, float *least, float *greatest)
+{
+	*least = -INFINITY;
+	*greatest = INFINITY;
+	if (ep->act == NEURON_ACT_RELU) {
+		*least = 0;
+	} else if (ep->act == NEURON_ACT_CLIP) {
+		*least = ep->alpha;
+		*greatest = ep->beta;
+	}
+}
+
+/* A CLIP whose limits are NaN or in the wrong order is left to the function itself. */
+static bool can_finish(const struct nk_epilogue *ep, bool integer, bool advance, ptrdiff_t step)
+{
+	return !integer && advance && step == (ptrdiff_t)nk_size(ep->dtype) && !ep->accumulate &&
+	       (ep->dtype == NEURON_F32 || ep->dtype == NEURON_BF16) &&
+	       (ep->act == NEURON_ACT_IDENTITY || ep->act == NEURON_ACT_RELU ||
+		(ep->act == NEURON_ACT_CLIP && ep->alpha <= ep->beta));
+}
+
+static void finish(const struct nk_epilogue *ep, const float *sums, size_t channel, void *dst,
+		   size_t n, struct nk_stats *stats)
+{
+	const float *scale = ep->scale ? ep->scale + channel : NULL;
+	const float *bias = ep->bias_f32 ? ep->bias_f32 + channel : NULL;
+	float least, greatest;
+
+	find_limits(ep, &least, &greatest);
+	if (ep->dtype == NEURON_F32)
+		stats->nans += finish_f32(dst, sums, scale, bias, least, greatest, n);
+	else
+		stats->nans += finish_bf16(dst, sums, scale, bias, least, greatest, n);
+}
+
 static void requantize(const struct nk_epilogue *ep, const int32_t *sums, size_t channel,
 		       void *dst, size_t n, struct nk_stats *stats)
 {
 	const int32_t *bias = ep->bias_i32 ? ep->bias_i32 + channel : NULL;
-	float least = -INFINITY, greatest = INFINITY;
+	float least, greatest;
 
-	if (ep->act == NEURON_ACT_RELU) {
-		least = 0;
-	} else if (ep->act == NEURON_ACT_CLIP) {
-		least = ep->alpha;
-		greatest = ep->beta;
-	}
+	find_limits(ep, &least, &greatest);
 	if (ep->dtype == NEURON_I8)
 		stats->saturations += requantize_i8(dst, sums, bias, ep->scale + channel, least,
 						    greatest, ep->zero_point, n);
@@ -269,6 +326,10 @@ void nk_epilogue_row(const struct nk_epilogue *ep, const void *sums, bool intege
 		return;
 	}
 
+	if (can_finish(ep, integer, advance, step)) {
+		finish(ep, sums, channel, dst, n, stats);
+		return;
+	}
 	memcpy(v.f, sums, n * sizeof(v.f[0]));
 	if (ep->bias_i32)
 		bias_row_i32(v.u, ep->bias_i32, channel, advance, n);

@@ -126,6 +126,15 @@ static inline float nk_float(uint32_t u)
 	return f;
 }
 
+/* Nearest, ties to even; NaN stays NaN. */
+static inline uint16_t nk_round_bf16(float f)
+{
+	uint32_t u = nk_bits(f);
+	uint32_t rounded = (u + 0x7fff + (u >> 16 & 1)) >> 16;
+
+	return (u & 0x7fffffff) > 0x7f800000 ? u >> 16 | 0x40 : rounded;
+}
+
 /*
  * Nearest, ties to even; 0 for NaN. In [2^23, 2^24) floats are the integers, so
  * adding 1.5 * 2^23 leaves the nearest one in the low bits. Only for results

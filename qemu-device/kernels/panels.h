@@ -83,7 +83,7 @@ void panels_fill_own(const struct panels *w, const void *data, void *packed);
  */
 void panels_tile(const struct panels *w, unsigned int a_dtype, uint32_t rows, const void *a,
 		 ptrdiff_t a_row, uint32_t first, uint32_t columns, const void *packed, void *out,
-	      ptrdiff_t out_row);
+		 ptrdiff_t out_row);
 
 /* A tile's sums without the gaps behind its rows, as an epilogue expects them. */
 void panels_close_gaps(void *sums, uint32_t rows, uint32_t columns);
