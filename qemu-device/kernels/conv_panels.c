@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * CONV of floats as a product: rows are positions of the output, columns filters, and
- * the sums run over the elements of a window.
+ * CONV as a product: rows are positions of the output, columns filters, and the sums run
+ * over the elements of a window.
  *
  * The library shares out an image's rows among threads, and each of them reads all
  * weights: that is slow where these are more than the image. Here filters are shared
- * out. A kernel of one without strides reads the picture where it is; for all others the
- * elements of the windows are copied side by side first. Larger images are better off in
- * the library, which does without that copy and writes bf16 itself.
+ * out. A kernel of one without strides reads the picture where it is. Without strides, and
+ * with channels that fill steps of a panel, it is copied with its padding: then the same
+ * element of neighbouring windows is that of neighbouring positions, those behind the end of
+ * a line included, whose sums nobody wants. For all others the elements of the windows are
+ * copied side by side first; larger images are better off in the library, which does
+ * without that copy.
  */
 #include "conv_plan.h"
 #include "matmul_plan.h"
@@ -15,8 +18,13 @@
 /* Most positions for which this is faster than the library, and least multiplications. */
 #define FEW_POSITIONS	256
 #define LEAST_MACS	((uint64_t)8 << 20)
+/* The same for pictures that are only padded. */
+#define LEAST_SHIFTED	((uint64_t)4 << 20)
 /* Most elements of windows. */
 #define MOST_ELEMENTS	((uint64_t)16 << 20)
+
+/* Bytes of the padded picture, which are read many times. */
+#define MOST_PADDED	((uint64_t)64 << 20)
 
 /* Elements of a window. */
 static uint32_t window(const struct conv_plan *plan)
@@ -89,6 +97,43 @@ static void find_tiles(struct conv_plan *plan)
 	plan->panels.column_tiles = (plan->filters + plan->panels.columns - 1) / plan->panels.columns;
 }
 
+/* Where each step of a window lies from its beginning, in the padded picture. */
+static bool find_shifts(struct conv_plan *plan, uint64_t images)
+{
+	size_t bytes = plan->channels * nk_size(plan->in_type), steps = bytes / PANEL_STEP;
+	int64_t reach[2], *line = &plan->panels.line, *lines = &plan->panels.lines;
+	ptrdiff_t *shift;
+
+	if (plan->in_type == NEURON_F32 || bytes % PANEL_STEP || plan->in_dims[0] > 1 ||
+	    plan->out_dims[0] > 1 || plan->kernel[0] > 1 || plan->pad_lo[0] ||
+	    plan->panels.weights.zero_point)
+		return false;
+	for (unsigned int i = 0; i < 2; i++)
+		reach[i] = (plan->kernel[1 + i] - 1) * plan->dilation[1 + i];
+	for (unsigned int i = 1; i < 3; i++)
+		if (plan->stride[i] != 1)
+			return false;
+	*lines = plan->out_dims[1] + reach[0];
+	*line = plan->out_dims[2] + reach[1];
+	/* Sums that nobody wants cost as much as the others. */
+	if (*line > 2 * plan->out_dims[2] || (images > 1 && *lines > 2 * plan->out_dims[1]))
+		return false;
+	plan->panels.padded = ((images * *lines + reach[0]) * *line + reach[1] + PANEL_ROWS) * bytes;
+	if (plan->panels.padded > MOST_PADDED)
+		return false;
+	shift = malloc(steps * plan->kernel[1] * plan->kernel[2] * sizeof(*shift));
+	plan->panels.shift = shift;
+	if (!shift)
+		return false;
+	for (int64_t y = 0; y < plan->kernel[1]; y++)
+	for (int64_t x = 0; x < plan->kernel[2]; x++)
+		for (size_t i = 0; i < steps; i++)
+			*shift++ = (y * plan->dilation[1] * *line + x * plan->dilation[2]) *
+				   (ptrdiff_t)bytes + (ptrdiff_t)i * PANEL_STEP;
+	plan->panels.m = ((images - 1) * *lines + plan->out_dims[1]) * *line;
+	return true;
+}
+
 bool conv_choose_panels(struct conv_plan *plan, const struct nk_call *call,
 			const struct lib_features *lib)
 {
@@ -98,12 +143,28 @@ bool conv_choose_panels(struct conv_plan *plan, const struct nk_call *call,
 	uint64_t taps = (uint64_t)plan->kernel[0] * plan->kernel[1] * plan->kernel[2];
 	bool plain = true, same;
 
-	if (plan->integer || !panels_has(lib, in->dtype, w->dtype) || plan->transpose ||
-	    plan->groups > 1 || !is_one_sequence(out, &plan->panels.out_row) ||
-	    m > UINT32_MAX || m * taps * plan->channels > MOST_ELEMENTS)
+	if (!panels_has(lib, in->dtype, w->dtype) || plan->transpose || plan->groups > 1 ||
+	    !is_one_sequence(out, &plan->panels.out_row) || m > UINT32_MAX ||
+	    m * taps * plan->channels > MOST_ELEMENTS ||
+	    m * taps * plan->channels * plan->filters < LEAST_SHIFTED)
 		return false;
-	if (m > FEW_POSITIONS || m * taps * plan->channels * plan->filters < LEAST_MACS)
+	/* Zero points that fit, as choose_types() has found, and weights without any. */
+	if (plan->integer && (plan->as_f32 || w->dtype != NEURON_I8))
 		return false;
+	plan->panels.weights.dtype = w->dtype;
+	plan->panels.weights.k = window(plan);
+	plan->panels.weights.n = plan->filters;
+	plan->panels.weights.zero_point = plan->integer ? w->zero_point : 0;
+	plan->panels.weights.a_zero_point = plan->integer ? in->zero_point : 0;
+	plan->panels.m = m;
+	for (unsigned int i = 0; i < 3; i++)
+		plain &= plan->kernel[i] == 1 && plan->stride[i] == 1 && !plan->pad_lo[i] &&
+			 plan->pad_hi[i] <= 0 && plan->in_dims[i] == plan->out_dims[i];
+	if (plain || !find_shifts(plan, in->dims[0])) {
+		if (plan->integer || m > FEW_POSITIONS ||
+		    m * taps * plan->channels * plan->filters < LEAST_MACS)
+			return false;
+	}
 	plan->copied = !find_weights(plan, w);
 	if (plan->copied) {
 		plan->panels.weights.row = plan->filters;
@@ -118,12 +179,8 @@ bool conv_choose_panels(struct conv_plan *plan, const struct nk_call *call,
 	same = is_one_sequence(in, &plan->panels.in_row);
 	if (plan->pack_in)
 		plan->panels.in_row = plan->channels;
-	plan->panels.gathers = !plain || (!plan->pack_in && !same);
+	plan->panels.gathers = !plan->panels.shift && (!plain || (!plan->pack_in && !same));
 	plan->panels.out_row *= (ptrdiff_t)nk_size(out->dtype);
-	plan->panels.m = m;
-	plan->panels.weights.dtype = w->dtype;
-	plan->panels.weights.k = window(plan);
-	plan->panels.weights.n = plan->filters;
 	find_tiles(plan);
 	plan->packed_bytes = panels_size(&plan->panels.weights);
 	return true;
@@ -177,7 +234,7 @@ enum nk_status conv_panels_update(struct conv_plan *plan, const struct nk_call *
  * struct run - a convolution under way
  * @in: its input, where channels are contiguous
  * @stride: of the input's images, and of its three dimensions, in bytes
- * @windows: of all positions, or NULL where they are the input itself
+ * @windows: of all positions, or the padded picture; NULL where they are the input itself
  * @packed: weights
  * @temp: @step bytes for each thread
  */
@@ -262,6 +319,69 @@ static enum nk_status gather_tile(void *arg, size_t tile, unsigned int thread,
 	return NK_OK;
 }
 
+/* A line of the padded picture. */
+static enum nk_status pad_tile(void *arg, size_t tile, unsigned int thread, struct nk_stats *stats)
+{
+	const struct run *run = arg;
+	const struct conv_plan *plan = run->plan;
+	size_t bytes = plan->channels * nk_size(plan->in_type), row = plan->panels.line * bytes;
+	int64_t image = tile / plan->panels.lines, y = tile % plan->panels.lines - plan->pad_lo[1];
+	int64_t before = plan->pad_lo[2], n = plan->in_dims[2];
+	int zero = nk_is_byte(plan->in_type) ? run->call->op[1].desc->zero_point : 0;
+	char *to = run->windows + tile * row;
+	const char *from;
+
+	(void)thread;
+	(void)stats;
+	if (tile == (size_t)plan->panels.lines * run->call->op[1].desc->dims[0]) {
+		memset(to, zero, run->windows + plan->panels.padded - to);
+		return NK_OK;
+	}
+	if (y < 0 || y >= plan->in_dims[1]) {
+		memset(to, zero, row);
+		return NK_OK;
+	}
+	/* The last of the input may lie outside of all windows. */
+	if (n > plan->panels.line - before)
+		n = plan->panels.line - before;
+	memset(to, zero, before * bytes);
+	from = run->in + image * run->image + y * run->stride[1];
+	if (run->stride[2] == (ptrdiff_t)bytes) {
+		memcpy(to + before * bytes, from, n * bytes);
+	} else {
+		for (int64_t x = 0; x < n; x++)
+			memcpy(to + (before + x) * bytes, from + x * run->stride[2], bytes);
+	}
+	memset(to + (before + n) * bytes, zero, (plan->panels.line - before - n) * bytes);
+	return NK_OK;
+}
+
+/* The sums of positions of the padded picture from @first on, without those behind its lines. */
+static void store_padded(const struct run *run, const char *sums, uint32_t first, uint32_t rows,
+			 uint32_t column, uint32_t columns, struct nk_stats *stats)
+{
+	const struct conv_plan *plan = run->plan;
+	const struct nk_view *out = &run->call->op[0];
+	ptrdiff_t step = nk_stride(out->desc, 1);
+	int64_t width = plan->out_dims[2], height = plan->out_dims[1];
+
+	for (uint32_t p = first; p < first + rows;) {
+		int64_t x = p % plan->panels.line, line = p / plan->panels.line;
+		int64_t y = line % plan->panels.lines, image = line / plan->panels.lines;
+		int64_t n = plan->panels.line - x;	/* to the next line */
+
+		if (n > first + rows - p)
+			n = first + rows - p;
+		if (y < height && x < width)
+			nk_epilogue_rows(run->ep, sums + (size_t)(p - first) * columns *
+					 sizeof(float), plan->integer, column, columns,
+					 (char *)out->data + ((image * height + y) * width + x) *
+					 plan->panels.out_row + (ptrdiff_t)column * step, step,
+					 plan->panels.out_row, n < width - x ? n : width - x, stats);
+		p += n;
+	}
+}
+
 static enum nk_status multiply_tile(void *arg, size_t tile, unsigned int thread,
 				    struct nk_stats *stats)
 {
@@ -279,12 +399,21 @@ static enum nk_status multiply_tile(void *arg, size_t tile, unsigned int thread,
 	ptrdiff_t step = nk_stride(out->desc, 1);
 	const char *a = run->in + (ptrdiff_t)row * a_row * (ptrdiff_t)nk_size(plan->in_type);
 
-	if (run->windows)
+	if (plan->panels.shift) {
+		a_row = plan->channels;
+		a = run->windows + row * plan->channels * nk_size(plan->in_type);
+	} else if (run->windows) {
 		a = run->windows + row * run->window_bytes;
-	panels_tile(&plan->panels.weights, plan->in_type, rows, a, a_row, column, columns, run->packed,
-		    sums, (columns + PANEL_COLUMNS - 1) / PANEL_COLUMNS * PANEL_COLUMNS);
+	}
+	panels_tile(&plan->panels.weights, plan->in_type, rows, a, a_row, plan->panels.shift, column,
+		    columns, run->packed, sums,
+		    (columns + PANEL_COLUMNS - 1) / PANEL_COLUMNS * PANEL_COLUMNS);
 	panels_close_gaps(sums, rows, columns);
-	nk_epilogue_rows(run->ep, sums, false, column, columns, (char *)out->data +
+	if (plan->panels.shift) {
+		store_padded(run, sums, row, rows, column, columns, stats);
+		return NK_OK;
+	}
+	nk_epilogue_rows(run->ep, sums, plan->integer, column, columns, (char *)out->data +
 			 (ptrdiff_t)row * plan->panels.out_row + (ptrdiff_t)column * step, step,
 			 plan->panels.out_row, rows, stats);
 	return NK_OK;
@@ -314,14 +443,18 @@ enum nk_status conv_panels_run(struct conv_plan *plan, const struct nk_call *cal
 		run.stride[i] = i + desc->rank >= 5 ? nk_stride(desc, i + desc->rank - 3) : 0;
 	run.step = panels_sums_bytes(plan->panels.rows, plan->panels.columns);
 	run.temp = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) * run.step);
-	if (plan->panels.gathers) {
-		run.windows = nk_scratch(call->ctx, NK_SCRATCH_OUT, plan->panels.m * run.window_bytes);
+	if (plan->panels.gathers || plan->panels.shift) {
+		run.windows = nk_scratch(call->ctx, NK_SCRATCH_OUT, plan->panels.shift ?
+					 plan->panels.padded : plan->panels.m * run.window_bytes);
 		if (!run.windows)
 			return NK_NO_MEMORY;
 	}
 	if (!run.temp)
 		return NK_NO_MEMORY;
-	if (plan->panels.gathers)
+	if (plan->panels.shift)
+		status = nk_parallel(call, (size_t)plan->panels.lines *
+				     call->op[1].desc->dims[0] + 1, pad_tile, &run);
+	else if (plan->panels.gathers)
 		status = nk_parallel(call, (plan->panels.m + PANEL_ROWS - 1) / PANEL_ROWS, gather_tile,
 				     &run);
 	return status ? status : nk_parallel(call, (size_t)plan->panels.row_tiles *

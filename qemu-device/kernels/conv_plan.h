@@ -45,11 +45,15 @@ struct conv_plan {
 	struct {
 		bool used;
 		bool gathers;		/* the windows' elements are copied side by side */
-		uint32_t m;		/* positions of all images */
+		uint32_t m;		/* positions of all images, of the copy if there is one */
 		uint32_t rows, columns, row_tiles, column_tiles;
 		ptrdiff_t in_row;	/* distance of positions where they are, in elements */
 		ptrdiff_t out_row;	/* the same of the output, in bytes */
 		struct panels weights;
+		/* In a copy of the picture with its padding; NULL: not in one. */
+		ptrdiff_t *shift;	/* where the steps of a window lie */
+		int64_t line, lines;	/* positions of a line, lines of an image */
+		size_t padded;		/* bytes of all images and what is read behind them */
 	} panels;
 
 	unsigned int kinds;

@@ -104,7 +104,8 @@ void matmul_panels_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t 
 		first = 0;
 		b = temp;
 	}
-	panels_tile(&own, plan->a_type, rows, a, plan->a_layout.row, first, columns, b, out, sums_row);
+	panels_tile(&own, plan->a_type, rows, a, plan->a_layout.row, NULL, first, columns, b, out,
+		    sums_row);
 	if (!plan->direct)
 		panels_close_gaps(out, rows, columns);
 }

@@ -84,8 +84,8 @@ NK_CLONES static void subtract(uint32_t *restrict sums, const uint32_t *restrict
 }
 
 void panels_tile(const struct panels *w, unsigned int a_dtype, uint32_t rows, const void *a,
-		 ptrdiff_t a_row, uint32_t first, uint32_t columns, const void *packed, void *out,
-	      ptrdiff_t out_row)
+		 ptrdiff_t a_row, const ptrdiff_t *shift, uint32_t first, uint32_t columns,
+		 const void *packed, void *out, ptrdiff_t out_row)
 {
 	const uint32_t *of_columns = column_sums(w, packed) + first;
 	uint32_t az = w->a_zero_point, bz = w->zero_point, k = w->k;
@@ -94,7 +94,8 @@ void panels_tile(const struct panels *w, unsigned int a_dtype, uint32_t rows, co
 	if (w->dtype == NEURON_F32)
 		f32_multiply(rows, columns, k, a, a_row, packed, out, out_row);
 	else
-		amx_multiply(a_dtype, w->dtype, rows, columns, k, a, a_row, packed, out, out_row);
+		amx_multiply(a_dtype, w->dtype, rows, columns, k, a, a_row, shift, packed, out,
+			     out_row);
 	if (!has_zero_points(w))
 		return;
 	for (uint32_t i = 0; i < rows; i++) {

@@ -73,6 +73,7 @@ void panels_fill_own(const struct panels *w, const void *data, void *packed);
  * @rows: of it
  * @a: where they are
  * @a_row: their distance, in elements
+ * @shift: as for amx_multiply(); then @w->zero_point is 0, and it isn't fp32
  * @first: column
  * @columns: how many
  * @packed: from panels_fill()
@@ -82,8 +83,8 @@ void panels_fill_own(const struct panels *w, const void *data, void *packed);
  * (a - az) * (b - bz) adds up to the sum of a * b - az * b - bz * a + k * az * bz.
  */
 void panels_tile(const struct panels *w, unsigned int a_dtype, uint32_t rows, const void *a,
-		 ptrdiff_t a_row, uint32_t first, uint32_t columns, const void *packed, void *out,
-		 ptrdiff_t out_row);
+		 ptrdiff_t a_row, const ptrdiff_t *shift, uint32_t first, uint32_t columns,
+		 const void *packed, void *out, ptrdiff_t out_row);
 
 /* A tile's sums without the gaps behind its rows, as an epilogue expects them. */
 void panels_close_gaps(void *sums, uint32_t rows, uint32_t columns);
@@ -120,6 +121,9 @@ void amx_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff
  * @k: length of the sums
  * @a: the first operand, whose rows are contiguous
  * @a_row: distance of its rows, in elements
+ * @shift: where each PANEL_STEP of a row lies from its beginning, in bytes: @k fills the
+ *	   steps, and whatever follows the last row may be read as further rows. NULL: one
+ *	   after the other
  * @packed: the second operand, from amx_pack()
  * @sums: receives fp32 or int32; @n rounded up to PANEL_COLUMNS columns and @m to PANEL_ROWS
  *	  rows are written
@@ -130,8 +134,8 @@ void amx_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff
  * depend on where in the matrix it stands.
  */
 void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32_t n, uint32_t k,
-		  const void *a, ptrdiff_t a_row, const void *packed, void *sums,
-		  ptrdiff_t sums_row);
+		  const void *a, ptrdiff_t a_row, const ptrdiff_t *shift, const void *packed,
+		  void *sums, ptrdiff_t sums_row);
 
 /* Sums of @k bytes of each of @m rows. */
 void amx_row_sums(unsigned int dtype, uint32_t m, uint32_t k, const void *a, ptrdiff_t a_row,

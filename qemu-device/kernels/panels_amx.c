@@ -211,8 +211,9 @@ void amx_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff
 
 /* Tiles 0 to 3: sums; 4, 5: rows; 6, 7: columns. */
 #define STEP_OF(name, instruction)							\
-TARGET static void multiply_##name(const char *a, ptrdiff_t a_row, const char *b,	\
-				   uint32_t steps, char *c, ptrdiff_t c_row, bool first)	\
+TARGET static void multiply_##name(const char *a, ptrdiff_t a_row, const ptrdiff_t *shift,	\
+				   const char *b, uint32_t steps, char *c,		\
+				   ptrdiff_t c_row, bool first)				\
 {											\
 	/* The compiler does not know that tiles are loaded from memory. */		\
 	__asm__ volatile("" ::: "memory");						\
@@ -227,10 +228,12 @@ TARGET static void multiply_##name(const char *a, ptrdiff_t a_row, const char *b
 		_tile_loadd(2, c + TILE_ROWS * c_row, c_row);				\
 		_tile_loadd(3, c + TILE_ROWS * c_row + 64, c_row);			\
 	}										\
-	for (uint32_t i = 0; i < steps; i++, a += PANEL_STEP, b += 2 * TILE_BYTES) {	\
-		_tile_loadd(4, a, a_row);						\
+	for (uint32_t i = 0; i < steps; i++, b += 2 * TILE_BYTES) {			\
+		const char *from = a + shift[i];					\
+											\
+		_tile_loadd(4, from, a_row);						\
 		_tile_loadd(6, b, PANEL_STEP);						\
-		_tile_loadd(5, a + TILE_ROWS * a_row, a_row);				\
+		_tile_loadd(5, from + TILE_ROWS * a_row, a_row);			\
 		_tile_loadd(7, b + TILE_BYTES, PANEL_STEP);				\
 		instruction(0, 4, 6);							\
 		instruction(1, 4, 7);							\
@@ -249,8 +252,14 @@ STEP_OF(su, _tile_dpbsud)
 STEP_OF(us, _tile_dpbusd)
 STEP_OF(uu, _tile_dpbuud)
 
-typedef void multiply_fn(const char *a, ptrdiff_t a_row, const char *b, uint32_t steps, char *c,
-			 ptrdiff_t c_row, bool first);
+typedef void multiply_fn(const char *a, ptrdiff_t a_row, const ptrdiff_t *shift, const char *b,
+			 uint32_t steps, char *c, ptrdiff_t c_row, bool first);
+
+/* Rows that are contiguous. */
+#define EIGHT(i)	(i) * PANEL_STEP, ((i) + 1) * PANEL_STEP, ((i) + 2) * PANEL_STEP,	\
+			((i) + 3) * PANEL_STEP, ((i) + 4) * PANEL_STEP, ((i) + 5) * PANEL_STEP,	\
+			((i) + 6) * PANEL_STEP, ((i) + 7) * PANEL_STEP
+static const ptrdiff_t in_order[STEPS] = { EIGHT(0), EIGHT(8), EIGHT(16), EIGHT(24) };
 
 static multiply_fn *kernel_of(unsigned int a_dtype, unsigned int b_dtype)
 {
@@ -298,8 +307,8 @@ static void fill_up(const char *a, ptrdiff_t a_row, uint32_t rows, size_t bytes,
 }
 
 void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32_t n, uint32_t k,
-		  const void *a, ptrdiff_t a_row, const void *packed, void *sums,
-		  ptrdiff_t sums_row)
+		  const void *a, ptrdiff_t a_row, const ptrdiff_t *shift, const void *packed,
+		  void *sums, ptrdiff_t sums_row)
 {
 	char filled[PANEL_ROWS * STEPS * PANEL_STEP] NK_ALIGNED;
 	multiply_fn *multiply = kernel_of(a_dtype, b_dtype);
@@ -317,16 +326,18 @@ void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32
 		uint32_t steps = all - s < STEPS ? all - s : STEPS;
 		uint32_t rows = m - r < PANEL_ROWS ? m - r : PANEL_ROWS;
 		size_t left = bytes - (size_t)s * PANEL_STEP, width = (size_t)steps * PANEL_STEP;
-		const char *from = (const char *)a + (ptrdiff_t)r * a_row + (ptrdiff_t)s * PANEL_STEP;
+		const char *from = (const char *)a + (ptrdiff_t)r * a_row +
+				   (shift ? 0 : (ptrdiff_t)s * PANEL_STEP);
 		ptrdiff_t from_row = a_row;
 
-		if (rows < PANEL_ROWS || left < width) {
+		if (!shift && (rows < PANEL_ROWS || left < width)) {
 			fill_up(from, a_row, rows, left < width ? left : width, steps, filled);
 			from = filled;
 			from_row = (ptrdiff_t)width;
 		}
 		for (uint32_t q = p; q < p + 2 && q < panels; q++)
-			multiply(from, from_row, (const char *)packed + q * panel +
+			multiply(from, from_row, shift ? shift + s : in_order,
+				 (const char *)packed + q * panel +
 				 (size_t)s * 2 * TILE_BYTES, steps, (char *)sums +
 				 (ptrdiff_t)r * c_row + q * PANEL_COLUMNS * sizeof(float), c_row, !s);
 	}
@@ -378,7 +389,7 @@ void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *pac
 		uint32_t columns = n - first < PANEL_COLUMNS ? n - first : PANEL_COLUMNS;
 
 		for (uint32_t s = 0; s < all; s += STEPS)
-			multiply((const char *)ones, 0, from + (size_t)s * 2 * TILE_BYTES,
+			multiply((const char *)ones, 0, in_order, from + (size_t)s * 2 * TILE_BYTES,
 				 all - s < STEPS ? all - s : STEPS, (char *)rows,
 				 PANEL_COLUMNS * sizeof(*rows), !s);
 		memcpy(sums + first, rows, columns * sizeof(*rows));
@@ -400,9 +411,10 @@ void amx_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff
 }
 
 void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32_t n, uint32_t k,
-		  const void *a, ptrdiff_t a_row, const void *packed, void *sums,
-		  ptrdiff_t sums_row)
+		  const void *a, ptrdiff_t a_row, const ptrdiff_t *shift, const void *packed,
+		  void *sums, ptrdiff_t sums_row)
 {
+	(void)shift;
 	(void)a_dtype, (void)b_dtype, (void)m, (void)n, (void)k, (void)a, (void)a_row;
 	(void)packed, (void)sums, (void)sums_row;
 }

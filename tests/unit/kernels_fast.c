@@ -508,6 +508,59 @@ static void pointwise_convolutions(void)
 }
 
 /*
+ * Convolutions without strides of as many channels as fill the processor's tiles, and with
+ * enough work for these: their pictures are copied together with their padding.
+ */
+static void padded_convolutions(void)
+{
+	static const struct types types[] = {
+		{ NEURON_F32, NEURON_BF16, NEURON_BF16 },
+		{ NEURON_BF16, NEURON_BF16, NEURON_BF16 },
+		{ NEURON_I32, NEURON_U8, NEURON_I8 },
+		{ NEURON_I8, NEURON_I8, NEURON_I8 },
+	};
+	static const uint32_t filters[] = { 64, 100, 160 };
+
+	for (unsigned int i = 0; i < CASES / 4; i++) {
+		const struct types *t = &types[test_below(4)];
+		uint32_t images = 1 + test_below(3), channels = 64 << test_below(2);
+		uint32_t in[4] = { images, channels }, out[4] = { images, filters[test_below(3)] };
+		uint32_t w[4] = { out[1], channels };
+		unsigned int spatial = 1 + test_below(2);
+		struct neuron_params_CONV *p;
+		struct instance x;
+
+		memset(&x, 0, sizeof(x));
+		x.inst = test_inst(NEURON_OP_CONV);
+		p = NEURON_PARAMS(CONV, &x.inst);
+		p->groups = 1;
+		for (unsigned int d = 0; d < spatial; d++) {
+			uint32_t behind, extent;
+
+			w[2 + d] = 2 + test_below(3);
+			p->stride[d] = 1;
+			p->dilation[d] = 1 + test_below(2);
+			extent = (w[2 + d] - 1) * p->dilation[d] + 1;
+			p->pad[d] = test_below(extent);
+			behind = test_below(extent);
+			in[2 + d] = spatial == 1 ? 100 + test_below(300) : 10 + test_below(15);
+			out[2 + d] = in[2 + d] + p->pad[d] + behind + 1 - extent;
+		}
+		add(&x, 0, t->out, 2 + spatial, out, test_below(4) ? TEST_CHANNELS_LAST :
+		    TEST_DENSE);
+		add(&x, 1, t->a, 2 + spatial, in, test_below(4) ? TEST_CHANNELS_LAST : TEST_DENSE);
+		add(&x, 2, t->b, 2 + spatial, w, TEST_DENSE);
+		random_epilogue(&x, t, out[1], channels * w[2] * (spatial == 2 ? w[3] : 1));
+		snprintf(x.text, sizeof(x.text), "types %u %u, %u images of %u channels, %u x %u, "
+			 "%u filters of %u x %u, pad %d %d, dilation %u %u", t->out, t->a, images,
+			 channels, in[2], in[3], out[1], w[2], w[3], p->pad[0], p->pad[1],
+			 p->dilation[0], p->dilation[1]);
+		check(&x);
+		drop(&x);
+	}
+}
+
+/*
  * NaN around the input: what lies there must not matter. One tile, whose padding
  * behind is everything from none to nearly the whole kernel.
  */
@@ -558,6 +611,7 @@ int main(void)
 
 	ktap_run("cases that the library gets wrong", known_library_faults);
 	ktap_run("convolutions with a kernel of one stay in their output", pointwise_convolutions);
+	ktap_run("convolutions in a picture with its padding", padded_convolutions);
 	ktap_run("what lies behind an input does not matter", nothing_beyond_the_input);
 
 	nk_ctx_destroy(reference);
