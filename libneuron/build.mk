@@ -53,8 +53,19 @@ $(BUILD)/man/man3: $(NRT_HEADERS) libneuron/man/kdoc2man libneuron/man/libneuron
 	$(Q)install -m 644 -D libneuron/man/libneuron.7 $(BUILD)/man/man7/libneuron.7
 	$(Q)touch $@
 
+# What of libnrt's API there is, and what programs that are there rely on. Both are
+# kept in the tree, so that a change of them is seen; tests/unit/nrt_headers compares.
+NRT_API_TABLE	:= libneuron/api/coverage libneuron/api/libnrt.txt libneuron/include
+NRT_ABI		:= libneuron/api/abi $(BUILD)/lib/libneuron.so.1 libneuron/include
+
+.PHONY: api
+api: libneuron ## write down the API's coverage and the ABI anew
+	$(Q)$(NRT_API_TABLE) >libneuron/API.md
+	$(Q)$(NRT_ABI) >libneuron/api/libneuron.abi
+
 # They link statically, so that sanitizers see the library, too.
-NRT_UNIT_TESTS := neff neff_steps nrt_steps nrt_init nrt_tensor nrt_execute nrt_threads nrt_device nrt_alloc
+NRT_UNIT_TESTS := neff neff_steps nrt_steps nrt_init nrt_tensor nrt_execute nrt_threads nrt_device nrt_alloc \
+	nrt_calls nrt_async
 
 # Those of the API run in the VM as well, with the driver.
 VM_TESTS += $(addprefix $(BUILD)/tests/unit/,$(filter nrt_%,$(NRT_UNIT_TESTS)))
@@ -70,7 +81,7 @@ endef
 $(foreach t,$(NRT_UNIT_TESTS),$(eval $(call NRT_UNIT_TEST,$(t))))
 
 # As its author would build it: the public headers, -lnrt, nothing else.
-$(addprefix $(BUILD)/tests/unit/,nrt_doc_program nrt_hold): \
+$(addprefix $(BUILD)/tests/unit/,nrt_doc_program nrt_doc_async nrt_hold): \
 		$(BUILD)/tests/unit/%: tests/unit/%.c $(LIBNEURON_NAMES)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
@@ -85,7 +96,7 @@ $(BUILD)/tests/unit/nrt_models: $(BUILD)/obj/tests/unit/nrt_models.o $(BUILD)/li
 UNIT_TESTS += $(BUILD)/tests/unit/nrt_programs
 VM_TESTS += $(BUILD)/tests/unit/nrt_programs
 $(BUILD)/tests/unit/nrt_programs: tests/unit/nrt_programs \
-		$(addprefix $(BUILD)/tests/unit/,nrt_doc_program nrt_models nrt_hold)
+		$(addprefix $(BUILD)/tests/unit/,nrt_doc_program nrt_doc_async nrt_models nrt_hold)
 	$(Q)install -m 755 $< $@
 
 HOST_TESTS += $(BUILD)/tests/unit/nrt_headers
@@ -113,4 +124,4 @@ $(BUILD)/tests/fuzz/neff: tests/fuzz/neff $(BUILD)/tests/fuzz/neff_fuzz \
 
 # The same tests under sanitizers (tests/build.mk).
 ASAN_TESTS += $(filter-out nrt_alloc,$(NRT_UNIT_TESTS))
-TSAN_TESTS += nrt_init nrt_tensor nrt_execute nrt_threads nrt_steps
+TSAN_TESTS += nrt_init nrt_tensor nrt_execute nrt_threads nrt_steps nrt_calls nrt_async

@@ -76,6 +76,18 @@ NRT_STATUS config_cores(struct core_request *request)
 	return NRT_SUCCESS;
 }
 
+NRT_STATUS config_in_flight(unsigned int *requests)
+{
+	const char *text = getenv("NEURON_RT_ASYNC_EXEC_MAX_INFLIGHT_REQUESTS");
+	const char *c = text;
+
+	*requests = 0;
+	if (text && *text && (!number(&c, INT_MAX, requests) || *c))
+		return fail(NRT_INVALID, "NEURON_RT_ASYNC_EXEC_MAX_INFLIGHT_REQUESTS=%.64s: give a number of executions; 0 turns it off",
+			    text);
+	return NRT_SUCCESS;
+}
+
 static NRT_STATUS boolean(const char *name, bool *value)
 {
 	const char *text = getenv(name);

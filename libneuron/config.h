@@ -21,6 +21,9 @@ struct core_request {
 
 NRT_STATUS config_cores(struct core_request *request);
 
+/* NEURON_RT_ASYNC_EXEC_MAX_INFLIGHT_REQUESTS; 0: implicit asynchronous mode is off. */
+NRT_STATUS config_in_flight(unsigned int *requests);
+
 /* When NaN in an output makes an execution fail. */
 enum nan_policy {
 	NAN_IGNORED,

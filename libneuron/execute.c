@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <neuron/isa.h>
+#include "async.h"
 #include "backend.h"
 #include "export.h"
 #include "log.h"
@@ -615,8 +616,17 @@ static NRT_STATUS run_once(struct instance *instance, struct run *run,
 	return status;
 }
 
+/* The outputs are there. */
+static void complete(const struct nrt_model *model, const struct run *run)
+{
+	uint32_t i;
+
+	for (i = model->num_inputs; i < model->num_tensors; i++)
+		tensor_complete(run->tensors[i]);
+}
+
 static NRT_STATUS execute(struct nrt_model *model, struct tensor_set *inputs,
-			  struct tensor_set *outputs, int count)
+			  struct tensor_set *outputs, int count, bool whole)
 {
 	struct instance *instance = choose(model);
 	NRT_STATUS status = NRT_SUCCESS;
@@ -628,6 +638,8 @@ static NRT_STATUS execute(struct nrt_model *model, struct tensor_set *inputs,
 	instance->active++;
 	while (count-- && !status) {
 		status = run_once(instance, run, inputs, outputs);
+		if (whole && (!status || status == NRT_EXEC_COMPLETED_WITH_NUM_ERR))
+			complete(model, run);
 		if (count && !status)
 			put_tensors(instance, run);
 	}
@@ -639,7 +651,14 @@ static NRT_STATUS execute(struct nrt_model *model, struct tensor_set *inputs,
 NRT_STATUS model_execute(struct nrt_model *model, struct tensor_set *inputs,
 			 struct tensor_set *outputs)
 {
-	return execute(model, inputs, outputs, 1);
+	return execute(model, inputs, outputs, 1, false);
+}
+
+NRT_STATUS model_run(struct nrt_model *model, struct tensor_set *inputs,
+		     struct tensor_set *outputs, int count)
+{
+	return model->steps ? steps_execute(model, inputs, outputs, count) :
+			      execute(model, inputs, outputs, count, true);
 }
 
 static NRT_STATUS enter_and_execute(const char *function, nrt_model_t *handle,
@@ -649,6 +668,9 @@ static NRT_STATUS enter_and_execute(const char *function, nrt_model_t *handle,
 	struct tensor_set *inputs, *outputs;
 	struct runtime *runtime;
 	struct nrt_model *model;
+	uint64_t serial = 0;
+	bool announce = false;
+	unsigned int vnc = 0;
 	NRT_STATUS status;
 
 	status = runtime_enter(function, &runtime);
@@ -658,8 +680,10 @@ static NRT_STATUS enter_and_execute(const char *function, nrt_model_t *handle,
 	inputs = object_get(input_set, OBJECT_TENSOR_SET);
 	outputs = object_get(output_set, OBJECT_TENSOR_SET);
 	if (model && inputs && outputs) {
-		status = model->steps ? steps_execute(model, inputs, outputs, count) :
-					execute(model, inputs, outputs, count);
+		status = model_run(model, inputs, outputs, count);
+		announce = runtime->announce;
+		vnc = model->instances[0].vnc;
+		serial = model->object.serial;
 	} else {
 		neuron_log(NEURON_LOG_ERROR, function,
 			   "the %s, or it has been freed",
@@ -672,7 +696,8 @@ static NRT_STATUS enter_and_execute(const char *function, nrt_model_t *handle,
 	object_put(inputs);
 	object_put(model);
 	runtime_leave();
-	return status;
+	/* The callback may make calls of its own. */
+	return announce ? async_announce(serial, vnc, status) : status;
 }
 
 EXPORT NRT_STATUS nrt_execute(nrt_model_t *model, const nrt_tensor_set_t *input_set,

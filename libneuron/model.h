@@ -152,6 +152,9 @@ void model_free_part(struct nrt_model *part);
 /* execute.c: execute a model that the chip computes as a whole, once. */
 NRT_STATUS model_execute(struct nrt_model *model, struct tensor_set *inputs,
 			 struct tensor_set *outputs);
+/* Execute a model with a handle, of whichever kind, so many times. */
+NRT_STATUS model_run(struct nrt_model *model, struct tensor_set *inputs,
+		     struct tensor_set *outputs, int count);
 /* The tensor for the model's tensor @i, with a reference, after all checks. */
 NRT_STATUS model_find_tensor(const struct nrt_model *model, uint32_t i,
 			     struct tensor_set *set, struct nrt_tensor **tensor);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum object_kind { OBJECT_MODEL, OBJECT_TENSOR, OBJECT_TENSOR_SET };
+enum object_kind { OBJECT_MODEL, OBJECT_TENSOR, OBJECT_TENSOR_SET, OBJECT_ERROR_TRACKER };
 
 /**
  * struct object - start of everything that has a handle

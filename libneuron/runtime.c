@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "async.h"
 #include "config.h"
 #include "export.h"
 #include "include/nrt/nrt_version.h"
@@ -265,6 +266,8 @@ static void forked(void)
 	neuron_log_forget();
 	object_forget();
 	tensor_forget();
+	completion_forget();
+	async_forget();
 	if (state != OPEN)
 		return;
 	for (i = 0; i < current->num_devices; i++)
@@ -281,12 +284,15 @@ static void watch_forks(void)
 static NRT_STATUS open_runtime(struct runtime **result)
 {
 	struct core_request request;
+	unsigned int in_flight;
 	struct machine machine;
 	struct runtime *runtime;
 	NRT_STATUS status;
 	int ret;
 
 	status = config_cores(&request);
+	if (!status)
+		status = config_in_flight(&in_flight);
 	if (status)
 		return status;
 	ret = open_machine(&machine);
@@ -302,6 +308,7 @@ static NRT_STATUS open_runtime(struct runtime **result)
 	}
 	pthread_mutex_init(&runtime->lock, NULL);
 	adopt(runtime, &machine, &request);
+	runtime->announce = in_flight;
 	info("%u cores, from number %u on, on %u devices (%s)", runtime->num_cores,
 	     request.first, runtime->num_devices,
 	     runtime->devices[0]->backend->name);
@@ -351,6 +358,8 @@ EXPORT void nrt_close(void)
 
 	pthread_rwlock_wrlock(&state_lock);
 	if (state == OPEN) {
+		async_stop();
+		completion_close();
 		model_unload_all();
 		tensor_revoke_all();
 		for (i = 0; i < current->num_devices; i++)
@@ -464,6 +473,109 @@ EXPORT NRT_STATUS nrt_get_vnc_memory_stats(uint32_t vnc,
 	if (stats_size_out)
 		*stats_size_out = stats_size_in;
 	return NRT_SUCCESS;
+}
+
+/* The size of the instance that has so many chips. */
+static uint32_t instance_size(unsigned int chips)
+{
+	switch (chips) {
+	case 1:
+		return NRT_INSTANCE_SIZE_1XL;
+	case 4:
+		return NRT_INSTANCE_SIZE_6XL;
+	case 16:
+		return NRT_INSTANCE_SIZE_24XL;
+	default:
+		return NRT_INSTANCE_SIZE_UNKNOWN;
+	}
+}
+
+EXPORT NRT_STATUS nrt_get_instance_info(nrt_instance_info_t *info,
+					size_t instance_info_len)
+{
+	nrt_instance_info_t found = {
+		.family = NRT_INSTANCE_INF1, .arch_name = "inf1",
+	};
+	struct machine machine;
+	int ret;
+
+	if (!info || !instance_info_len)
+		return fail(NRT_INVALID, "info is NULL or its size is 0");
+	ret = open_machine(&machine);
+	if (ret)
+		return ret == -EINVAL ? NRT_INVALID : NRT_FAILURE;
+	found.size = instance_size(machine.num_devices);
+	snprintf(found.device_revision, sizeof(found.device_revision), "%u",
+		 machine.num_devices ? machine.devices[0]->info.hw_version % 1000000 : 0);
+	close_machine(&machine);
+	memcpy(info, &found,
+	       instance_info_len < sizeof(found) ? instance_info_len : sizeof(found));
+	return NRT_SUCCESS;
+}
+
+static NRT_STATUS device_count(const char *function, unsigned int *count)
+{
+	struct runtime *runtime;
+	NRT_STATUS status = runtime_enter(function, &runtime);
+
+	if (status)
+		return status;
+	if (neuron_device_count(NULL, count))
+		status = NRT_FAILURE;
+	runtime_leave();
+	return status;
+}
+
+EXPORT NRT_STATUS nrt_host_device_id_get(int neuron_dev, uint32_t *host_device_id)
+{
+	unsigned int count;
+	NRT_STATUS status;
+
+	if (!host_device_id)
+		return fail(NRT_INVALID, "host_device_id is NULL");
+	status = device_count(__func__, &count);
+	if (status)
+		return status;
+	if (neuron_dev < 0 || (unsigned int)neuron_dev >= count)
+		return fail(NRT_INVALID, "there is no device %d, only %u of them",
+			    neuron_dev, count);
+	*host_device_id = neuron_dev;
+	return NRT_SUCCESS;
+}
+
+EXPORT NRT_STATUS nrt_host_device_id_rid_map_get(uint32_t *count,
+						 uint32_t *host_did_to_rid_map)
+{
+	unsigned int devices;
+	NRT_STATUS status;
+	uint32_t i;
+
+	if (!count || (*count && !host_did_to_rid_map))
+		return fail(NRT_INVALID, "count or host_did_to_rid_map is NULL");
+	status = device_count(__func__, &devices);
+	if (status)
+		return status;
+	if (*count > devices)
+		*count = devices;
+	for (i = 0; i < *count; i++)
+		host_did_to_rid_map[i] = i;
+	return NRT_SUCCESS;
+}
+
+EXPORT NRT_STATUS nrt_get_hbm_mmap_va(int device_id, int hbm_idx, void **addr,
+				      size_t *size)
+{
+	(void)addr;
+	(void)size;
+	return fail(NRT_INVALID, "device %d has no memory %d that is mapped as a whole: use nrt_tensor_get_va()",
+		    device_id, hbm_idx);
+}
+
+EXPORT NRT_STATUS nrt_get_attached_efa_bdf(const void *va, char *efa_bdf, size_t *len)
+{
+	(void)efa_bdf;
+	(void)len;
+	return fail(NRT_FAILURE, "no network adapter is attached to the device of %p", va);
 }
 
 EXPORT NRT_STATUS nrt_get_version(nrt_version_t *ver, size_t size)

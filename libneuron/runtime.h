@@ -32,6 +32,7 @@ struct runtime_core {
  * @num_cores: cores of this process
  * @cores: the cores, in the order of their numbers on this machine
  * @init_ns: time that nrt_init() took
+ * @announce: executions are told to the callback of nrt_register_async_exec_callback()
  */
 struct runtime {
 	pthread_mutex_t lock;
@@ -40,6 +41,7 @@ struct runtime {
 	unsigned int num_cores;
 	struct runtime_core cores[MAX_CORES];
 	uint64_t init_ns;
+	bool announce;
 };
 
 /**
@@ -63,7 +65,11 @@ NRT_STATUS runtime_status(int error);
 void tensor_revoke_all(void);
 void model_unload_all(void);
 
+/* completion.c: wake whoever waits for a tensor. */
+void completion_close(void);
+
 /* In a child of fork(). */
 void tensor_forget(void);
+void completion_forget(void);
 
 #endif /* LIBNEURON_RUNTIME_H */

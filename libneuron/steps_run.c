@@ -538,6 +538,7 @@ static NRT_STATUS run_once(struct nrt_model *model, struct steps_run *run,
 {
 	int64_t begun = now_ns(), prepared;
 	NRT_STATUS status;
+	uint32_t i;
 
 	/* Far enough apart that no two executions draw the same numbers. */
 	run->random.state = atomic_fetch_add(&model->steps->random, 0x6a09e667f3bcc909);
@@ -547,6 +548,8 @@ static NRT_STATUS run_once(struct nrt_model *model, struct steps_run *run,
 		status = run_steps(model, run);
 		record(model, run, has_ended_well(status), begun, prepared);
 	}
+	for (i = model->num_inputs; i < model->num_tensors && has_ended_well(status); i++)
+		tensor_complete(run->borders[i]);
 	forget(model, run);
 	return status;
 }

@@ -119,8 +119,8 @@ static void destroy_tensor(struct object *object)
 
 /* Takes over the reference to @storage, also when it fails. */
 static NRT_STATUS create_tensor(struct storage *storage, uint64_t offset,
-				uint64_t size, bool slice, const char *name,
-				nrt_tensor_t **result)
+				uint64_t size, bool slice, unsigned int vnc,
+				const char *name, nrt_tensor_t **result)
 {
 	struct nrt_tensor *tensor = calloc(1, sizeof(*tensor));
 
@@ -129,6 +129,7 @@ static NRT_STATUS create_tensor(struct storage *storage, uint64_t offset,
 		tensor->offset = offset;
 		tensor->size = size;
 		tensor->slice = slice;
+		tensor->vnc = vnc;
 		tensor->name = strdup(name ? name : "(unnamed)");
 		if (tensor->name &&
 		    object_add(&tensor->object, OBJECT_TENSOR, destroy_tensor)) {
@@ -149,7 +150,7 @@ NRT_STATUS tensor_create(struct neuron_device *device, size_t size, const char *
 	NRT_STATUS status;
 
 	status = create_storage(device, NRT_TENSOR_PLACEMENT_HOST, size, &storage);
-	return status ? status : create_tensor(storage, 0, size, false, name, tensor);
+	return status ? status : create_tensor(storage, 0, size, false, 0, name, tensor);
 }
 
 void tensor_destroy(struct nrt_tensor *tensor)
@@ -186,7 +187,7 @@ EXPORT NRT_STATUS nrt_tensor_allocate(nrt_tensor_placement_t tensor_placement,
 		status = create_storage(runtime->cores[vnc].device, tensor_placement, size,
 					&storage);
 	if (!status)
-		status = create_tensor(storage, 0, size, false, name, tensor);
+		status = create_tensor(storage, 0, size, false, vnc, name, tensor);
 	runtime_leave();
 	return status;
 }
@@ -202,7 +203,7 @@ EXPORT NRT_STATUS nrt_tensor_allocate_empty(const char *name, nrt_tensor_t **ten
 	status = runtime_enter(__func__, &runtime);
 	if (status)
 		return status;
-	status = create_tensor(NULL, 0, 0, false, name, tensor);
+	status = create_tensor(NULL, 0, 0, false, 0, name, tensor);
 	runtime_leave();
 	return status;
 }
@@ -247,8 +248,7 @@ static void leave(struct nrt_tensor *tensor)
 	runtime_leave();
 }
 
-/* The memory is there, and the range is inside. */
-static NRT_STATUS check_range(const char *function, const struct nrt_tensor *tensor,
+NRT_STATUS tensor_check_range(const char *function, const struct nrt_tensor *tensor,
 			      uint64_t offset, uint64_t size)
 {
 	if (!tensor->storage) {
@@ -330,7 +330,7 @@ EXPORT NRT_STATUS nrt_tensor_read(const nrt_tensor_t *tensor, void *buf,
 
 	if (status)
 		return status;
-	status = check_range(__func__, t, offset, size);
+	status = tensor_check_range(__func__, t, offset, size);
 	if (!status && !buf && size)
 		status = fail(NRT_INVALID, "buf is NULL");
 	if (!status)
@@ -347,7 +347,7 @@ EXPORT NRT_STATUS nrt_tensor_write(nrt_tensor_t *tensor, const void *buf,
 
 	if (status)
 		return status;
-	status = check_range(__func__, t, offset, size);
+	status = tensor_check_range(__func__, t, offset, size);
 	if (!status && !buf && size)
 		status = fail(NRT_INVALID, "buf is NULL");
 	if (!status)
@@ -373,7 +373,7 @@ static NRT_STATUS batch_one(const char *function, const nrt_tensor_batch_t *batc
 		const nrt_tensor_batch_op_t *op = &batch->ops[i];
 
 		if (check_only) {
-			status = check_range(function, t, op->offset, op->size);
+			status = tensor_check_range(function, t, op->offset, op->size);
 			if (!status && !op->buffer && op->size) {
 				neuron_log(NEURON_LOG_ERROR, function,
 					   "the buffer of operation %u is NULL", i);
@@ -449,17 +449,31 @@ static NRT_STATUS copy_bounced(const struct nrt_tensor *src, uint64_t src_offset
 	return status;
 }
 
-static NRT_STATUS copy(const struct nrt_tensor *src, uint64_t src_offset,
-		       const struct nrt_tensor *dst, uint64_t dst_offset,
-		       uint64_t size)
+NRT_STATUS tensor_check_copy(const char *function, const struct nrt_tensor *src,
+			     uint64_t src_offset, const struct nrt_tensor *dst,
+			     uint64_t dst_offset, uint64_t size)
+{
+	uint64_t a = src->offset + src_offset, b = dst->offset + dst_offset;
+	NRT_STATUS status = tensor_check_range(function, src, src_offset, size);
+
+	if (!status)
+		status = tensor_check_range(function, dst, dst_offset, size);
+	if (!status && size && src->storage == dst->storage && a < b + size &&
+	    b < a + size) {
+		neuron_log(NEURON_LOG_ERROR, function, "source and destination overlap");
+		status = NRT_INVALID;
+	}
+	return status;
+}
+
+NRT_STATUS tensor_copy(const struct nrt_tensor *src, uint64_t src_offset,
+		       const struct nrt_tensor *dst, uint64_t dst_offset, uint64_t size)
 {
 	const struct storage *from = src->storage, *to = dst->storage;
 	uint64_t a = src->offset + src_offset, b = dst->offset + dst_offset;
 
 	if (!size)
 		return NRT_SUCCESS;
-	if (from == to && a < b + size && b < a + size)
-		return fail(NRT_INVALID, "source and destination overlap");
 	if (from->user)
 		return tensor_write(dst, dst_offset, (char *)from->user + a, size);
 	if (to->user)
@@ -482,11 +496,9 @@ EXPORT NRT_STATUS nrt_tensor_copy(const nrt_tensor_t *src, size_t src_offset,
 	if (!d)
 		status = fail(NRT_INVALID_HANDLE, "the destination is no tensor, or it has been freed");
 	if (!status)
-		status = check_range(__func__, s, src_offset, size);
+		status = tensor_check_copy(__func__, s, src_offset, d, dst_offset, size);
 	if (!status)
-		status = check_range(__func__, d, dst_offset, size);
-	if (!status)
-		status = copy(s, src_offset, d, dst_offset, size);
+		status = tensor_copy(s, src_offset, d, dst_offset, size);
 	object_put(d);
 	leave(s);
 	return status;
@@ -500,7 +512,7 @@ EXPORT NRT_STATUS nrt_tensor_memset(nrt_tensor_t *tensor, uint64_t offset, int v
 
 	if (status)
 		return status;
-	status = check_range(__func__, t, offset, size);
+	status = tensor_check_range(__func__, t, offset, size);
 	if (!status)
 		status = fill(t, offset, value, size);
 	leave(t);
@@ -554,7 +566,7 @@ EXPORT void *nrt_tensor_get_va(const nrt_tensor_t *tensor)
 
 	if (enter(__func__, tensor, &t))
 		return NULL;
-	if (!check_range(__func__, t, 0, 0) && t->size) {
+	if (!tensor_check_range(__func__, t, 0, 0) && t->size) {
 		address = t->storage->user;
 		if (t->storage->buffer)
 			neuron_buffer_map(t->storage->buffer, &address);
@@ -631,10 +643,103 @@ EXPORT NRT_STATUS nrt_tensor_allocate_slice(const nrt_tensor_t *tensor_source,
 	status = enter(__func__, tensor_source, &t);
 	if (status)
 		return status;
-	status = check_range(__func__, t, offset, size);
+	status = tensor_check_range(__func__, t, offset, size);
 	if (!status)
 		status = create_tensor(get_storage(t->storage), t->offset + offset, size,
-				       true, name, tensor_slice);
+				       true, t->vnc, name, tensor_slice);
+	leave(t);
+	return status;
+}
+
+/*
+ * Addresses
+ */
+
+/* The storage that [va, va + size) is in, with a reference, or NULL. */
+static struct storage *find_storage(uint64_t va, uint64_t size, uint64_t *offset)
+{
+	struct storage *storage;
+
+	pthread_mutex_lock(&storage_lock);
+	for (storage = all_storage; storage; storage = storage->next) {
+		uint64_t start = (uintptr_t)storage->user;
+
+		if (storage->buffer)
+			start = atomic_load(&storage->buffer->address);
+		if (start && va >= start && va - start < storage->size &&
+		    size <= storage->size - (va - start))
+			break;
+	}
+	if (storage) {
+		storage->refs++;
+		*offset = va - (storage->buffer ? atomic_load(&storage->buffer->address) :
+						  (uintptr_t)storage->user);
+	}
+	pthread_mutex_unlock(&storage_lock);
+	return storage;
+}
+
+EXPORT NRT_STATUS nrt_memcpy_to_device(void *dest, const void *src, size_t size)
+{
+	struct storage *storage;
+	struct runtime *runtime;
+	NRT_STATUS status;
+	uint64_t offset;
+
+	if (!dest || !src)
+		return fail(NRT_INVALID, "dest or src is NULL");
+	status = runtime_enter(__func__, &runtime);
+	if (status)
+		return status;
+	storage = find_storage((uintptr_t)dest, size, &offset);
+	if (storage)
+		memcpy(dest, src, size);
+	else
+		status = fail(NRT_INVALID, "%zu bytes at %p are not inside a tensor's memory: take an address from nrt_tensor_get_va()",
+			      size, dest);
+	put_storage(storage);
+	runtime_leave();
+	return status;
+}
+
+EXPORT NRT_STATUS nrt_get_dmabuf_fd(uint64_t va, uint64_t size, int *fd)
+{
+	struct storage *storage;
+	struct runtime *runtime;
+	NRT_STATUS status;
+	uint64_t offset;
+
+	if (!fd)
+		return fail(NRT_INVALID, "fd is NULL");
+	*fd = -1;
+	status = runtime_enter(__func__, &runtime);
+	if (status)
+		return status;
+	storage = find_storage(va, size, &offset);
+	if (!storage || !storage->buffer || offset)
+		status = fail(NRT_INVALID, "at %#llx there are no %llu bytes with which a tensor of the device or the host begins: take an address from nrt_tensor_get_va()",
+			      (unsigned long long)va, (unsigned long long)size);
+	else
+		status = runtime_status(neuron_buffer_export(storage->buffer, fd));
+	put_storage(storage);
+	runtime_leave();
+	return status;
+}
+
+EXPORT NRT_STATUS
+nrt_tensor_get_device_allocation_info(const nrt_tensor_t *tensor,
+				      nrt_tensor_device_allocation_info_t *alloc_info)
+{
+	struct nrt_tensor *t;
+	NRT_STATUS status;
+
+	if (!alloc_info)
+		return fail(NRT_INVALID, "alloc_info is NULL");
+	status = enter(__func__, tensor, &t);
+	if (status)
+		return status;
+	status = fail(NRT_INVALID, "tensor %.64s: this chip's memory has no addresses that the driver tells: share it with nrt_get_dmabuf_fd()",
+		      t->name);
 	leave(t);
 	return status;
 }

@@ -3,6 +3,7 @@
 #ifndef LIBNEURON_TENSOR_H
 #define LIBNEURON_TENSOR_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <neuron/neff.h>
@@ -36,6 +37,8 @@ struct storage {
  * @offset: first byte in @storage
  * @size: bytes from there
  * @slice: made by nrt_tensor_allocate_slice()
+ * @vnc: core that it was allocated for
+ * @completions: executions that have completed it, see completion.c
  * @name: for messages, not NULL
  * @has_shape: a model with steps has put something into it
  * @rank: of what it has put there
@@ -47,6 +50,8 @@ struct nrt_tensor {
 	uint64_t offset;
 	uint64_t size;
 	bool slice;
+	unsigned int vnc;
+	atomic_ullong completions;
 	char *name;
 	bool has_shape;
 	uint32_t rank;
@@ -63,6 +68,22 @@ NRT_STATUS tensor_write(const struct nrt_tensor *tensor, uint64_t offset,
 			const void *data, size_t size);
 NRT_STATUS tensor_read(const struct nrt_tensor *tensor, uint64_t offset, void *data,
 		       size_t size);
+
+/* The memory is there, and the range is inside; logged for @function if not. */
+NRT_STATUS tensor_check_range(const char *function, const struct nrt_tensor *tensor,
+			      uint64_t offset, uint64_t size);
+
+/* Both ranges are fine, and do not overlap. */
+NRT_STATUS tensor_check_copy(const char *function, const struct nrt_tensor *src,
+			     uint64_t src_offset, const struct nrt_tensor *dst,
+			     uint64_t dst_offset, uint64_t size);
+
+/* Copy between tensors; tensor_check_copy() has succeeded. */
+NRT_STATUS tensor_copy(const struct nrt_tensor *src, uint64_t src_offset,
+		       const struct nrt_tensor *dst, uint64_t dst_offset, uint64_t size);
+
+/* completion.c: an execution has completed the tensor. */
+void tensor_complete(struct nrt_tensor *tensor);
 
 /* Zero all from @offset on. */
 NRT_STATUS tensor_clear(const struct nrt_tensor *tensor, uint64_t offset);

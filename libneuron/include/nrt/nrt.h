@@ -17,8 +17,8 @@
  *   calls after nrt_close() return NRT_CLOSED.
  * - "vnc" is a core's index within the process, from 0 on.
  *
- * AWS's header declares more than this one. A program that calls such a function does
- * not link, and so learns of it before it runs.
+ * Calls for what this chip has not (collectives over several workers, network
+ * adapters, memory of later chips) are there, fail, and log why.
  */
 #ifndef NRT_NRT_H
 #define NRT_NRT_H
@@ -38,6 +38,7 @@ extern "C" {
 
 typedef struct nrt_model nrt_model_t;
 typedef struct nrt_tensor nrt_tensor_t;
+typedef struct nrt_cc_context nrt_cc_context_t;
 typedef void nrt_tensor_set_t;
 
 typedef enum {
@@ -55,6 +56,56 @@ typedef enum {
 	NRT_FRAMEWORK_TYPE_MXNET,
 	NRT_FRAMEWORK_TYPE_PRECHECK
 } nrt_framework_type_t;
+
+/* &nrt_instance_info.family: kinds of instances */
+enum {
+	NRT_INSTANCE_UNKNOWN = 0,
+	NRT_INSTANCE_INF1 = 1,
+	NRT_INSTANCE_TRN1 = 2,
+	NRT_INSTANCE_TRN1N = 3,
+	NRT_INSTANCE_INF2 = 4,
+	NRT_INSTANCE_TRN2 = 5,
+	NRT_INSTANCE_TRN2N = 6,
+	NRT_INSTANCE_INF2E = 7,
+	NRT_INSTANCE_TRN2P = 8,
+	NRT_INSTANCE_TRN2U = 9,
+	NRT_INSTANCE_TRN2E = 10,
+	NRT_INSTANCE_TRN2EU = 11,
+	NRT_INSTANCE_TRN2AC = 12,
+	NRT_INSTANCE_TRN2UAC = 13,
+	NRT_INSTANCE_TRN3 = 14,
+	NRT_INSTANCE_TRN3PDS98 = 15
+};
+
+/* &nrt_instance_info.size */
+enum {
+	NRT_INSTANCE_SIZE_1XL,
+	NRT_INSTANCE_SIZE_2XL,
+	NRT_INSTANCE_SIZE_4XL,
+	NRT_INSTANCE_SIZE_6XL,
+	NRT_INSTANCE_SIZE_8XL,
+	NRT_INSTANCE_SIZE_24XL,
+	NRT_INSTANCE_SIZE_32XL,
+	NRT_INSTANCE_SIZE_48XL,
+	NRT_INSTANCE_SIZE_3XL,
+	NRT_INSTANCE_SIZE_UNKNOWN,
+	NRT_INSTANCE_SIZE_NUM = NRT_INSTANCE_SIZE_UNKNOWN
+};
+
+/* Of collectives. */
+typedef enum nrt_op_type {
+	NRT_OP_ADD = 0x0,
+	NRT_OP_FMA = 0x1,
+	NRT_OP_MAX = 0x2,
+	NRT_OP_MIN = 0x3,
+	NRT_OP_INVALID = 0xF
+} nrt_op_type_t;
+
+typedef enum nrt_cc_op_type {
+	NRT_CC_ALLGATHER,
+	NRT_CC_ALLREDUCE,
+	NRT_CC_REDUCESCATTER
+} nrt_cc_op_type_t;
 
 /* Element types. Booleans are NRT_DTYPE_UINT8, a byte of 0 or 1. */
 typedef enum nrt_dtype {
@@ -76,6 +127,32 @@ typedef enum nrt_dtype {
 	NRT_DTYPE_INT32 = 0x8,
 	NRT_DTYPE_INT64 = 0xC
 } nrt_dtype_t;
+
+/**
+ * struct nrt_instance_info - what machine this is
+ * @family: NRT_INSTANCE_INF1
+ * @size: the NRT_INSTANCE_SIZE_* that has as many chips: 1, 4 or 16; else
+ *	  NRT_INSTANCE_SIZE_UNKNOWN
+ * @arch_name: "inf1", NUL-terminated
+ * @device_revision: of the chip's interface, NUL-terminated
+ */
+typedef struct nrt_instance_info {
+	uint32_t family;
+	uint32_t size;
+	char arch_name[16];
+	char device_revision[8];
+} nrt_instance_info_t;
+
+/**
+ * nrt_get_instance_info() - what machine this is
+ * @info: filled in
+ * @instance_info_len: sizeof(*info) of the caller; no more is written
+ *
+ * Callable before nrt_init().
+ *
+ * Return: NRT_SUCCESS; NRT_INVALID; NRT_FAILURE: there is no device.
+ */
+NRT_STATUS nrt_get_instance_info(nrt_instance_info_t *info, size_t instance_info_len);
 
 /**
  * nrt_init() - take the cores and get ready
@@ -121,6 +198,25 @@ void nrt_close(void);
  */
 NRT_STATUS nrt_load(const void *neff_bytes, size_t size, int32_t vnc,
 		    int32_t vnc_count, nrt_model_t **model);
+
+/**
+ * nrt_load_collectives() - load a model as one of several workers
+ * @neff_bytes: see nrt_load()
+ * @size: see nrt_load()
+ * @vnc: see nrt_load()
+ * @vnc_count: see nrt_load()
+ * @ctx_device_id: number of this worker
+ * @ctx_device_count: number of workers
+ * @model: see nrt_load()
+ *
+ * An only worker, number 0 of 1, loads like nrt_load().
+ *
+ * Return: as nrt_load(); NRT_INVALID: there is no such worker; NRT_FAILURE: there
+ * is more than one, and this chip has no collectives.
+ */
+NRT_STATUS nrt_load_collectives(const void *neff_bytes, size_t size, int32_t vnc,
+				int32_t vnc_count, uint32_t ctx_device_id,
+				uint32_t ctx_device_count, nrt_model_t **model);
 
 /**
  * nrt_unload() - unload a model and free what it holds
@@ -239,6 +335,18 @@ NRT_STATUS nrt_execute(nrt_model_t *model, const nrt_tensor_set_t *input_set,
  */
 NRT_STATUS nrt_execute_repeat(nrt_model_t *model, const nrt_tensor_set_t *input_set,
 			      nrt_tensor_set_t *output_set, int repeat_count);
+
+/**
+ * nrt_build_global_comm() - connect workers
+ * @vnc: core
+ * @g_device_id: number of this worker
+ * @g_device_count: number of workers
+ *
+ * Return: NRT_SUCCESS: this is the only one; NRT_INVALID: there is no such core or
+ * worker; NRT_FAILURE: there are more, and this chip has no collectives.
+ */
+NRT_STATUS nrt_build_global_comm(int32_t vnc, uint32_t g_device_id,
+				 uint32_t g_device_count);
 
 /**
  * nrt_tensor_allocate() - make a tensor, filled with zeros
@@ -397,6 +505,148 @@ NRT_STATUS nrt_tensor_allocate_slice(const nrt_tensor_t *tensor_source,
  * Return: the address, or NULL.
  */
 void *nrt_tensor_get_va(const nrt_tensor_t *tensor);
+
+/**
+ * struct nrt_tensor_device_allocation_info - where in device DRAM a tensor is
+ * @physical_address: address on the chip
+ * @size: bytes that were allocated for it
+ * @hbm_index: which memory of the chip
+ */
+typedef struct nrt_tensor_device_allocation_info {
+	uint64_t physical_address;
+	size_t size;
+	int hbm_index;
+} nrt_tensor_device_allocation_info_t;
+
+/**
+ * nrt_tensor_get_device_allocation_info() - where in device DRAM a tensor is
+ * @tensor: the tensor
+ * @alloc_info: would be filled in
+ *
+ * This chip's driver tells nobody addresses: programs name memory by buffer and
+ * offset. nrt_get_dmabuf_fd() is the way to share a tensor with another device.
+ *
+ * Return: NRT_INVALID, for good arguments, too; NRT_INVALID_HANDLE.
+ */
+NRT_STATUS
+nrt_tensor_get_device_allocation_info(const nrt_tensor_t *tensor,
+				      nrt_tensor_device_allocation_info_t *alloc_info);
+
+/**
+ * nrt_tensor_check_output_completion() - wait until a tensor was written so often
+ * @output_tensor: the tensor
+ * @timeout: microseconds; 0: look only; negative: for ever, with a warning after
+ *	     30 seconds
+ * @expected_completion_count: executions that had it as an output, or more
+ *
+ * A tensor counts the executions that it was an output of and that completed it, NaN
+ * included, from its allocation or nrt_tensor_reset_output_completion() on.
+ *
+ * Return: NRT_SUCCESS; NRT_TIMEOUT; NRT_INVALID: the tensor is NULL; NRT_CLOSED:
+ * nrt_close() was called meanwhile.
+ */
+NRT_STATUS nrt_tensor_check_output_completion(const nrt_tensor_t *output_tensor,
+					      int64_t timeout,
+					      uint64_t expected_completion_count);
+
+/**
+ * nrt_tensor_reset_output_completion() - count executions from 0 again
+ * @output_tensor: the tensor
+ *
+ * Return: NRT_SUCCESS; NRT_INVALID: the tensor is NULL.
+ */
+NRT_STATUS nrt_tensor_reset_output_completion(nrt_tensor_t *output_tensor);
+
+/**
+ * nrt_get_dmabuf_fd() - a dma-buf of a tensor's memory
+ * @va: from nrt_tensor_get_va(), of a tensor that is no slice
+ * @size: bytes from there that are needed
+ * @fd: receives the file descriptor, which the caller closes
+ *
+ * Return: NRT_SUCCESS; NRT_INVALID: no tensor begins there, or it is smaller;
+ * NRT_FAILURE: the chip is simulated, and has nothing to share.
+ */
+NRT_STATUS nrt_get_dmabuf_fd(uint64_t va, uint64_t size, int *fd);
+
+/**
+ * nrt_host_device_id_get() - a device's number on this machine
+ * @neuron_dev: its number as this process sees it
+ * @host_device_id: receives the number: the same
+ *
+ * Return: NRT_SUCCESS; NRT_INVALID: there is no such device.
+ */
+NRT_STATUS nrt_host_device_id_get(int neuron_dev, uint32_t *host_device_id);
+
+/**
+ * nrt_host_device_id_rid_map_get() - the devices' routing numbers
+ * @count: entries that there is room for; receives the number written
+ * @host_did_to_rid_map: receives them by device number. Chips are not linked here,
+ *			 and have their own numbers
+ *
+ * Return: NRT_SUCCESS; NRT_INVALID.
+ */
+NRT_STATUS nrt_host_device_id_rid_map_get(uint32_t *count,
+					  uint32_t *host_did_to_rid_map);
+
+/**
+ * nrt_get_hbm_mmap_va() - for memory of later chips
+ * @device_id: device
+ * @hbm_idx: memory
+ * @addr: would receive its address
+ * @size: would receive its size
+ *
+ * Return: NRT_INVALID, the status for chips without it.
+ */
+NRT_STATUS nrt_get_hbm_mmap_va(int device_id, int hbm_idx, void **addr, size_t *size);
+
+/**
+ * nrt_get_attached_efa_bdf() - for network adapters of later chips
+ * @va: address in device memory
+ * @efa_bdf: would receive the adapter's PCI address
+ * @len: room there
+ *
+ * Return: NRT_FAILURE: there is none.
+ */
+NRT_STATUS nrt_get_attached_efa_bdf(const void *va, char *efa_bdf, size_t *len);
+
+/**
+ * struct nrt_cc_comm - workers of a collective
+ * @replica_group: their numbers
+ * @rank: position of this one there
+ * @rank_n: entries there
+ * @ctx_device_id: number of this worker
+ * @ctx_device_count: number of workers
+ * @vnc: its core
+ */
+typedef struct nrt_cc_comm {
+	uint32_t *replica_group;
+	uint32_t rank;
+	uint32_t rank_n;
+	uint32_t ctx_device_id;
+	uint32_t ctx_device_count;
+	uint32_t vnc;
+} nrt_cc_comm_t;
+
+/**
+ * struct nrt_tensor_list - tensors of a collective
+ * @tensors: the tensors
+ * @num_tensors: number of them
+ */
+typedef struct nrt_tensor_list {
+	nrt_tensor_t **tensors;
+	size_t num_tensors;
+} nrt_tensor_list_t;
+
+/**
+ * nrt_cc_global_comm_init() - connect workers for collectives outside of models
+ * @vnc: core
+ * @g_device_id: number of this worker
+ * @g_device_count: number of workers
+ *
+ * Return: as nrt_build_global_comm().
+ */
+NRT_STATUS nrt_cc_global_comm_init(uint32_t vnc, uint32_t g_device_id,
+				   uint32_t g_device_count);
 
 /**
  * struct nrt_vnc_memory_stats - device memory of the chip that a core is on

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a loaded model looks like: its inputs, outputs and place.
+ * What a loaded model looks like: its inputs, outputs and place. Implicit
+ * asynchronous execution, and collectives of the host.
  *
  * Names, types and values are those of AWS's libnrt; the rules at the top of
  * nrt.h hold here, too.
@@ -107,6 +108,70 @@ typedef struct nrt_model_info {
  */
 NRT_STATUS nrt_get_model_info(const nrt_model_t *model, nrt_model_info_t *info,
 			      size_t info_size_in, size_t *info_size_out);
+
+/**
+ * nrt_memcpy_to_device() - copy into a tensor through its address
+ * @dest: inside the memory of a tensor, see nrt_tensor_get_va()
+ * @src: @size bytes
+ * @size: bytes
+ *
+ * Return: NRT_SUCCESS; NRT_INVALID: the range is not inside a tensor's memory.
+ */
+NRT_STATUS nrt_memcpy_to_device(void *dest, const void *src, size_t size);
+
+/* Told of each execution when NEURON_RT_ASYNC_EXEC_MAX_INFLIGHT_REQUESTS is set. */
+typedef void (*NRT_ASYNC_EXEC_STATUS_CALLBACK)(void *params, uint32_t model_id,
+					       uint32_t vnc, uint64_t job_id,
+					       NRT_STATUS status);
+
+/**
+ * nrt_register_async_exec_callback() - be told of executions
+ * @callback: called with each execution's status; NULL: not any more
+ * @params: handed to it
+ *
+ * Where NEURON_RT_ASYNC_EXEC_MAX_INFLIGHT_REQUESTS is above 0 when nrt_init() is
+ * called, the status of an execution that could begin is told to @callback, and
+ * nrt_execute() returns NRT_SUCCESS. Executions are complete when nrt_execute() returns
+ * all the same, and @callback is called by the thread that called it, just before; it
+ * may make calls of its own. nrt_async.h has calls that return at once. May be called
+ * before nrt_init().
+ */
+NRT_STATUS nrt_register_async_exec_callback(NRT_ASYNC_EXEC_STATUS_CALLBACK callback,
+					    void *params);
+
+/**
+ * nrt_async_drain_queued_execs() - wait for what is queued on a core
+ * @vnc: the core
+ *
+ * For executions by nrt_execute() and nrta_execute_schedule() alike.
+ *
+ * Return: NRT_SUCCESS; NRT_INVALID: there is no such core.
+ */
+NRT_STATUS nrt_async_drain_queued_execs(int32_t vnc);
+
+/**
+ * nrt_barrier() - wait for all workers
+ * @vnc: core
+ * @g_device_id: number of this worker
+ * @g_device_count: number of workers
+ *
+ * Return: as nrt_build_global_comm().
+ */
+NRT_STATUS nrt_barrier(int32_t vnc, uint32_t g_device_id, uint32_t g_device_count);
+
+/**
+ * nrt_all_gather() - give each worker the data of all
+ * @vnc: core
+ * @g_device_id: number of this worker
+ * @g_device_count: number of workers
+ * @rank_input_size: bytes of each
+ * @input: this worker's
+ * @output: receives all of them by worker
+ *
+ * Return: as nrt_build_global_comm().
+ */
+NRT_STATUS nrt_all_gather(int32_t vnc, uint32_t g_device_id, uint32_t g_device_count,
+			  uint32_t rank_input_size, void *input, void *output);
 
 #ifdef __cplusplus
 }
