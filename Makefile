@@ -52,8 +52,9 @@ ifneq ($(filter-out help clean clean-cache,$(or $(MAKECMDGOALS),all)),)
 include $(BUILD)/.packages
 endif
 
-# tests/build.mk comes last: it uses what the others have collected.
-include $(filter-out tests/build.mk,$(wildcard */build.mk)) tests/build.mk
+# These two come last: they use what the others have collected.
+last := packaging/build.mk tests/build.mk
+include $(filter-out $(last),$(wildcard */build.mk)) $(last)
 
 -include $(shell [ -d $(BUILD)/obj ] && find $(BUILD)/obj -name '*.d')
 

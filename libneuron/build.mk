@@ -3,6 +3,7 @@
 # libneuron.so.1, the runtime, with libnrt names for it; libneuron.a is the same
 # for tests, which want to reach inside and to run under sanitizers.
 
+comma		:= ,
 LIBNEURON_SRCS	:= $(wildcard libneuron/*.c)
 # With the operators of host steps; compiler/build.mk has their objects.
 LIBNEURON_OBJS	:= $(LIBNEURON_SRCS:%.c=$(BUILD)/obj/%.o) $(HOSTOPS_OBJS)
@@ -12,9 +13,11 @@ LIBNEURON_DRM	:= $(shell pkg-config --cflags libdrm 2>/dev/null)
 # What a program that links the library statically links, in this order.
 LIBNEURON_LIBS	= $(BUILD)/lib/libneuron.a $(NCHIP_LIBS) -ldrm
 
-# What a program that uses the library compiles and links with.
+# What a program that uses the library compiles and links with. NRT_RPATH= for the
+# system's own folders.
 NRT_CPPFLAGS	:= -Ilibneuron/include
-NRT_LIBS	:= -L$(BUILD)/lib -Wl,-rpath,'$$ORIGIN/lib:$$ORIGIN/../lib:$$ORIGIN/../../lib' -lnrt
+NRT_RPATH	?= $$ORIGIN/lib:$$ORIGIN/../lib:$$ORIGIN/../../lib
+NRT_LIBS	:= -L$(BUILD)/lib $(if $(NRT_RPATH),-Wl$(comma)-rpath$(comma)'$(NRT_RPATH)') -lnrt
 
 $(foreach src,$(LIBNEURON_SRCS),$(eval CFLAGS-$(src:%.c=%) := \
 	-Iinclude/uapi $(LIBNEURON_DRM)))
