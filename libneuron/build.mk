@@ -82,6 +82,8 @@ $$(BUILD)/tests/unit/$(1): $$(BUILD)/obj/tests/unit/$(1).o $$(BUILD)/lib/libneur
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$< $$(LIBNEURON_LIBS)
 endef
 $(foreach t,$(NRT_UNIT_TESTS),$(eval $(call NRT_UNIT_TEST,$(t))))
+# It talks to the driver as another client of it would.
+CFLAGS-tests/unit/nrt_calls += -Iinclude/uapi $(LIBNEURON_DRM)
 
 # As its author would build it: the public headers, -lnrt, nothing else.
 $(addprefix $(BUILD)/tests/unit/,nrt_doc_program nrt_doc_async nrt_hold): \

@@ -563,6 +563,10 @@ NRT_STATUS nrt_tensor_reset_output_completion(nrt_tensor_t *output_tensor);
  * @size: bytes from there that are needed
  * @fd: receives the file descriptor, which the caller closes
  *
+ * It can be imported into the driver by other processes. Of a tensor in device memory
+ * that is all: other devices cannot reach it, and mmap() of the descriptor itself is for
+ * host memory.
+ *
  * Return: NRT_SUCCESS; NRT_INVALID: no tensor begins there, or it is smaller;
  * NRT_FAILURE: the chip is simulated, and has nothing to share.
  */
