@@ -3,7 +3,7 @@
 # The suite. Folders add their programs to UNIT_TESTS, HOST_TESTS (scripts on
 # this machine) and VM_TESTS (run inside the virtual machine).
 
-.PHONY: check-unit check-vm check-style
+.PHONY: check-unit check-vm check-style check-long
 
 STYLE_TESTS += tests/style/style
 
@@ -128,3 +128,7 @@ check-unit: $(UNIT_TESTS) ## only the tests that need neither VM nor driver
 
 check-vm: all setup module $(VM_TESTS) ## only the tests inside the virtual machine
 	$(Q)tests/check --vm "$(VM_TESTS)"
+
+# LONG='--seconds 60' and the like: see tests/check-long.
+check-long: all setup module debug-kernel module-debug kselftest ## the promises at their full counts: hours
+	$(Q)tests/check-long $(LONG)
