@@ -65,8 +65,10 @@ static int neuron_identify(struct neuron_device *ndev)
 	ndev->hw_version = neuron_read(ndev, NEURON_REG_VERSION);
 	if (NEURON_VERSION_MAJOR(ndev->hw_version) != NEURON_VERSION_MAJOR(NEURON_VERSION))
 		return dev_err_probe(dev, -ENODEV,
-				     "version %#x of the registers, the driver knows %#x\n",
-				     ndev->hw_version, NEURON_VERSION);
+				     "version %u.%u of the registers, this driver needs %u.x: update whichever of QEMU and neuron.ko is older\n",
+				     NEURON_VERSION_MAJOR(ndev->hw_version),
+				     NEURON_VERSION_MINOR(ndev->hw_version),
+				     NEURON_VERSION_MAJOR(NEURON_VERSION));
 
 	units = neuron_read(ndev, NEURON_REG_UNITS);
 	limits = neuron_read(ndev, NEURON_REG_LIMITS);
@@ -323,8 +325,8 @@ static const struct drm_driver neuron_drm_driver = {
 	.name = "neuron",
 	.desc = "neuron accelerator",
 	NEURON_DRIVER_DATE
-	.major = 1,
-	.minor = 0,
+	.major = DRM_NEURON_MAJOR,
+	.minor = DRM_NEURON_MINOR,
 	.fops = &neuron_fops,
 	.ioctls = neuron_ioctls,
 	.num_ioctls = ARRAY_SIZE(neuron_ioctls),

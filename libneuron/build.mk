@@ -68,10 +68,10 @@ api: libneuron ## write down the API's coverage and the ABI anew
 
 # They link statically, so that sanitizers see the library, too.
 NRT_UNIT_TESTS := neff neff_steps nrt_steps nrt_init nrt_tensor nrt_execute nrt_threads nrt_device nrt_alloc \
-	nrt_calls nrt_async
+	nrt_calls nrt_async nrt_version
 
 # Those of the API run in the VM as well, with the driver.
-VM_TESTS += $(addprefix $(BUILD)/tests/unit/,$(filter nrt_%,$(NRT_UNIT_TESTS)))
+VM_TESTS += $(addprefix $(BUILD)/tests/unit/,$(filter-out nrt_version,$(filter nrt_%,$(NRT_UNIT_TESTS))))
 
 define NRT_UNIT_TEST
 UNIT_TESTS += $$(BUILD)/tests/unit/$(1)
@@ -84,6 +84,8 @@ endef
 $(foreach t,$(NRT_UNIT_TESTS),$(eval $(call NRT_UNIT_TEST,$(t))))
 # It talks to the driver as another client of it would.
 CFLAGS-tests/unit/nrt_calls += -Iinclude/uapi $(LIBNEURON_DRM)
+# It answers in the driver's place.
+CFLAGS-tests/unit/nrt_version += -Iinclude/uapi $(LIBNEURON_DRM)
 
 # As its author would build it: the public headers, -lnrt, nothing else.
 $(addprefix $(BUILD)/tests/unit/,nrt_doc_program nrt_doc_async nrt_hold): \

@@ -112,22 +112,40 @@ static int call(const struct drm_device *device, unsigned long request, void *ar
  * Finding nodes
  */
 
-/* Open a node if the neuron driver is behind it. -ENOTTY: it is not. */
+/*
+ * Does the driver speak the interface that we were built for? One that is older
+ * would refuse some calls with EINVAL, long after it could be told why.
+ */
+static int check_version(const char *path, int major, int minor)
+{
+	if (major == DRM_NEURON_MAJOR && minor >= DRM_NEURON_MINOR)
+		return 0;
+	if (major > DRM_NEURON_MAJOR)
+		return fail(-EPROTO, "%s: the neuron driver has interface %d.%d, this libneuron needs %d.%d: it is older than the driver, update libneuron",
+			    path, major, minor, DRM_NEURON_MAJOR, DRM_NEURON_MINOR);
+	return fail(-EPROTO, "%s: the neuron driver has interface %d.%d, this libneuron needs %d.%d: build the module of this release (make module) and load it anew (rmmod neuron; modprobe neuron)",
+		    path, major, minor, DRM_NEURON_MAJOR, DRM_NEURON_MINOR);
+}
+
+/*
+ * Open a node if the neuron driver is behind it. -ENOTTY: it is not. -EPROTO: it
+ * is, in a version that we can't use, which has been logged.
+ */
 static int open_node(const char *path)
 {
+	int fd, ret = -ENOTTY;
 	drmVersionPtr version;
-	bool ours;
-	int fd;
 
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	version = drmGetVersion(fd);
-	ours = version && !strcmp(version->name, DRIVER);
+	if (version && !strcmp(version->name, DRIVER))
+		ret = check_version(path, version->version_major, version->version_minor);
 	drmFreeVersion(version);
-	if (!ours) {
+	if (ret) {
 		close(fd);
-		return -ENOTTY;
+		return ret;
 	}
 	return fd;
 }
@@ -172,6 +190,9 @@ static int scan(unsigned int index, int *fd, char *name, size_t name_size,
 	for (i = 0; i < n; i++) {
 		snprintf(path, sizeof(path), NODES "/accel%d", numbers[i]);
 		found = open_node(path);
+		/* One module drives them all. */
+		if (found == -EPROTO)
+			return found;
 		if (found < 0) {
 			if (found != -ENOTTY && !error) {
 				error = found;
@@ -204,6 +225,8 @@ static int scan(unsigned int index, int *fd, char *name, size_t name_size,
 static int open_named(const char *path, int *fd)
 {
 	*fd = open_node(path);
+	if (*fd == -EPROTO)
+		return *fd;
 	if (*fd == -ENOTTY)
 		return fail(-ENODEV, "%.64s is not a node of the neuron driver", path);
 	if (*fd == -ENOENT)

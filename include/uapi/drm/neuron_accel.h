@@ -28,6 +28,14 @@ extern "C" {
  * an unknown handle, %EFAULT, %ENOMEM, %ENODEV once the device is gone.
  */
 
+/*
+ * Version of this interface, which DRM_IOCTL_VERSION tells: with another major
+ * number it is another interface, each addition raises the minor one. A program
+ * works with drivers of its major number and of its minor one or a higher one.
+ */
+#define DRM_NEURON_MAJOR		1
+#define DRM_NEURON_MINOR		1
+
 #define DRM_NEURON_QUERY		0x00
 #define DRM_NEURON_BO_CREATE		0x01
 #define DRM_NEURON_BO_INFO		0x02
