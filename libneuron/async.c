@@ -7,6 +7,7 @@
  * anything away. Queues outlive it, so that numbers of requests are never used twice.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -709,7 +710,7 @@ EXPORT NRT_STATUS nrta_get_completion_handle(nrta_seq_t seq, int *fd)
 	}
 	/* One for the caller, who may close it at any time, and one for us. */
 	*fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	watch->fd = *fd < 0 ? -1 : dup(*fd);
+	watch->fd = *fd < 0 ? -1 : fcntl(*fd, F_DUPFD_CLOEXEC, 0);
 	watch->number = NRTA_SEQ_GET_SEQ_NUM(seq);
 	if (watch->fd < 0) {
 		status = fail(NRT_RESOURCE, "a completion handle: %s: close those that are not needed any more, or raise the limit of open files",
