@@ -504,46 +504,49 @@ static NRT_STATUS check_memory(const char *function, const struct nrt_tensor *te
 	return status;
 }
 
-EXPORT NRT_STATUS nrta_tensor_write(nrt_tensor_t *tensor, const void *buf,
-				    uint64_t offset, uint64_t size, int queue,
-				    nrta_error_tracker_t *err, nrta_seq_t *req_sequence)
+/* Queue a copy between a tensor and memory, in the direction that @xu stands for. */
+static NRT_STATUS transfer(const char *function, nrta_xu_t xu, nrt_tensor_t *handle,
+			   void *buf, uint64_t offset, uint64_t size, int queue,
+			   nrta_error_tracker_t *err, nrta_seq_t *req_sequence)
 {
+	struct nrt_tensor *tensor;
 	struct request r;
-	NRT_STATUS status = enter(__func__, queue, NUM_QUEUES, err, req_sequence, &r);
+	NRT_STATUS status = enter(function, queue, NUM_QUEUES, err, req_sequence, &r);
 	unsigned int core = 0;
 
 	if (status)
 		return status;
-	r.buf = (void *)buf;
-	r.dst_offset = offset;
+	r.buf = buf;
 	r.size = size;
-	status = get_tensor(__func__, tensor, &r.dst);
+	status = get_tensor(function, handle, &tensor);
 	if (!status) {
-		core = r.dst->vnc;
-		status = check_memory(__func__, r.dst, offset, size, buf);
+		core = tensor->vnc;
+		status = check_memory(function, tensor, offset, size, buf);
 	}
-	return submit(__func__, status, core, NRTA_XU_TENSOR_WRITE, queue, &r, req_sequence);
+	if (xu == NRTA_XU_TENSOR_WRITE) {
+		r.dst = tensor;
+		r.dst_offset = offset;
+	} else {
+		r.src = tensor;
+		r.src_offset = offset;
+	}
+	return submit(function, status, core, xu, queue, &r, req_sequence);
+}
+
+EXPORT NRT_STATUS nrta_tensor_write(nrt_tensor_t *tensor, const void *buf,
+				    uint64_t offset, uint64_t size, int queue,
+				    nrta_error_tracker_t *err, nrta_seq_t *req_sequence)
+{
+	return transfer(__func__, NRTA_XU_TENSOR_WRITE, tensor, (void *)buf, offset, size,
+			queue, err, req_sequence);
 }
 
 EXPORT NRT_STATUS nrta_tensor_read(void *buf, nrt_tensor_t *tensor, uint64_t offset,
 				   uint64_t size, int queue, nrta_error_tracker_t *err,
 				   nrta_seq_t *req_sequence)
 {
-	struct request r;
-	NRT_STATUS status = enter(__func__, queue, NUM_QUEUES, err, req_sequence, &r);
-	unsigned int core = 0;
-
-	if (status)
-		return status;
-	r.buf = buf;
-	r.src_offset = offset;
-	r.size = size;
-	status = get_tensor(__func__, tensor, &r.src);
-	if (!status) {
-		core = r.src->vnc;
-		status = check_memory(__func__, r.src, offset, size, buf);
-	}
-	return submit(__func__, status, core, NRTA_XU_TENSOR_READ, queue, &r, req_sequence);
+	return transfer(__func__, NRTA_XU_TENSOR_READ, tensor, buf, offset, size, queue,
+			err, req_sequence);
 }
 
 EXPORT NRT_STATUS nrta_tensor_copy(nrt_tensor_t *src, uint64_t src_offset,
