@@ -68,7 +68,7 @@ api: libneuron ## write down the API's coverage and the ABI anew
 
 # They link statically, so that sanitizers see the library, too.
 NRT_UNIT_TESTS := neff neff_steps nrt_steps nrt_init nrt_tensor nrt_execute nrt_threads nrt_device nrt_alloc \
-	nrt_calls nrt_async nrt_version
+	nrt_calls nrt_async nrt_profile nrt_version
 
 # Those of the API run in the VM as well, with the driver.
 VM_TESTS += $(addprefix $(BUILD)/tests/unit/,$(filter-out nrt_version,$(filter nrt_%,$(NRT_UNIT_TESTS))))
@@ -79,9 +79,11 @@ CFLAGS-tests/unit/$(1) := $$(NRT_CPPFLAGS)
 $$(BUILD)/tests/unit/$(1): $$(BUILD)/obj/tests/unit/$(1).o $$(BUILD)/lib/libneuron.a $$(LIBNEURON_DEPS)
 	$$(call say,LD,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$< $$(LIBNEURON_LIBS)
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(LIBNEURON_LIBS)
 endef
 $(foreach t,$(NRT_UNIT_TESTS),$(eval $(call NRT_UNIT_TEST,$(t))))
+# It reads what the library has written.
+$(BUILD)/tests/unit/nrt_profile: $(BUILD)/obj/tools/common/profile.o
 # It talks to the driver as another client of it would.
 CFLAGS-tests/unit/nrt_calls += -Iinclude/uapi $(LIBNEURON_DRM)
 # It answers in the driver's place.
@@ -131,4 +133,4 @@ $(BUILD)/tests/fuzz/neff: tests/fuzz/neff $(BUILD)/tests/fuzz/neff_fuzz \
 
 # The same tests under sanitizers (tests/build.mk).
 ASAN_TESTS += $(filter-out nrt_alloc,$(NRT_UNIT_TESTS))
-TSAN_TESTS += nrt_init nrt_tensor nrt_execute nrt_threads nrt_steps nrt_calls nrt_async
+TSAN_TESTS += nrt_init nrt_tensor nrt_execute nrt_threads nrt_steps nrt_calls nrt_async nrt_profile

@@ -124,3 +124,26 @@ NRT_STATUS config_model(struct model_config *config)
 		      verbosity && !strcasecmp(verbosity, "none") ? NAN_IGNORED : NAN_MADE;
 	return status;
 }
+
+NRT_STATUS config_inspect(struct inspect_config *config)
+{
+	const char *device = getenv("NEURON_RT_INSPECT_DEVICE_PROFILE");
+	const char *enable = getenv("NEURON_RT_INSPECT_ENABLE");
+	const char *dir = getenv("NEURON_RT_INSPECT_OUTPUT_DIR");
+	NRT_STATUS status;
+
+	*config = (struct inspect_config) {
+		.dir = dir && *dir ? dir : "./output", .system = true, .device = true,
+	};
+	status = boolean("NEURON_RT_INSPECT_ENABLE", &config->enable);
+	config->disable = enable && *enable && !config->enable;
+	if (!status)
+		status = boolean("NEURON_RT_INSPECT_SYSTEM_PROFILE", &config->system);
+	if (!status)
+		status = boolean("NEURON_RT_INSPECT_ON_FAIL", &config->on_fail);
+	if (status || !device || !*device || !strcmp(device, "model"))
+		return status;
+	config->whole_session = !strcmp(device, "session");
+	return config->whole_session ? NRT_SUCCESS :
+	       boolean("NEURON_RT_INSPECT_DEVICE_PROFILE", &config->device);
+}

@@ -45,4 +45,26 @@ struct model_config {
 
 NRT_STATUS config_model(struct model_config *config);
 
+/**
+ * struct inspect_config - NEURON_RT_INSPECT_*
+ * @enable: _ENABLE is 1
+ * @disable: _ENABLE is 0
+ * @dir: _OUTPUT_DIR
+ * @system: _SYSTEM_PROFILE
+ * @device: _DEVICE_PROFILE: first executions, or all
+ * @whole_session: it is all
+ * @on_fail: _ON_FAIL
+ */
+struct inspect_config {
+	bool enable;
+	bool disable;
+	const char *dir;
+	bool system;
+	bool device;
+	bool whole_session;
+	bool on_fail;
+};
+
+NRT_STATUS config_inspect(struct inspect_config *config);
+
 #endif /* LIBNEURON_CONFIG_H */

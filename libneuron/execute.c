@@ -8,6 +8,7 @@
 #include <neuron/isa.h>
 #include "async.h"
 #include "backend.h"
+#include "capture.h"
 #include "export.h"
 #include "log.h"
 #include "model.h"
@@ -35,6 +36,8 @@ static void destroy_run(const struct nrt_model *model, struct run *run)
 	free(run->tensors);
 	free(run->copied);
 	free(run->jobs);
+	free(run->submitted);
+	free(run->ended);
 	free(run);
 }
 
@@ -167,9 +170,13 @@ static struct run *create_run(const struct instance *instance)
 	run->tensors = calloc(model->num_tensors + 1, sizeof(*run->tensors));
 	run->copied = calloc(model->num_tensors + 1, sizeof(*run->copied));
 	run->handover = calloc(model->num_slots + 1, sizeof(*run->handover));
+	run->instance = instance;
 	run->jobs = calloc(model->num_cores, sizeof(*run->jobs));
+	run->submitted = calloc(model->num_cores, sizeof(*run->submitted));
+	run->ended = calloc(model->num_cores, sizeof(*run->ended));
 	if (!run->bindings || !run->copies || !run->tensors || !run->copied ||
-	    !run->handover || !run->jobs || make_handover(instance, run) ||
+	    !run->handover || !run->jobs || !run->submitted || !run->ended ||
+	    make_handover(instance, run) ||
 	    make_reports(instance, run, false)) {
 		destroy_run(model, run);
 		return NULL;
@@ -375,6 +382,7 @@ static int submit_job(struct instance *instance, struct run *run, uint32_t core,
 	s->program_size = model->programs[core].size;
 	s->report_offset = report_offset(model, core, run->profiled);
 	run->bindings[model->program_slot] = bind_program(instance, core);
+	run->submitted[core] = now_ns();
 	return neuron_submit(instance->device, s, &run->jobs[core]);
 }
 
@@ -400,8 +408,11 @@ static NRT_STATUS submit_jobs(struct instance *instance, struct run *run)
 	if (model->num_cores == model->num_stages && instance->quick)
 		s.flags |= NEURON_SUBMIT_SHORT;
 
-	for (i = 0; i < model->num_cores; i++)
+	for (i = 0; i < model->num_cores; i++) {
 		memset(run_report(model, run, i), 0, sizeof(struct neuron_report));
+		run->submitted[i] = 0;
+		run->ended[i] = 0;
+	}
 	if (at_once)
 		pthread_mutex_lock(&instance->order);
 	for (i = 0; i < model->num_cores && !ret; i++) {
@@ -511,6 +522,7 @@ static NRT_STATUS wait_jobs(struct instance *instance, struct run *run, uint64_t
 		if (!run->jobs[i])
 			continue;
 		ret = neuron_job_wait(run->jobs[i], -1, &result);
+		run->ended[i] = now_ns();
 		if (ret)
 			ended = runtime_status(ret);
 		else if (result.state != NEURON_JOB_DONE)
@@ -548,6 +560,14 @@ static struct instance *choose(struct nrt_model *model)
 	return best;
 }
 
+/* When the phases of an execution began and ended. */
+struct phases {
+	int64_t begin;
+	int64_t prepared;
+	int64_t submitted;
+	int64_t ended;
+};
+
 /* What the chip has said of a core's program; with the model's lock held. */
 static void keep_report(struct nrt_model *model, const struct run *run, uint32_t core)
 {
@@ -568,17 +588,34 @@ static void keep_report(struct nrt_model *model, const struct run *run, uint32_t
 		memcpy(model->records[core], report + 1, size);
 }
 
-static void record(struct nrt_model *model, const struct run *run, bool success,
-		   int64_t begin, int64_t prepared, int64_t ended)
+/* For whoever records a profile. */
+static void tell(const struct nrt_model *model, const struct run *run, NRT_STATUS status,
+		 const struct phases *p)
+{
+	const unsigned int vnc = run->instance->vnc;
+
+	if (!capturing())
+		return;
+	capture_event_until(NEURON_PROFILE_PREPARE, p->begin, p->prepared, model, vnc,
+			    status);
+	capture_event_until(NEURON_PROFILE_SUBMIT, p->prepared, p->submitted, model, vnc,
+			    status);
+	capture_event_until(NEURON_PROFILE_WAIT, p->submitted, p->ended, model, vnc, status);
+	capture_event_until(NEURON_PROFILE_FINISH, p->ended, now_ns(), model, vnc, status);
+	capture_run(model, run, status);
+}
+
+static void record(struct nrt_model *model, const struct run *run, NRT_STATUS status,
+		   const struct phases *p)
 {
 	struct neuron_times *times = &model->times;
 	uint32_t i;
 
 	pthread_mutex_lock(&model->lock);
-	times->executions += success;
-	times->prepare = prepared - begin;
-	times->run = ended - prepared;
-	times->finish = now_ns() - ended;
+	times->executions += !status;
+	times->prepare = p->prepared - p->begin;
+	times->run = p->ended - p->prepared;
+	times->finish = now_ns() - p->ended;
 	times->copied_bytes = copied_bytes(model, run);
 	for (i = 0; i < model->num_cores; i++)
 		keep_report(model, run, i);
@@ -589,30 +626,33 @@ static NRT_STATUS run_once(struct instance *instance, struct run *run,
 			   struct tensor_set *inputs, struct tensor_set *outputs)
 {
 	struct nrt_model *model = instance->model;
-	int64_t begin = now_ns(), prepared, ended;
+	const bool profiled = model->profile || capture_wants_jobs(model);
+	struct phases p = { .begin = now_ns() };
 	NRT_STATUS status, ran;
 	uint64_t nans;
 	int ret = 0;
 
-	if (run->profiled != model->profile)
-		ret = make_reports(instance, run, model->profile);
+	if (run->profiled != profiled)
+		ret = make_reports(instance, run, profiled);
 	if (ret)
 		return runtime_status(ret);
 	status = bind_tensors(instance, run, inputs, outputs);
 	if (status)
 		return status;
-	prepared = now_ns();
+	p.prepared = now_ns();
 	status = submit_jobs(instance, run);
+	p.submitted = now_ns();
 	ran = wait_jobs(instance, run, &nans);
 	if (!status)
 		status = ran;
-	ended = now_ns();
-	instance->quick = !status && ended - prepared < QUICK_NS;
+	p.ended = now_ns();
+	instance->quick = !status && p.ended - p.prepared < QUICK_NS;
 	if (!status)
 		status = finish_tensors(instance, run);
-	record(model, run, !status, begin, prepared, ended);
+	record(model, run, status, &p);
 	if (!status && nans)
 		status = check_nan(model, run);
+	tell(model, run, status, &p);
 	return status;
 }
 
@@ -657,8 +697,13 @@ NRT_STATUS model_execute(struct nrt_model *model, struct tensor_set *inputs,
 NRT_STATUS model_run(struct nrt_model *model, struct tensor_set *inputs,
 		     struct tensor_set *outputs, int count)
 {
-	return model->steps ? steps_execute(model, inputs, outputs, count) :
-			      execute(model, inputs, outputs, count, true);
+	const int64_t begin = now_ns();
+	NRT_STATUS status;
+
+	status = model->steps ? steps_execute(model, inputs, outputs, count) :
+				execute(model, inputs, outputs, count, true);
+	capture_event(NEURON_PROFILE_EXECUTE, begin, model, model->instances[0].vnc, 0, status);
+	return status;
 }
 
 static NRT_STATUS enter_and_execute(const char *function, nrt_model_t *handle,

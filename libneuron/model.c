@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <neuron/isa.h>
+#include "backend.h"
+#include "capture.h"
 #include "export.h"
 #include "include/nrt/nrt_experimental.h"
 #include "log.h"
@@ -92,6 +94,7 @@ EXPORT NRT_STATUS nrt_unload(nrt_model_t *handle)
 	struct runtime *runtime;
 	struct nrt_model *model;
 	unsigned int vnc, count;
+	int64_t start = now_ns();
 	NRT_STATUS status;
 
 	status = runtime_enter(__func__, &runtime);
@@ -110,6 +113,7 @@ EXPORT NRT_STATUS nrt_unload(nrt_model_t *handle)
 		count_cores(runtime, vnc, count, -1);
 	else
 		status = fail(NRT_INVALID_HANDLE, "the model has been unloaded by another thread");
+	capture_event(NEURON_PROFILE_UNLOAD, start, NULL, vnc, 0, status);
 leave:
 	runtime_leave();
 	return status;
@@ -236,6 +240,7 @@ static NRT_STATUS place(struct runtime *runtime, const char *name, int32_t vnc,
 /* What the file says about tensors and slots outlives the file's bytes. */
 static struct nrt_model *create_model(const struct neff *neff)
 {
+	static atomic_ullong last_id;
 	struct nrt_model *model = calloc(1, sizeof(*model));
 	uint64_t offset = 0;
 	uint32_t i;
@@ -243,6 +248,8 @@ static struct nrt_model *create_model(const struct neff *neff)
 	if (!model)
 		return NULL;
 	pthread_mutex_init(&model->lock, NULL);
+	model->id = ++last_id;
+	memcpy(model->uuid, neff->header->uuid, sizeof(model->uuid));
 	memcpy(model->name, neff->header->name, sizeof(model->name));
 	model->num_inputs = neff->header->num_inputs;
 	model->num_tensors = neff->num_tensors;
@@ -390,6 +397,8 @@ static NRT_STATUS create_instances(struct runtime *runtime, struct nrt_model *mo
 		instance->model = model;
 		instance->vnc = vnc + n * stride;
 		instance->device = runtime->cores[instance->vnc].device;
+		while (runtime->devices[instance->device_index] != instance->device)
+			instance->device_index++;
 		instance->resident = new_resident();
 		for (i = 0; i < model->num_cores; i++)
 			instance->cores[i] = runtime->cores[instance->vnc + i].index;
@@ -430,7 +439,7 @@ static NRT_STATUS count_instances(const struct neff *neff, int32_t vnc_count,
 }
 
 NRT_STATUS model_load_part(struct runtime *runtime, const struct nrt_model *whole,
-			   const struct neff *neff, const struct model_config *config,
+			   uint32_t number, const struct neff *neff, const struct model_config *config,
 			   bool consume, struct nrt_model **result)
 {
 	NRT_STATUS status = check_programs(neff);
@@ -443,6 +452,9 @@ NRT_STATUS model_load_part(struct runtime *runtime, const struct nrt_model *whol
 	if (!model)
 		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
 	model->config = *config;
+	model->id = whole->id;
+	model->part = number;
+	memcpy(model->uuid, whole->uuid, sizeof(model->uuid));
 	status = create_instances(runtime, model, neff, whole->instances[0].vnc,
 				  whole->num_cores, whole->num_instances, consume);
 	if (status) {
@@ -567,6 +579,8 @@ static NRT_STATUS load_bytes(const char *function, const void *neff_bytes, size_
 	}
 leave:
 	free(copy);
+	capture_event(NEURON_PROFILE_LOAD, start, status ? NULL : *model,
+		      status ? NEURON_PROFILE_NONE : (*model)->instances[0].vnc, size, status);
 	runtime_leave();
 	return status;
 }

@@ -15,6 +15,7 @@
 /**
  * struct run - what one execution needs, kept for the next one
  * @next: in the list of those that nobody uses
+ * @instance: that it is of
  * @profiled: there is room for records
  * @reports: host memory: for each core a struct neuron_report, and records of its
  *	     program's instructions behind it
@@ -26,9 +27,12 @@
  * @copied: by tensor: this execution uses the copy
  * @handover: device DRAM by slot, for what stages hand on; NULL for slots of other kinds
  * @jobs: by core
+ * @submitted: by core: when its job was, in nanoseconds
+ * @ended: by core: when that had been seen to have ended
  */
 struct run {
 	struct run *next;
+	const struct instance *instance;
 	bool profiled;
 	struct neuron_buffer *reports;
 	char *report;
@@ -38,12 +42,15 @@ struct run {
 	bool *copied;
 	struct neuron_buffer **handover;
 	struct neuron_job **jobs;
+	int64_t *submitted;
+	int64_t *ended;
 };
 
 /**
  * struct instance - a model on some cores of one device
  * @model: its model
  * @device: its device
+ * @device_index: that device's number among those of the process
  * @vnc: its first core, of model->num_cores
  * @cores: numbers of the cores on the device
  * @programs: device DRAM: the programs of all cores
@@ -60,6 +67,7 @@ struct run {
 struct instance {
 	struct nrt_model *model;
 	struct neuron_device *device;
+	unsigned int device_index;
 	unsigned int vnc;
 	unsigned int cores[NEURON_NEFF_MAX_CORES];
 	struct neuron_buffer *programs;
@@ -83,6 +91,9 @@ struct program {
 /**
  * struct nrt_model - a loaded model
  * @object: what has a handle
+ * @id: of the model, never used again; parts of a model have the same
+ * @part: of a model with steps: number of this chip program; else 0
+ * @uuid: from the file; parts have the model's
  * @name: of the model
  * @config: from the environment at the time of loading
  * @num_inputs: leading entries of @tensors
@@ -108,6 +119,9 @@ struct program {
  */
 struct nrt_model {
 	struct object object;
+	uint64_t id;
+	uint32_t part;
+	uint8_t uuid[16];
 	char name[NEURON_NEFF_NAME_SIZE];
 	struct model_config config;
 	uint32_t num_inputs;
@@ -139,13 +153,14 @@ struct tensor_set;
  * model_load_part() - load a chip program of a model with steps
  * @runtime: the runtime
  * @whole: the model; its instances have been placed
+ * @number: of the part
  * @neff: the part
  * @config: how it is executed
  * @consume: see neuron_load_once()
  * @part: receives the part, which has no handle; model_free_part() frees it
  */
 NRT_STATUS model_load_part(struct runtime *runtime, const struct nrt_model *whole,
-			   const struct neff *neff, const struct model_config *config,
+			   uint32_t number, const struct neff *neff, const struct model_config *config,
 			   bool consume, struct nrt_model **part);
 void model_free_part(struct nrt_model *part);
 

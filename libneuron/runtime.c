@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "async.h"
+#include "capture.h"
 #include "config.h"
 #include "export.h"
 #include "include/nrt/nrt_version.h"
@@ -268,6 +269,7 @@ static void forked(void)
 	tensor_forget();
 	completion_forget();
 	async_forget();
+	profile_forget();
 	if (state != OPEN)
 		return;
 	for (i = 0; i < current->num_devices; i++)
@@ -320,6 +322,25 @@ close:
 	return status;
 }
 
+/* Also where there is none, or only half of one. */
+static void close_runtime(void)
+{
+	unsigned int i;
+
+	if (!current)
+		return;
+	async_stop();
+	profile_close();
+	completion_close();
+	model_unload_all();
+	tensor_revoke_all();
+	for (i = 0; i < current->num_devices; i++)
+		neuron_device_close(current->devices[i]);
+	pthread_mutex_destroy(&current->lock);
+	free(current);
+	current = NULL;
+}
+
 EXPORT NRT_STATUS nrt_init(nrt_framework_type_t framework, const char *fw_version,
 			   const char *fal_version)
 {
@@ -343,6 +364,10 @@ EXPORT NRT_STATUS nrt_init(nrt_framework_type_t framework, const char *fw_versio
 		status = fail(NRT_INVALID, "nrt_init() has been called before: call nrt_close() first");
 	} else {
 		status = open_runtime(&current);
+		if (!status)
+			status = profile_init();
+		if (status)
+			close_runtime();
 		if (!status) {
 			current->init_ns = now_ns() - start;
 			state = OPEN;
@@ -354,19 +379,9 @@ EXPORT NRT_STATUS nrt_init(nrt_framework_type_t framework, const char *fw_versio
 
 EXPORT void nrt_close(void)
 {
-	unsigned int i;
-
 	pthread_rwlock_wrlock(&state_lock);
 	if (state == OPEN) {
-		async_stop();
-		completion_close();
-		model_unload_all();
-		tensor_revoke_all();
-		for (i = 0; i < current->num_devices; i++)
-			neuron_device_close(current->devices[i]);
-		pthread_mutex_destroy(&current->lock);
-		free(current);
-		current = NULL;
+		close_runtime();
 		state = CLOSED;
 	}
 	pthread_rwlock_unlock(&state_lock);

@@ -147,7 +147,7 @@ NRT_STATUS steps_load(struct runtime *runtime, struct nrt_model *model,
 		/* NaN in between is the model's own business. */
 		if (!makes_output(steps, i))
 			config.nan = NAN_IGNORED;
-		status = model_load_part(runtime, model, &part, &config, consume,
+		status = model_load_part(runtime, model, i, &part, &config, consume,
 					 &steps->parts[i]);
 		if (!status)
 			steps->num_parts++;

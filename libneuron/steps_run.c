@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "backend.h"
+#include "capture.h"
 #include "log.h"
 #include "neff.h"
 #include "runtime.h"
@@ -497,6 +498,7 @@ static NRT_STATUS run_steps(const struct nrt_model *model, struct steps_run *run
 			break;
 		case NEURON_NEFF_STEP_HOST:
 			status = run_host_step(model, run, i);
+			capture_host_step(start, model, i, status);
 			break;
 		default:
 			status = run_jump(model, run, i, &next);

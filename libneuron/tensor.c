@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "backend.h"
+#include "capture.h"
 #include "export.h"
 #include "log.h"
 #include "runtime.h"
@@ -164,6 +165,7 @@ EXPORT NRT_STATUS nrt_tensor_allocate(nrt_tensor_placement_t tensor_placement,
 				      nrt_tensor_t **tensor)
 {
 	struct storage *storage = NULL;
+	const int64_t begin = now_ns();
 	struct runtime *runtime;
 	NRT_STATUS status;
 
@@ -188,6 +190,7 @@ EXPORT NRT_STATUS nrt_tensor_allocate(nrt_tensor_placement_t tensor_placement,
 					&storage);
 	if (!status)
 		status = create_tensor(storage, 0, size, false, vnc, name, tensor);
+	capture_event(NEURON_PROFILE_TENSOR_ALLOCATE, begin, NULL, vnc, size, status);
 	runtime_leave();
 	return status;
 }
@@ -276,30 +279,38 @@ NRT_STATUS tensor_write(const struct nrt_tensor *tensor, uint64_t offset,
 			const void *data, size_t size)
 {
 	const struct storage *storage = tensor->storage;
+	const int64_t begin = now_ns();
+	NRT_STATUS status = NRT_SUCCESS;
 
 	offset += tensor->offset;
 	if (!size)
 		return NRT_SUCCESS;
 	if (storage->buffer)
-		return runtime_status(neuron_buffer_write(storage->buffer, offset, data,
-							  size));
-	memmove((char *)storage->user + offset, data, size);
-	return NRT_SUCCESS;
+		status = runtime_status(neuron_buffer_write(storage->buffer, offset, data,
+							    size));
+	else
+		memmove((char *)storage->user + offset, data, size);
+	capture_event(NEURON_PROFILE_TENSOR_WRITE, begin, NULL, tensor->vnc, size, status);
+	return status;
 }
 
 NRT_STATUS tensor_read(const struct nrt_tensor *tensor, uint64_t offset, void *data,
 		       size_t size)
 {
 	const struct storage *storage = tensor->storage;
+	const int64_t begin = now_ns();
+	NRT_STATUS status = NRT_SUCCESS;
 
 	offset += tensor->offset;
 	if (!size)
 		return NRT_SUCCESS;
 	if (storage->buffer)
-		return runtime_status(neuron_buffer_read(storage->buffer, offset, data,
-							 size));
-	memmove(data, (const char *)storage->user + offset, size);
-	return NRT_SUCCESS;
+		status = runtime_status(neuron_buffer_read(storage->buffer, offset, data,
+							   size));
+	else
+		memmove(data, (const char *)storage->user + offset, size);
+	capture_event(NEURON_PROFILE_TENSOR_READ, begin, NULL, tensor->vnc, size, status);
+	return status;
 }
 
 static NRT_STATUS fill(const struct nrt_tensor *tensor, uint64_t offset, int value,
@@ -471,6 +482,8 @@ NRT_STATUS tensor_copy(const struct nrt_tensor *src, uint64_t src_offset,
 {
 	const struct storage *from = src->storage, *to = dst->storage;
 	uint64_t a = src->offset + src_offset, b = dst->offset + dst_offset;
+	const int64_t begin = now_ns();
+	NRT_STATUS status;
 
 	if (!size)
 		return NRT_SUCCESS;
@@ -480,7 +493,9 @@ NRT_STATUS tensor_copy(const struct nrt_tensor *src, uint64_t src_offset,
 		return tensor_read(src, src_offset, (char *)to->user + b, size);
 	if (from->buffer->device != to->buffer->device)
 		return copy_bounced(src, src_offset, dst, dst_offset, size);
-	return runtime_status(neuron_buffer_copy(to->buffer, b, from->buffer, a, size));
+	status = runtime_status(neuron_buffer_copy(to->buffer, b, from->buffer, a, size));
+	capture_event(NEURON_PROFILE_TENSOR_COPY, begin, NULL, dst->vnc, size, status);
+	return status;
 }
 
 EXPORT NRT_STATUS nrt_tensor_copy(const nrt_tensor_t *src, size_t src_offset,
@@ -508,6 +523,7 @@ EXPORT NRT_STATUS nrt_tensor_memset(nrt_tensor_t *tensor, uint64_t offset, int v
 				    size_t size)
 {
 	struct nrt_tensor *t;
+	const int64_t begin = now_ns();
 	NRT_STATUS status = enter(__func__, tensor, &t);
 
 	if (status)
@@ -515,6 +531,7 @@ EXPORT NRT_STATUS nrt_tensor_memset(nrt_tensor_t *tensor, uint64_t offset, int v
 	status = tensor_check_range(__func__, t, offset, size);
 	if (!status)
 		status = fill(t, offset, value, size);
+	capture_event(NEURON_PROFILE_TENSOR_MEMSET, begin, NULL, t->vnc, size, status);
 	leave(t);
 	return status;
 }

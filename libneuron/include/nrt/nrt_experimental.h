@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a loaded model looks like: its inputs, outputs and place. Implicit
+ * What a loaded model looks like: its inputs, outputs and place. Traces, implicit
  * asynchronous execution, and collectives of the host.
  *
  * Names, types and values are those of AWS's libnrt; the rules at the top of
@@ -9,6 +9,7 @@
 #ifndef NRT_NRT_EXPERIMENTAL_H
 #define NRT_NRT_EXPERIMENTAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "nrt.h"
@@ -108,6 +109,25 @@ typedef struct nrt_model_info {
  */
 NRT_STATUS nrt_get_model_info(const nrt_model_t *model, nrt_model_info_t *info,
 			      size_t info_size_in, size_t *info_size_out);
+
+/**
+ * nrt_trace_start() - record what the process does on all its cores
+ * @trace_mem: allocations of tensors, too
+ *
+ * Return: NRT_SUCCESS; NRT_INVALID: a trace is being recorded already.
+ */
+NRT_STATUS nrt_trace_start(bool trace_mem);
+
+/**
+ * nrt_trace_stop() - end the trace, and write its file
+ * @filename: the file, for neuron-profile(1)
+ *
+ * Where it can't be written the call can be repeated.
+ *
+ * Return: NRT_SUCCESS; NRT_INVALID: no trace is being recorded; NRT_FAILURE: the file
+ * can't be written.
+ */
+NRT_STATUS nrt_trace_stop(const char *filename);
 
 /**
  * nrt_memcpy_to_device() - copy into a tensor through its address
