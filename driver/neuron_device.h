@@ -17,6 +17,7 @@
 #include <neuron/regs.h>
 
 #include "neuron_dram.h"
+#include "neuron_stats.h"
 
 struct drm_file;
 struct neuron_context;
@@ -88,6 +89,7 @@ struct neuron_core {
  * @bo_lock: protects @bos
  * @bos: buffers that the device can reach in host memory
  * @bos_empty: woken when @bos gets empty
+ * @stats: counters that sysfs shows
  * @dump_job: job that waits to be dumped, or NULL
  * @dump_work: dumps it
  */
@@ -136,6 +138,8 @@ struct neuron_device {
 	spinlock_t bo_lock; /* @bos */
 	struct list_head bos;
 	wait_queue_head_t bos_empty;
+
+	struct neuron_stats stats;
 
 	struct neuron_job *dump_job;
 	struct work_struct dump_work;

@@ -21,6 +21,7 @@
 #include "neuron_job.h"
 #include "neuron_pm.h"
 #include "neuron_queue.h"
+#include "neuron_sysfs.h"
 
 /**
  * DOC: Usage statistics
@@ -187,6 +188,10 @@ static int neuron_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		goto stop_chip;
 
+	ret = neuron_sysfs_add(ndev);
+	if (ret)
+		goto stop_chip;
+
 	neuron_debugfs_init(ndev);
 
 	ret = drm_dev_register(&ndev->drm, 0);
@@ -345,9 +350,20 @@ static int __init neuron_init(void)
 	if (ret)
 		return ret;
 
+	ret = neuron_sysfs_init();
+	if (ret)
+		goto exit_jobs;
+
 	ret = pci_register_driver(&neuron_pci_driver);
 	if (ret)
-		neuron_jobs_exit();
+		goto exit_sysfs;
+
+	return 0;
+
+exit_sysfs:
+	neuron_sysfs_exit();
+exit_jobs:
+	neuron_jobs_exit();
 
 	return ret;
 }
@@ -356,6 +372,7 @@ module_init(neuron_init);
 static void __exit neuron_exit(void)
 {
 	pci_unregister_driver(&neuron_pci_driver);
+	neuron_sysfs_exit();
 	neuron_jobs_exit();
 }
 module_exit(neuron_exit);

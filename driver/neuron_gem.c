@@ -41,6 +41,8 @@ static void neuron_gem_host_free(struct drm_gem_object *obj)
 	struct neuron_bo *bo = to_neuron_bo(obj);
 
 	neuron_bo_unmap(bo);
+	if (bo->flags == DRM_NEURON_BO_HOST)
+		neuron_counter_use(&to_neuron_device(obj->dev)->stats.host_mem, -(s64)obj->size);
 	drm_gem_shmem_free(&bo->base);
 }
 
@@ -51,6 +53,7 @@ static void neuron_gem_dram_free(struct drm_gem_object *obj)
 
 	drm_gem_object_release(obj);
 	if (bo->block) {
+		neuron_counter_use(&ndev->stats.device_mem, -(s64)obj->size);
 		neuron_user_uncharge(bo->user, obj->size);
 		neuron_dram_free(ndev, bo->block);
 	}
@@ -343,6 +346,7 @@ static struct drm_gem_object *neuron_gem_create_host(struct neuron_device *ndev,
 	if (IS_ERR(shmem))
 		return ERR_CAST(shmem);
 	to_neuron_bo(&shmem->base)->flags = DRM_NEURON_BO_HOST;
+	neuron_counter_use(&ndev->stats.host_mem, shmem->base.size);
 
 	return &shmem->base;
 }
@@ -374,6 +378,7 @@ static struct drm_gem_object *neuron_gem_create_dram(struct neuron_device *ndev,
 	}
 	bo->block = block;
 	bo->user = user;
+	neuron_counter_use(&ndev->stats.device_mem, size);
 
 	ret = drm_gem_create_mmap_offset(obj);
 	if (ret)

@@ -28,8 +28,10 @@ static irqreturn_t neuron_error_irq(int irq, void *data)
 	index = neuron_read(ndev, NEURON_REG_ERROR_QUEUE);
 	neuron_write(ndev, NEURON_REG_ERROR, error);
 
-	if (error & NEURON_ERROR_ECC_CORRECTED)
+	if (error & NEURON_ERROR_ECC_CORRECTED) {
+		neuron_counter_event(&ndev->stats.mem_ecc_corrected);
 		dev_info_ratelimited(dev, "a memory error was corrected\n");
+	}
 	if (error & NEURON_ERROR_ECC_UNCORRECTED)
 		dev_err_ratelimited(dev, "a memory error could not be corrected\n");
 

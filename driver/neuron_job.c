@@ -610,6 +610,7 @@ static void neuron_job_complete(struct neuron_job *job)
 	job->ended = true;
 	atomic_inc(&job->ndev->num_ended);
 	trace_neuron_job_done(job);
+	neuron_stats_job(job);
 	if (result->state == DRM_NEURON_JOB_FAULT)
 		neuron_coredump(job);
 	if (job->ctx)

@@ -33,11 +33,12 @@ enum neuron_queue_state {
 };
 
 /**
- * enum neuron_verdict - what the watchdog thinks of a queue
+ * enum neuron_verdict - what the watchdog thinks of a queue, or why it is reset
  * @NEURON_VERDICT_FINE: nothing to do
  * @NEURON_VERDICT_TIMEOUT: its oldest job ran for too long
  * @NEURON_VERDICT_BROKEN: the device broke the protocol or stopped the queue
  * @NEURON_VERDICT_FATAL: the chip has failed, no queue works any more
+ * @NEURON_VERDICT_ASKED: the administrator wants a reset
  * @NEURON_VERDICT_GONE: registers read all ones
  */
 enum neuron_verdict {
@@ -45,6 +46,7 @@ enum neuron_verdict {
 	NEURON_VERDICT_TIMEOUT,
 	NEURON_VERDICT_BROKEN,
 	NEURON_VERDICT_FATAL,
+	NEURON_VERDICT_ASKED,
 	NEURON_VERDICT_GONE,
 };
 
@@ -174,6 +176,7 @@ int neuron_queue_enable(struct neuron_queue *q);
 
 /* neuron_reset.c */
 void neuron_watchdog(struct work_struct *work);
+int neuron_reset_request(struct neuron_device *ndev, int core);
 void neuron_chip_freeze(struct neuron_device *ndev);
 void neuron_chip_lose(struct neuron_device *ndev);
 void neuron_chip_quiet(struct neuron_device *ndev);

@@ -209,10 +209,11 @@ static int neuron_chip_restart(struct neuron_device *ndev, struct neuron_queue *
 	return 0;
 }
 
-static int neuron_chip_recover(struct neuron_queue *origin, enum neuron_verdict verdict,
-			       struct neuron_job *guilty)
+/* Reset the chip and go on; or else give it up. */
+static int neuron_chip_recover(struct neuron_device *ndev, struct neuron_queue *origin,
+			       enum neuron_verdict verdict, struct neuron_job *guilty)
 {
-	struct neuron_device *ndev = origin->ndev;
+	struct neuron_core_stats *stats = ndev->stats.core;
 	unsigned int i;
 	int ret;
 
@@ -220,13 +221,52 @@ static int neuron_chip_recover(struct neuron_queue *origin, enum neuron_verdict 
 
 	for (i = 0; i < ndev->num_queues; i++)
 		neuron_queue_stop(ndev->queue[i]);
+	for (i = 0; i < ndev->num_cores; i++)
+		neuron_counter_event(&stats[i].reset_requests);
 
 	ret = neuron_chip_reset(ndev);
-	if (ret)
+	if (!ret) {
+		atomic_inc(&ndev->chip_resets);
+		ret = neuron_chip_restart(ndev, origin, verdict, guilty);
+	}
+	if (ret) {
+		for (i = 0; i < ndev->num_cores; i++)
+			neuron_counter_event(&stats[i].reset_failures);
+		dev_err(&ndev->pdev->dev, "no reset helps, giving the device up\n");
+		neuron_device_kill(ndev);
 		return ret;
-	atomic_inc(&ndev->chip_resets);
+	}
+	neuron_dram_retry(ndev);
 
-	return neuron_chip_restart(ndev, origin, verdict, guilty);
+	return 0;
+}
+
+/* Reset a stopped queue alone and go on. Jobs stay where they are if that fails. */
+static int neuron_queue_reset(struct neuron_queue *q, enum neuron_verdict verdict,
+			      struct neuron_job **guilty)
+{
+	struct neuron_core_stats *stats;
+	int ret;
+
+	stats = neuron_queue_is_core(q) ? &q->ndev->stats.core[q->index] : NULL;
+	if (stats)
+		neuron_counter_event(&stats->reset_requests);
+
+	ret = neuron_queue_halt(q);
+	if (!ret) {
+		neuron_queue_settle(q, verdict, *guilty);
+		*guilty = NULL;
+		ret = neuron_queue_enable(q);
+	}
+	if (ret) {
+		if (stats)
+			neuron_counter_event(&stats->reset_failures);
+		return ret;
+	}
+	neuron_queue_resume(q);
+	neuron_dram_retry(q->ndev);
+
+	return 0;
 }
 
 static void neuron_queue_recover(struct neuron_queue *q, enum neuron_verdict verdict)
@@ -253,22 +293,10 @@ static void neuron_queue_recover(struct neuron_queue *q, enum neuron_verdict ver
 	}
 
 	/* When the chip itself has failed there is no core to reset. */
-	if (verdict != NEURON_VERDICT_FATAL && !neuron_queue_halt(q)) {
-		neuron_queue_settle(q, verdict, guilty);
-		guilty = NULL;
-		if (!neuron_queue_enable(q)) {
-			neuron_queue_resume(q);
-			neuron_dram_retry(ndev);
-			return;
-		}
-	}
-
-	if (neuron_chip_recover(q, verdict, guilty)) {
-		dev_err(dev, "no reset helps, giving the device up\n");
-		neuron_device_kill(ndev);
+	if (verdict != NEURON_VERDICT_FATAL && !neuron_queue_reset(q, verdict, &guilty))
 		return;
-	}
-	neuron_dram_retry(ndev);
+
+	neuron_chip_recover(ndev, q, verdict, guilty);
 }
 
 static enum neuron_verdict neuron_queue_judge_locked(struct neuron_queue *q)
@@ -331,6 +359,78 @@ void neuron_watchdog(struct work_struct *work)
 
 	dma_fence_end_signalling(cookie);
 	drm_dev_exit(idx);
+}
+
+/**
+ * struct neuron_reset_work - a reset that somebody waits for
+ * @work: on the workqueue of watchdogs and recovery
+ * @ndev: device
+ * @core: number of a core, or -1 for the chip
+ * @ret: result
+ */
+struct neuron_reset_work {
+	struct work_struct work;
+	struct neuron_device *ndev;
+	int core;
+	int ret;
+};
+
+static int neuron_reset_core(struct neuron_device *ndev, struct neuron_queue *q)
+{
+	struct neuron_job *innocent = NULL;
+
+	trace_neuron_queue_reset(q, NEURON_VERDICT_ASKED);
+	dev_info(&ndev->pdev->dev, "%s: resetting it, as asked for\n", q->name);
+	neuron_queue_stop(q);
+
+	return neuron_queue_reset(q, NEURON_VERDICT_ASKED, &innocent);
+}
+
+static void neuron_reset_do(struct work_struct *work)
+{
+	struct neuron_reset_work *reset = container_of(work, struct neuron_reset_work, work);
+	struct neuron_device *ndev = reset->ndev;
+	bool cookie;
+
+	if (READ_ONCE(ndev->dead)) {
+		reset->ret = -EIO;
+		return;
+	}
+	if (READ_ONCE(ndev->frozen)) {
+		reset->ret = -EBUSY;
+		return;
+	}
+
+	cookie = dma_fence_begin_signalling();
+	reset->ret = -EIO;
+	if (reset->core >= 0)
+		reset->ret = neuron_reset_core(ndev, ndev->queue[reset->core]);
+	if (reset->ret)
+		reset->ret = neuron_chip_recover(ndev, NULL, NEURON_VERDICT_ASKED, NULL);
+	dma_fence_end_signalling(cookie);
+}
+
+/**
+ * neuron_reset_request() - reset a core or the chip because somebody asks for it
+ * @ndev: device that is awake, within drm_dev_enter()
+ * @core: number of a core, or -1 for the chip
+ *
+ * What executes there is CANCELLED, what waits goes on. If the core alone can't
+ * be reset the chip is. Sleeps until it is done.
+ *
+ * Return: 0, -EIO when the device is dead, or did not survive it, -EBUSY when
+ * somebody else resets the PCI function.
+ */
+int neuron_reset_request(struct neuron_device *ndev, int core)
+{
+	struct neuron_reset_work reset = { .ndev = ndev, .core = core };
+
+	INIT_WORK_ONSTACK(&reset.work, neuron_reset_do);
+	queue_work(ndev->reset_wq, &reset.work);
+	flush_work(&reset.work);
+	destroy_work_on_stack(&reset.work);
+
+	return reset.ret;
 }
 
 /**

@@ -190,6 +190,9 @@ int neuron_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *fil
 		ret = neuron_job_submit(job, &ctx->core[args->core], file, &syncs,
 					neuron_submit_fill, slots);
 	neuron_syncs_put(&syncs);
+	if (ret == -EDQUOT)
+		neuron_counter_event(&ndev->stats.core[args->core].status
+				     [NEURON_STATUS_FAILED_TO_QUEUE]);
 	if (!ret)
 		args->job = job->result.job;
 

@@ -106,6 +106,7 @@ TRACE_EVENT(neuron_queue_reset,
 				   { NEURON_VERDICT_TIMEOUT, "timeout" },
 				   { NEURON_VERDICT_BROKEN, "broken" },
 				   { NEURON_VERDICT_FATAL, "fatal" },
+				   { NEURON_VERDICT_ASKED, "asked" },
 				   { NEURON_VERDICT_GONE, "gone" }))
 );
 

@@ -33,23 +33,6 @@ static int driver(const char *action, const char *address)
 	return write_file(path, address);
 }
 
-/* Bound, with the device file there again. */
-static int bind(const char *address)
-{
-	int i, fd, ret = driver("bind", address);
-
-	for (i = 0; i < 250; i++) {
-		fd = dev_open();
-		if (fd >= 0) {
-			close(fd);
-			return ret;
-		}
-		usleep(20000);
-	}
-
-	return ret ? ret : -ETIME;
-}
-
 FIXTURE_SETUP(lifetime)
 {
 	self->fd = dev_open();
@@ -92,7 +75,7 @@ TEST_F(lifetime, calls_after_unbind)
 	EXPECT_EQ(-ENODEV, bo_create(self->fd, DRM_NEURON_BO_DRAM, 4096, &handle));
 	EXPECT_EQ(-ENODEV, bo_wait(self->fd, self->dram.handle, 0, 0));
 	EXPECT_EQ(-ENODEV, bo_close(self->fd, self->dram.handle));
-	EXPECT_EQ(0, bind(self->address));
+	EXPECT_EQ(0, bind_driver(self->address));
 
 	/* The file belongs to the device that was. */
 	EXPECT_EQ(-ENODEV, dev_ioctl(self->fd, DRM_IOCTL_NEURON_QUERY, &query));
@@ -106,7 +89,7 @@ TEST_F(lifetime, mappings_after_unbind)
 	EXPECT_EQ(0, self->dram.map[12345]);
 	self->dram.map[12345] = 7;
 	memset(self->dram.map, 1, SIZE);
-	ASSERT_EQ(0, bind(self->address));
+	ASSERT_EQ(0, bind_driver(self->address));
 	EXPECT_TRUE(check_pattern(self->host.map, SIZE, 1));
 
 	/* What is written there does not reach the device that is back. */
@@ -136,7 +119,7 @@ TEST_F(lifetime, dmabufs_after_unbind)
 	map = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, host, 0);
 	ASSERT_NE(MAP_FAILED, map);
 	EXPECT_TRUE(check_pattern(map, SIZE, 1));
-	ASSERT_EQ(0, bind(self->address));
+	ASSERT_EQ(0, bind_driver(self->address));
 
 	/* For the device that is back they are somebody else's. */
 	fd = dev_open();
@@ -179,7 +162,7 @@ TEST_F(lifetime, jobs_at_unbind)
 	ASSERT_EQ(0, ioctl(p.fd, SYNC_IOC_FILE_INFO, &info));
 	EXPECT_EQ(-ENODEV, fence.status);
 	close(self->fd);
-	ASSERT_EQ(0, bind(self->address));
+	ASSERT_EQ(0, bind_driver(self->address));
 
 	/* Its name is still there when the device it belonged to is not. */
 	ASSERT_EQ(0, ioctl(p.fd, SYNC_IOC_FILE_INFO, &info));
@@ -236,7 +219,7 @@ TEST_F_TIMEOUT(lifetime, unbind_under_load, 60)
 			ASSERT_EQ(pids[j], waitpid(pids[j], &status, 0));
 			EXPECT_EQ(0, status);
 		}
-		ASSERT_EQ(0, bind(self->address));
+		ASSERT_EQ(0, bind_driver(self->address));
 	}
 	self->fd = dev_open();
 }
@@ -250,7 +233,7 @@ TEST_F(lifetime, dram_is_empty_after_rebind)
 	fill_pattern(self->dram.map, SIZE, 3);
 	ASSERT_EQ(0, driver("unbind", self->address));
 	close(self->fd);
-	ASSERT_EQ(0, bind(self->address));
+	ASSERT_EQ(0, bind_driver(self->address));
 	self->fd = dev_open();
 	info = memory_info(self->fd);
 	EXPECT_EQ(info.dram_total, info.dram_free);
@@ -283,7 +266,7 @@ static void lost_and_found(struct __test_metadata *const _metadata,
 	ASSERT_EQ(0, driver("unbind", self->address));
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", self->address);
 	ASSERT_EQ(0, write_file(path, "1"));
-	ASSERT_EQ(0, bind(self->address));
+	ASSERT_EQ(0, bind_driver(self->address));
 	close(self->fd);
 	self->fd = dev_open();
 	EXPECT_EQ(0, core_works(self->fd, 0));

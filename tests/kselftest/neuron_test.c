@@ -412,6 +412,22 @@ static const char *inject_path(void)
 	return path;
 }
 
+int bind_driver(const char *address)
+{
+	int i, fd, ret = write_file("/sys/bus/pci/drivers/neuron/bind", address);
+
+	for (i = 0; i < 250; i++) {
+		fd = dev_open();
+		if (fd >= 0) {
+			close(fd);
+			return ret;
+		}
+		usleep(20000);
+	}
+
+	return ret ? ret : -ETIME;
+}
+
 int write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;

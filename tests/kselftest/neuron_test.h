@@ -123,6 +123,8 @@ int inject(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* The accelerator's PCI address, from sysfs. */
 const char *pci_address(void);
+/* Bind the driver to it; done when the device file is there again. */
+int bind_driver(const char *address);
 int write_file(const char *path, const char *text);
 int read_file(const char *path, char *buf, size_t size);
 
