@@ -45,6 +45,9 @@ struct neuron_buffer {
 	uint64_t size;
 	pthread_mutex_t lock;
 	atomic_uintptr_t address;
+	bool counted;		/* the rest is for stats.c */
+	unsigned char use;
+	unsigned int vnc;
 };
 
 struct neuron_job {

@@ -7,6 +7,7 @@
 #include "backend.h"
 #include "export.h"
 #include "log.h"
+#include "stats.h"
 
 #define STAGING_SIZE	(4u << 20)
 #define BIND_ALIGN	64
@@ -189,6 +190,7 @@ EXPORT void neuron_buffer_free(struct neuron_buffer *buffer)
 {
 	if (!buffer)
 		return;
+	stats_buffer_free(buffer);
 	pthread_mutex_destroy(&buffer->lock);
 	buffer->device->backend->buffer_free(buffer);
 }

@@ -12,6 +12,7 @@
 #include "export.h"
 #include "log.h"
 #include "model.h"
+#include "stats.h"
 #include "runtime.h"
 #include "steps.h"
 
@@ -105,6 +106,7 @@ static int make_reports(const struct instance *instance, struct run *run, bool p
 		neuron_buffer_free(buffer);
 		return ret;
 	}
+	stats_buffer(buffer, NEURON_USE_RUNTIME, instance->vnc);
 	neuron_buffer_free(run->reports);
 	run->reports = buffer;
 	run->report = report;
@@ -145,6 +147,7 @@ static int make_handover(const struct instance *instance, struct run *run)
 			continue;
 		ret = neuron_buffer_create(instance->device, NEURON_MEMORY_DRAM, size,
 					   &run->handover[i]);
+		stats_buffer(run->handover[i], NEURON_USE_SCRATCHPAD, instance->vnc);
 		run->bindings[i] = bind_to(run->handover[i], 0, size,
 					   NEURON_BIND_READ | NEURON_BIND_WRITE);
 	}
@@ -272,9 +275,11 @@ static NRT_STATUS copy_tensor(struct instance *instance, struct run *run, uint32
 	void *address;
 	int ret = 0;
 
-	if (!*copy)
+	if (!*copy) {
 		ret = neuron_buffer_create(instance->device, NEURON_MEMORY_HOST,
 					   tensor->size, copy);
+		stats_buffer(*copy, NEURON_USE_RUNTIME, instance->vnc);
+	}
 	if (!ret)
 		ret = neuron_buffer_map(*copy, &address);
 	if (ret)
@@ -630,6 +635,7 @@ static NRT_STATUS run_once(struct instance *instance, struct run *run,
 	struct phases p = { .begin = now_ns() };
 	NRT_STATUS status, ran;
 	uint64_t nans;
+	uint32_t i;
 	int ret = 0;
 
 	if (run->profiled != profiled)
@@ -653,6 +659,10 @@ static NRT_STATUS run_once(struct instance *instance, struct run *run,
 	if (!status && nans)
 		status = check_nan(model, run);
 	tell(model, run, status, &p);
+	stats_device_time(p.ended - p.prepared);
+	for (i = 0; i < model->num_cores; i++)
+		stats_program(instance->vnc + i, p.ended - p.prepared,
+			      run_report(model, run, i), !ran);
 	return status;
 }
 
@@ -702,6 +712,7 @@ NRT_STATUS model_run(struct nrt_model *model, struct tensor_set *inputs,
 
 	status = model->steps ? steps_execute(model, inputs, outputs, count) :
 				execute(model, inputs, outputs, count, true);
+	stats_executions(status, count, now_ns() - begin);
 	capture_event(NEURON_PROFILE_EXECUTE, begin, model, model->instances[0].vnc, 0, status);
 	return status;
 }

@@ -14,6 +14,7 @@
 #include "model.h"
 #include "neff.h"
 #include "runtime.h"
+#include "stats.h"
 #include "steps.h"
 
 /* Weights are copied in pieces of this many bytes. */
@@ -63,6 +64,7 @@ static void destroy_model(struct object *object)
 	struct nrt_model *model = (struct nrt_model *)object;
 	uint32_t i;
 
+	stats_model_remove(model);
 	steps_free(model->steps);
 	for (i = 0; i < model->num_instances; i++)
 		destroy_instance(&model->instances[i]);
@@ -309,6 +311,7 @@ static int upload_weights(struct instance *instance, const struct neff_bytes *we
 
 	ret = neuron_buffer_create(instance->device, NEURON_MEMORY_DRAM, weights->size,
 				   &instance->weights);
+	stats_buffer(instance->weights, NEURON_USE_CONSTANTS, instance->vnc);
 	for (at = 0; at < weights->size && !ret; at += size) {
 		uintptr_t first = ((uintptr_t)data + at + page - 1) & -page, end;
 
@@ -352,6 +355,7 @@ static int upload(struct instance *instance, const struct neff *neff,
 
 	ret = neuron_buffer_create(instance->device, NEURON_MEMORY_DRAM,
 				   last->offset + last->size, &instance->programs);
+	stats_buffer(instance->programs, NEURON_USE_CODE, instance->vnc);
 	for (i = 0; i < model->num_cores && !ret; i++)
 		ret = upload_program(instance, &neff->programs[i],
 				     model->programs[i].offset, neighbours);
@@ -363,6 +367,7 @@ static int upload(struct instance *instance, const struct neff *neff,
 			ret = neuron_buffer_create(instance->device, NEURON_MEMORY_DRAM,
 						   model->slots[i].size,
 						   &instance->scratch[i]);
+		stats_buffer(instance->scratch[i], NEURON_USE_SCRATCHPAD, instance->vnc);
 	}
 	return ret;
 }
@@ -514,6 +519,7 @@ static NRT_STATUS load(struct runtime *runtime, const struct neff *neff,
 		status = fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
 		goto destroy;
 	}
+	stats_model_add(model);
 	info("model %.64s: %u x %u cores from core %u on", model->name, instances,
 	     model->num_cores, first);
 	*result = model;

@@ -111,6 +111,7 @@ struct program {
  * @instances: the instances
  * @steps: of a model with steps: all about them, and no instance has any memory; NULL:
  *	   the chip computes it as a whole
+ * @stats_id: its number in the statistics; 0: it is not there
  * @lock: guards what follows
  * @times: for neuron_model_get_times()
  * @reports: by core, of the execution that ended last
@@ -138,6 +139,7 @@ struct nrt_model {
 	uint32_t num_instances;
 	struct instance *instances;
 	struct steps *steps;
+	uint32_t stats_id;
 	pthread_mutex_t lock;
 	struct neuron_times times;
 	struct neuron_report *reports;

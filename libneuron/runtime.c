@@ -12,6 +12,7 @@
 #include "log.h"
 #include "object.h"
 #include "runtime.h"
+#include "stats.h"
 
 #define LIBRARY_PATCH		1
 #define LIBRARY_MAINTENANCE	0
@@ -269,6 +270,7 @@ static void forked(void)
 	tensor_forget();
 	completion_forget();
 	async_forget();
+	stats_forget();
 	profile_forget();
 	if (state != OPEN)
 		return;
@@ -311,6 +313,7 @@ static NRT_STATUS open_runtime(struct runtime **result)
 	pthread_mutex_init(&runtime->lock, NULL);
 	adopt(runtime, &machine, &request);
 	runtime->announce = in_flight;
+	stats_open(runtime, request.first);
 	info("%u cores, from number %u on, on %u devices (%s)", runtime->num_cores,
 	     request.first, runtime->num_devices,
 	     runtime->devices[0]->backend->name);
@@ -334,6 +337,7 @@ static void close_runtime(void)
 	completion_close();
 	model_unload_all();
 	tensor_revoke_all();
+	stats_close();
 	for (i = 0; i < current->num_devices; i++)
 		neuron_device_close(current->devices[i]);
 	pthread_mutex_destroy(&current->lock);

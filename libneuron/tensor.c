@@ -8,6 +8,7 @@
 #include "export.h"
 #include "log.h"
 #include "runtime.h"
+#include "stats.h"
 #include "tensor.h"
 
 static pthread_mutex_t storage_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -83,7 +84,7 @@ void tensor_forget(void)
 
 static NRT_STATUS create_storage(struct neuron_device *device,
 				 nrt_tensor_placement_t placement, size_t size,
-				 struct storage **result)
+				 unsigned int vnc, struct storage **result)
 {
 	enum neuron_memory memory = placement == NRT_TENSOR_PLACEMENT_DEVICE ?
 				    NEURON_MEMORY_DRAM : NEURON_MEMORY_HOST;
@@ -100,6 +101,7 @@ static NRT_STATUS create_storage(struct neuron_device *device,
 		free(storage);
 		return runtime_status(ret);
 	}
+	stats_buffer(storage->buffer, NEURON_USE_TENSORS, vnc);
 	link_storage(storage);
 	*result = storage;
 	return NRT_SUCCESS;
@@ -150,7 +152,7 @@ NRT_STATUS tensor_create(struct neuron_device *device, size_t size, const char *
 	struct storage *storage;
 	NRT_STATUS status;
 
-	status = create_storage(device, NRT_TENSOR_PLACEMENT_HOST, size, &storage);
+	status = create_storage(device, NRT_TENSOR_PLACEMENT_HOST, size, 0, &storage);
 	return status ? status : create_tensor(storage, 0, size, false, 0, name, tensor);
 }
 
@@ -187,7 +189,7 @@ EXPORT NRT_STATUS nrt_tensor_allocate(nrt_tensor_placement_t tensor_placement,
 			      vnc, runtime->num_cores - 1);
 	else
 		status = create_storage(runtime->cores[vnc].device, tensor_placement, size,
-					&storage);
+					vnc, &storage);
 	if (!status)
 		status = create_tensor(storage, 0, size, false, vnc, name, tensor);
 	capture_event(NEURON_PROFILE_TENSOR_ALLOCATE, begin, NULL, vnc, size, status);

@@ -23,6 +23,9 @@ _neuron_tool()
 		_filedir -d
 		return ;;
 	neuron-compile:-o | neuron-compile:--output | neuron-dis:*) pattern=neff ;;
+	neuron-monitor:-c | neuron-monitor:--config-file)
+		_filedir
+		return ;;
 	neuron-compile:*) pattern=onnx ;;
 	neuron-run:*) pattern='@(neff|onnx)' ;;
 	*) return ;;
@@ -30,4 +33,5 @@ _neuron_tool()
 	_filedir "$pattern"
 }
 
-complete -F _neuron_tool neuron-compile neuron-run neuron-test neuron-dis neuron-ls
+complete -F _neuron_tool neuron-compile neuron-run neuron-test neuron-dis neuron-ls \
+	neuron-monitor

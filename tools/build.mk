@@ -27,6 +27,15 @@ $(BUILD)/neuron-ls: $(addprefix $(BUILD)/obj/tools/,neuron-ls.o common/system.o 
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(NRT_LIBS) -lcjson
 CFLAGS-tools/neuron-ls := $(NRT_CPPFLAGS)
 
+# Watches chips and processes.
+$(BUILD)/neuron-monitor: $(addprefix $(BUILD)/obj/tools/,neuron-monitor.o $(addprefix common/, \
+		usage.o metrics.o http.o file.o log.o options.o say.o)) \
+		$(BUILD)/lib/libneffc.a $(BUILD)/lib/libnchip.a \
+		$(BUILD)/lib/libnkernels.a $(BUILD)/lib/libnrt.so
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(NRT_LIBS) -lcjson
+CFLAGS-tools/neuron-monitor := $(NRT_CPPFLAGS)
+
 # Reads .neff files without running them.
 $(BUILD)/neuron-dis: $(BUILD)/obj/tools/neuron-dis.o $(TOOLS_COMMON) \
 		$(BUILD)/lib/libneuron.a $(BUILD)/lib/libneffc.a \
@@ -34,7 +43,9 @@ $(BUILD)/neuron-dis: $(BUILD)/obj/tools/neuron-dis.o $(TOOLS_COMMON) \
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(LIBNEURON_LIBS) -lcjson
 
-all: $(MODEL_TOOLS) $(BUILD)/neuron-dis $(BUILD)/neuron-ls
+WATCH_TOOLS := $(BUILD)/neuron-monitor
+
+all: $(MODEL_TOOLS) $(BUILD)/neuron-dis $(BUILD)/neuron-ls $(WATCH_TOOLS)
 
 UNIT_TESTS += $(BUILD)/tests/unit/tensor_io
 $(BUILD)/tests/unit/tensor_io: $(BUILD)/obj/tests/unit/tensor_io.o \
@@ -52,7 +63,7 @@ include tests/conformance/host/host.mk
 include tests/bench/calibrate.mk
 
 # The tools, whole models and single operators, as they come.
-HOST_TESTS += $(addprefix tests/conformance/,tools onnx-cases corpus memory)
+HOST_TESTS += $(addprefix tests/conformance/,tools watching onnx-cases corpus memory)
 
 # Linked statically, so that it sees who allocates.
 HOST_TESTS += tests/conformance/allocations
