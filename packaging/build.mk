@@ -14,7 +14,8 @@ MANDIR		?= $(DATADIR)/man
 UDEVDIR		?= /usr/lib/udev/rules.d
 SRCDIR		?= /usr/src
 
-PACKAGED_TOOLS	:= $(MODEL_TOOLS) $(BUILD)/neuron-dis $(BUILD)/neuron-ls $(WATCH_TOOLS)
+PACKAGED_TOOLS	:= $(MODEL_TOOLS) $(BUILD)/neuron-dis $(BUILD)/neuron-ls $(BUILD)/neuron-profile \
+	$(WATCH_TOOLS)
 PC_FILES	:= neuron.pc nrt.pc
 DRIVER_SOURCES	:= Kbuild $(wildcard driver/*.[ch] include/neuron/*.h include/uapi/drm/*.h)
 # neuron-vm belongs to a checkout: it builds what it boots.

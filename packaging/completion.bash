@@ -22,6 +22,15 @@ _neuron_tool()
 	*:--input-dir | *:-I | *:--output-dir | neuron-test:*)
 		_filedir -d
 		return ;;
+	*:--output-format)
+		mapfile -t COMPREPLY < <(compgen -W 'summary-text summary-json perfetto' -- "$cur")
+		return ;;
+	neuron-profile:neuron-profile)
+		mapfile -t COMPREPLY < <(compgen -W 'capture view' -- "$cur")
+		return ;;
+	neuron-profile:-s | neuron-profile:--session-file) pattern=ntff ;;
+	neuron-profile:-n | neuron-profile:--neff | neuron-profile:--neff-path) pattern=neff ;;
+	neuron-profile:*) pattern='@(pb|npy|bin|json)' ;;
 	neuron-compile:-o | neuron-compile:--output | neuron-dis:*) pattern=neff ;;
 	neuron-monitor:-c | neuron-monitor:--config-file)
 		_filedir
@@ -34,4 +43,4 @@ _neuron_tool()
 }
 
 complete -F _neuron_tool neuron-compile neuron-run neuron-test neuron-dis neuron-ls \
-	neuron-monitor
+	neuron-monitor neuron-profile

@@ -43,9 +43,17 @@ $(BUILD)/neuron-dis: $(BUILD)/obj/tools/neuron-dis.o $(TOOLS_COMMON) \
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(LIBNEURON_LIBS) -lcjson
 
+# Runs a model, and reads what has been recorded of it.
+PROFILE_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/profile/*.c))
+$(BUILD)/neuron-profile: $(BUILD)/obj/tools/neuron-profile.o $(PROFILE_OBJS) $(TOOLS_COMMON) \
+		$(BUILD)/lib/libneffc.a $(BUILD)/lib/libnchip.a \
+		$(BUILD)/lib/libnkernels.a $(BUILD)/lib/libnrt.so
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(NRT_LIBS) -lcjson
+
 WATCH_TOOLS := $(BUILD)/neuron-monitor
 
-all: $(MODEL_TOOLS) $(BUILD)/neuron-dis $(BUILD)/neuron-ls $(WATCH_TOOLS)
+all: $(MODEL_TOOLS) $(BUILD)/neuron-dis $(BUILD)/neuron-ls $(BUILD)/neuron-profile $(WATCH_TOOLS)
 
 UNIT_TESTS += $(BUILD)/tests/unit/tensor_io
 $(BUILD)/tests/unit/tensor_io: $(BUILD)/obj/tests/unit/tensor_io.o \
@@ -63,7 +71,7 @@ include tests/conformance/host/host.mk
 include tests/bench/calibrate.mk
 
 # The tools, whole models and single operators, as they come.
-HOST_TESTS += $(addprefix tests/conformance/,tools watching onnx-cases corpus memory)
+HOST_TESTS += $(addprefix tests/conformance/,tools watching profile onnx-cases corpus memory)
 
 # Linked statically, so that it sees who allocates.
 HOST_TESTS += tests/conformance/allocations

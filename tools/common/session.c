@@ -7,6 +7,7 @@
 #include <neuron/neff.h>
 #include <nrt/nrt.h>
 #include <nrt/nrt_experimental.h>
+#include <nrt/nrt_profile.h>
 #include "log.h"
 #include "say.h"
 #include "session.h"
@@ -378,6 +379,23 @@ struct neuron_step *session_steps(struct session *session, size_t *count)
 		return steps;
 	free(steps);
 	return NULL;
+}
+
+static bool recorded(NRT_STATUS status)
+{
+	if (status != NRT_SUCCESS)
+		say_error("%s (%s)", neuron_error(), nrt_get_status_as_str(status));
+	return status == NRT_SUCCESS;
+}
+
+bool session_record(struct session *session, const char *path)
+{
+	return recorded(nrt_profile_start(session->priv->model, path));
+}
+
+bool session_record_end(const char *path)
+{
+	return recorded(nrt_profile_stop(path));
 }
 
 void session_profile(struct session *session)

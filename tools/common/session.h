@@ -93,6 +93,10 @@ bool session_report(struct session *session, unsigned int program, unsigned int 
 /* The model's steps, from malloc(); NULL: it has none. */
 struct neuron_step *session_steps(struct session *session, size_t *count);
 
+/* Record all from now on, and write it to a file; see nrt_profile_start(). */
+bool session_record(struct session *session, const char *path);
+bool session_record_end(const char *path);
+
 /* Have the executions to come profiled. */
 void session_profile(struct session *session);
 
