@@ -42,7 +42,7 @@ $(BUILD)/tests/qtest/device: tests/qtest/device $(BUILD)/tests/qtest/neuron-qtes
 HOST_TESTS += $(BUILD)/tests/qtest/device
 
 # Measurements. Figures are ratios within one run; nothing here passes or fails.
-BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,device product-direct kernels memcpy model \
+BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,device product-direct kernels memcpy model start \
 		  replicas)
 
 CFLAGS-tests/bench/device := -Ilibneuron/include
@@ -58,7 +58,9 @@ CFLAGS-tests/bench/loaded := -Ilibneuron/include
 CFLAGS-tests/bench/model := -Ilibneuron/include
 CFLAGS-tests/bench/replicas := -Ilibneuron/include
 
-$(BUILD)/tests/bench/model $(BUILD)/tests/bench/replicas: $(BUILD)/tests/bench/%: \
+CFLAGS-tests/bench/start := -Ilibneuron/include
+
+$(addprefix $(BUILD)/tests/bench/,model replicas start): $(BUILD)/tests/bench/%: \
 		$(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/bench/loaded.o \
 		$(BUILD)/lib/libneuron.a $(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
 	$(call say,LD,$@)
