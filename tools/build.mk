@@ -73,6 +73,19 @@ include tests/bench/calibrate.mk
 # The tools, whole models and single operators, as they come.
 HOST_TESTS += $(addprefix tests/conformance/,tools watching profile onnx-cases corpus memory)
 
+$(BUILD)/tests/fuzz/profile_fuzz: tests/fuzz/profile_fuzz.c tools/common/profile.c \
+		tools/common/profile.h $(wildcard include/neuron/*.h)
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -std=gnu11 -g -O1 -Iinclude -I. -D_GNU_SOURCE \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $@ $(filter %.c,$^)
+
+HOST_TESTS += $(BUILD)/tests/fuzz/profile
+$(BUILD)/tests/fuzz/profile: tests/fuzz/profile $(BUILD)/tests/fuzz/profile_fuzz \
+		$(BUILD)/neuron-profile $(BUILD)/neuron-compile
+	$(Q)install -m 755 $< $@
+
 # Linked statically, so that it sees who allocates.
 HOST_TESTS += tests/conformance/allocations
 check: $(BUILD)/tests/conformance/count-allocations
