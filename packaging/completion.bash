@@ -43,4 +43,4 @@ _neuron_tool()
 }
 
 complete -F _neuron_tool neuron-compile neuron-run neuron-test neuron-dis neuron-ls \
-	neuron-monitor neuron-profile
+	neuron-monitor neuron-top neuron-reset neuron-profile

@@ -36,6 +36,20 @@ $(BUILD)/neuron-monitor: $(addprefix $(BUILD)/obj/tools/,neuron-monitor.o $(addp
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(NRT_LIBS) -lcjson
 CFLAGS-tools/neuron-monitor := $(NRT_CPPFLAGS)
 
+$(BUILD)/neuron-top: $(addprefix $(BUILD)/obj/tools/,neuron-top.o $(addprefix common/, \
+		usage.o options.o print_text.o say.o)) \
+		$(BUILD)/lib/libneffc.a $(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) -lcjson -lncurses -ltinfo
+
+$(BUILD)/neuron-reset: $(addprefix $(BUILD)/obj/tools/,neuron-reset.o $(addprefix common/, \
+		system.o log.o options.o say.o)) \
+		$(BUILD)/lib/libneffc.a $(BUILD)/lib/libnchip.a \
+		$(BUILD)/lib/libnkernels.a $(BUILD)/lib/libnrt.so
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(NRT_LIBS)
+CFLAGS-tools/neuron-reset := $(NRT_CPPFLAGS)
+
 # Reads .neff files without running them.
 $(BUILD)/neuron-dis: $(BUILD)/obj/tools/neuron-dis.o $(TOOLS_COMMON) \
 		$(BUILD)/lib/libneuron.a $(BUILD)/lib/libneffc.a \
@@ -51,7 +65,7 @@ $(BUILD)/neuron-profile: $(BUILD)/obj/tools/neuron-profile.o $(PROFILE_OBJS) $(T
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NEFFC_LIBS) $(NRT_LIBS) -lcjson
 
-WATCH_TOOLS := $(BUILD)/neuron-monitor
+WATCH_TOOLS := $(addprefix $(BUILD)/,neuron-monitor neuron-top neuron-reset)
 
 all: $(MODEL_TOOLS) $(BUILD)/neuron-dis $(BUILD)/neuron-ls $(BUILD)/neuron-profile $(WATCH_TOOLS)
 
@@ -95,6 +109,8 @@ $(BUILD)/tests/conformance/count-allocations: $(BUILD)/obj/tests/conformance/all
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBNEURON_LIBS)
+
+VM_TESTS += tests/vm/watching
 
 # What the simulator puts out is made outside of the VM, before.
 VM_TESTS += $(BUILD)/tests/conformance/compare-backends
