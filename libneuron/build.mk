@@ -90,7 +90,7 @@ CFLAGS-tests/unit/nrt_calls += -Iinclude/uapi $(LIBNEURON_DRM)
 CFLAGS-tests/unit/nrt_version += -Iinclude/uapi $(LIBNEURON_DRM)
 
 # As its author would build it: the public headers, -lnrt, nothing else.
-$(addprefix $(BUILD)/tests/unit/,nrt_doc_program nrt_doc_async nrt_hold): \
+$(addprefix $(BUILD)/tests/unit/,nrt_doc_async nrt_hold): \
 		$(BUILD)/tests/unit/%: tests/unit/%.c $(LIBNEURON_NAMES)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
@@ -105,7 +105,8 @@ $(BUILD)/tests/unit/nrt_models: $(BUILD)/obj/tests/unit/nrt_models.o $(BUILD)/li
 UNIT_TESTS += $(BUILD)/tests/unit/nrt_programs
 VM_TESTS += $(BUILD)/tests/unit/nrt_programs
 $(BUILD)/tests/unit/nrt_programs: tests/unit/nrt_programs \
-		$(addprefix $(BUILD)/tests/unit/,nrt_doc_program nrt_doc_async nrt_models nrt_hold)
+		$(addprefix $(BUILD)/tests/unit/,nrt_doc_async nrt_models nrt_hold) \
+		$(BUILD)/examples/execute
 	$(Q)install -m 755 $< $@
 
 HOST_TESTS += $(BUILD)/tests/unit/nrt_headers

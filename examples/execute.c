@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * A program as somebody writes it who has read nothing but the runtime's
- * documentation, and who has never heard of this library:
+ * The classic program of libnrt: load a model, make tensors, execute, print.
  *
- *	nrt_doc_program MODEL.neff [INPUT-NAME=FILE]...
+ *	execute MODEL.neff [INPUT-NAME=FILE]...
  *
- * Inputs without a file count up from 0. For each output it prints name, type,
- * shape and the first elements, and writes NAME.out when OUT_DIR is set.
+ * Nothing in it is of this library alone. Files hold bare elements; inputs
+ * without a file count up from 0. For each output it prints name, type, shape
+ * and the first elements, and writes NAME.out when OUT_DIR is set.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -190,7 +190,7 @@ int main(int argc, char **argv)
 	uint64_t i;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: nrt_doc_program MODEL.neff [INPUT-NAME=FILE]...\n");
+		fprintf(stderr, "usage: execute MODEL.neff [INPUT-NAME=FILE]...\n");
 		return 2;
 	}
 	neff = map_file(argv[1], &size);
