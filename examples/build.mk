@@ -26,8 +26,7 @@ $(BUILD)/examples/caller: examples/caller.cpp $(EXAMPLES_NRT)
 		-o $@ $< $(NRT_LIBS)
 
 HOST_TESTS	+= tests/examples/examples
-VM_TESTS	+= tests/examples/examples
-check check-vm: $(BUILD)/keyword.neff $(BUILD)/tests/unit/nrt_models
+check: $(BUILD)/keyword.neff $(BUILD)/tests/unit/nrt_models
 
 $(BUILD)/keyword.neff: models/keyword/model.onnx $(BUILD)/neuron-compile
 	$(call say,NEURON,$@)

@@ -55,6 +55,7 @@ struct request {
 	uint32_t tag;
 	char *bytes;			/* header and inputs, then header and outputs */
 };
+
 STAILQ_HEAD(requests, request);
 
 struct model {
@@ -105,7 +106,10 @@ static void load(struct model *m, const char *path, uint32_t core)
 	void *neff;
 	long size;
 
-	if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f)) < 0)
+	if (!f || fseek(f, 0, SEEK_END))
+		err(1, "%s", path);
+	size = ftell(f);
+	if (size < 0)
 		err(1, "%s", path);
 	rewind(f);
 	neff = allocate(size + 1);

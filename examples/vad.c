@@ -61,7 +61,10 @@ static void load(struct vad *v, const char *path)
 	void *neff;
 	long size;
 
-	if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f)) < 0)
+	if (!f || fseek(f, 0, SEEK_END))
+		err(1, "%s", path);
+	size = ftell(f);
+	if (size < 0)
 		err(1, "%s", path);
 	rewind(f);
 	neff = malloc(size + 1);

@@ -120,6 +120,9 @@ check: $(BUILD)/tests/vm/jobs $(BUILD)/tests/kselftest/sleep \
 	$(addprefix $(BUILD)/tests/vm/migrate-,loop init) $(BUILD)/keyword.neff
 HOST_TESTS += tests/vm/steady-memory tests/vm/test-sleep tests/vm/migrate
 
+# The documents: what their commands do, and the dependency rule.
+HOST_TESTS += tests/docs/commands tests/docs/dependencies
+
 # Last, when the lists are complete.
 check: all setup module $(UNIT_TESTS) $(HOST_TESTS) $(VM_TESTS)
 	$(Q)tests/check --style "$(STYLE_TESTS)" --unit "$(UNIT_TESTS)" \
