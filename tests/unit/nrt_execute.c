@@ -720,6 +720,24 @@ static void profiles(void)
 	end_job(&job);
 }
 
+/* Cores that the program has given away behind the runtime's back, and taken again. */
+static void given_away(void)
+{
+	struct job job = add_job(NRT_TENSOR_PLACEMENT_DEVICE);
+	struct neuron_device *mine = neuron_runtime_device(0), *other;
+
+	CHECK_OK(neuron_cores_release(mine, 0xf));
+	CHECK_OK(neuron_device_open(NULL, 0, &other));
+	CHECK_OK(neuron_cores_acquire(other, 0xf));
+	CHECK_FAILS(nrt_execute(job.model, job.in, job.out), NRT_EXEC_NC_BUSY,
+		    "belongs to another");
+	neuron_device_close(other);
+	CHECK_OK(neuron_cores_acquire(mine, 0xf));
+	CHECK_OK(nrt_execute(job.model, job.in, job.out));
+	check_sum(job.c);
+	end_job(&job);
+}
+
 #define NO_INJECTION	"faults cannot be injected: no debugfs, or debug=off"
 
 /* Times that core 0 was reset. */
@@ -976,6 +994,7 @@ int main(void)
 	ktap_run("execute to NaN that no output shows", hidden_nans);
 	ktap_run("execute with weights that stay", resident_weights);
 	ktap_run("execute and profile", profiles);
+	ktap_run("cores given away", given_away);
 	ktap_run("execute on failing hardware", hardware_faults);
 	ktap_run("execute past the time-out", timeouts);
 	ktap_run("execute on a lost core", lost_core);
