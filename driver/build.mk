@@ -4,7 +4,7 @@
 # tests, which run as root in the virtual machine. HARNESS= builds them with the
 # kernel's kselftest_harness.h of that path instead of our own.
 
-KSELFTESTS := query bo prime copy submit resident fault sync isolation core recovery fdinfo sysfs trace fair power aer stress lifetime
+KSELFTESTS := query bo prime copy submit resident fault sync isolation core recovery fdinfo sysfs trace fair power aer stress lifetime failing fuzz
 
 KSELFTEST_OBJ := $(BUILD)/obj/tests/kselftest
 KSELFTEST_CPPFLAGS := -Iinclude/uapi $(shell pkg-config --cflags libdrm 2>/dev/null)
