@@ -29,4 +29,4 @@ $(BUILD)/tests/kselftest/sleep: LDFLAGS += -static
 .PHONY: kselftest
 kselftest: $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS) sleep) ## build the tests of the driver
 
-VM_TESTS += $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS))
+VM_TESTS += $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS)) tests/kselftest/kunit

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <kunit/visibility.h>
 #include <linux/overflow.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -191,6 +192,7 @@ struct neuron_dram_block *neuron_dram_alloc(struct neuron_device *ndev, u64 size
 
 	return block;
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_dram_alloc);
 
 /**
  * neuron_dram_free() - give a range back
@@ -211,6 +213,7 @@ void neuron_dram_free(struct neuron_device *ndev, struct neuron_dram_block *bloc
 	mutex_unlock(&dram->lock);
 	neuron_pm_put(ndev);
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_dram_free);
 
 /**
  * neuron_dram_usage() - how much device DRAM there is
@@ -240,6 +243,7 @@ int neuron_dram_usage(struct neuron_device *ndev, u64 *free, u64 *largest)
 
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_dram_usage);
 
 /**
  * neuron_dram_retry() - try again to zero what could not be zeroed
@@ -295,6 +299,7 @@ void neuron_dram_distrust_locked(struct neuron_dram *dram)
 		}
 	} while (found);
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_dram_distrust_locked);
 
 /**
  * neuron_dram_job_freed() - a job of the allocator is freed
@@ -384,6 +389,7 @@ void neuron_dram_start(struct neuron_device *ndev)
 {
 	queue_work(system_unbound_wq, &ndev->dram.work);
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_dram_start);
 
 /**
  * neuron_dram_stop() - use the device no more

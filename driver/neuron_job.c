@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <kunit/visibility.h>
 #include <linux/moduleparam.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -53,6 +54,7 @@ u32 neuron_default_timeout_ms(void)
 {
 	return min(default_timeout_ms, max_timeout_ms);
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_default_timeout_ms);
 
 /**
  * neuron_job_timeout() - the time-out of a job
@@ -67,6 +69,7 @@ u32 neuron_job_timeout(u32 requested)
 
 	return requested <= max_timeout_ms ? requested : 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_job_timeout);
 
 static const char *neuron_fence_driver_name(struct dma_fence *fence)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <kunit/visibility.h>
 #include <linux/dma-mapping.h>
 #include <linux/iopoll.h>
 
@@ -197,6 +198,7 @@ void neuron_queue_push(struct neuron_queue *q, struct neuron_job *job)
 	if (dead)
 		neuron_job_finish(job, DRM_NEURON_JOB_LOST, NULL, 0);
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_queue_push);
 
 /**
  * neuron_queue_wait_turn() - whether a context has its share of the queue
@@ -232,6 +234,7 @@ struct dma_fence *neuron_queue_wait_turn(struct neuron_queue *q, struct neuron_j
 
 	return first;
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_queue_wait_turn);
 
 /* Take a job off the queue; the caller completes what is in @done. */
 static void neuron_queue_retire_locked(struct neuron_queue *q, struct neuron_job *job,
@@ -351,6 +354,7 @@ bool neuron_queue_has_completion(const struct neuron_queue *q)
 {
 	return neuron_queue_is_new(q, READ_ONCE(q->cq_head));
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_queue_has_completion);
 
 /**
  * neuron_queue_poll_locked() - take completions
@@ -390,6 +394,7 @@ void neuron_queue_poll_locked(struct neuron_queue *q, struct list_head *done)
 		mod_delayed_work(q->ndev->reset_wq, &q->watchdog, 0);
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_queue_poll_locked);
 
 /**
  * neuron_queue_interrupt() - the queue's interrupt has come
@@ -469,6 +474,7 @@ void neuron_queue_resume(struct neuron_queue *q)
 	}
 	spin_unlock_irqrestore(&q->lock, flags);
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_queue_resume);
 
 static void neuron_queue_free(struct kref *ref)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <kunit/visibility.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 
@@ -10,6 +11,7 @@
 #include "neuron_device.h"
 #include "neuron_gem.h"
 #include "neuron_job.h"
+#include "neuron_submit.h"
 #include "neuron_sync.h"
 
 /**
@@ -19,14 +21,6 @@
  * and a program names slots. The device checks each access of a program against
  * its slots, so the kernel need not look at programs at all.
  */
-
-/* A slot of the job: which buffer, and which part of it. */
-struct neuron_submit_slot {
-	int bo;
-	u32 flags;
-	u64 offset;
-	u64 size;
-};
 
 static int neuron_submit_add_slot(struct neuron_job *job, struct drm_file *file,
 				  struct neuron_submit_slot *slot,
@@ -61,14 +55,15 @@ static int neuron_submit_add_slot(struct neuron_job *job, struct drm_file *file,
 	return 0;
 }
 
-static bool neuron_submit_in_slot(const struct neuron_submit_slot *slots, u32 num_slots, u32 index,
-				  u32 flag, u64 offset, u64 size)
+VISIBLE_IF_KUNIT bool neuron_submit_in_slot(const struct neuron_submit_slot *slots, u32 num_slots,
+					    u32 index, u32 flag, u64 offset, u64 size)
 {
 	u64 end;
 
 	return index < num_slots && slots[index].bo >= 0 && slots[index].flags & flag &&
 	       !check_add_overflow(offset, size, &end) && end <= slots[index].size;
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_submit_in_slot);
 
 static int neuron_submit_add_slots(struct neuron_job *job, struct drm_file *file,
 				   const struct drm_neuron_submit *args,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <kunit/visibility.h>
 #include <linux/dma-fence-chain.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -56,6 +57,7 @@ void *neuron_array_get(const struct drm_neuron_array *array, size_t size, size_t
 
 	return to;
 }
+EXPORT_SYMBOL_IF_KUNIT(neuron_array_get);
 
 static int neuron_syncs_get_in(struct neuron_syncs *syncs, struct drm_file *file,
 			       const struct drm_neuron_sync *in, u32 count)

@@ -12,7 +12,7 @@ DEBUG_STAMP	:= $(BUILD)/module/debug
 
 qemu_sources	:= $(wildcard qemu-device/*.[ch] $(foreach d,chip isa kernels timing qemu, \
 			qemu-device/$(d)/*) include/neuron/*.h) scripts/build-qemu
-module_sources	:= $(wildcard Kbuild driver/* include/neuron/*.h include/uapi/drm/*.h) \
+module_sources	:= $(wildcard Kbuild driver/* driver/tests/* include/neuron/*.h include/uapi/drm/*.h) \
 			scripts/build-module
 
 .PHONY: setup qemu qemu-asan kernel module module-debug debug-kernel clean-cache

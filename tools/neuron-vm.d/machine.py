@@ -56,7 +56,7 @@ def kernel_command_line(opts):
         "watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=60",
         # the guest is thrown away: don't pay for its safety or for probing
         "mitigations=off", "nokaslr", "tsc=reliable", "no_timer_check", "random.trust_cpu=on",
-        "cryptomgr.notests", "audit=0", "apparmor=0", "lsm=", "rcupdate.rcu_expedited=1",
+        "cryptomgr.notests", "kunit.enable=1", "audit=0", "apparmor=0", "lsm=", "rcupdate.rcu_expedited=1",
     ]
     if opts.iommu:
         words += ["intel_iommu=on", "iommu.passthrough=0", "iommu.strict=1"]
