@@ -22,7 +22,8 @@
  * - queues: state and counters of each queue
  * - dram: ranges of device DRAM
  * - inject: arms faults of the device if it offers that. Reading lists them;
- *   writing takes "NAME QUEUE COUNT [ARGUMENT]", or "clear"
+ *   writing takes "NAME QUEUE COUNT [ARGUMENT]", after which the device does not
+ *   sleep, or "clear"
  */
 
 static const char *const neuron_state_names[] = {
@@ -107,6 +108,17 @@ static int neuron_inject_open(struct inode *inode, struct file *file)
 	return single_open(file, neuron_inject_show, inode->i_private);
 }
 
+/* The chip forgets what is armed when it sleeps, so it does not until "clear". */
+static void neuron_inject_armed(struct neuron_device *ndev, bool armed)
+{
+	if (xchg(&ndev->fault_armed, armed) == armed)
+		return;
+	if (armed)
+		neuron_pm_get_noresume(ndev);
+	else
+		neuron_pm_put(ndev);
+}
+
 static int neuron_inject(struct neuron_device *ndev, const char *command)
 {
 	u32 queue = 0, count = 1;
@@ -119,6 +131,7 @@ static int neuron_inject(struct neuron_device *ndev, const char *command)
 
 	if (sysfs_streq(command, "clear")) {
 		neuron_write(ndev, NEURON_REG_DEBUG_CLEAR, 1);
+		neuron_inject_armed(ndev, false);
 		return 0;
 	}
 
@@ -134,6 +147,7 @@ static int neuron_inject(struct neuron_device *ndev, const char *command)
 		neuron_write(ndev, NEURON_REG_DEBUG_ARG_LO, lower_32_bits(arg));
 		neuron_write(ndev, NEURON_REG_DEBUG_ARG_HI, upper_32_bits(arg));
 		neuron_write(ndev, NEURON_REG_DEBUG_INJECT, neuron_injections[i].value);
+		neuron_inject_armed(ndev, true);
 		return 0;
 	}
 
@@ -181,6 +195,15 @@ static const struct drm_debugfs_info neuron_debugfs_files[] = {
 	{ "queues", neuron_debugfs_queues },
 	{ "dram", neuron_debugfs_dram },
 };
+
+/**
+ * neuron_debugfs_fini() - let go of the device
+ * @ndev: device that is unplugged, so that nobody writes to its files any more
+ */
+void neuron_debugfs_fini(struct neuron_device *ndev)
+{
+	neuron_inject_armed(ndev, false);
+}
 
 /**
  * neuron_debugfs_init() - make the files

@@ -78,6 +78,7 @@ struct neuron_core {
  * @paused: neuron_queues_pause() calls that have not been ended
  * @dead: no reset helped; submissions get EIO
  * @frozen: somebody else resets the function; queues stay stopped
+ * @fault_armed: a fault was armed and not cleared, so the device is kept awake
  * @error_timeout: goes on after an error of the link if nobody else does
  * @chip_resets: resets of the whole chip since the driver was bound
  * @next_context: cookie of the next context; never reused
@@ -123,6 +124,7 @@ struct neuron_device {
 	unsigned int paused;
 	bool dead;
 	bool frozen;
+	bool fault_armed;
 	struct delayed_work error_timeout;
 	atomic_t chip_resets;
 
@@ -179,8 +181,13 @@ int neuron_ioctl_query(struct drm_device *drm, void *data, struct drm_file *file
 /* neuron_debugfs.c */
 #ifdef CONFIG_DEBUG_FS
 void neuron_debugfs_init(struct neuron_device *ndev);
+void neuron_debugfs_fini(struct neuron_device *ndev);
 #else
 static inline void neuron_debugfs_init(struct neuron_device *ndev)
+{
+}
+
+static inline void neuron_debugfs_fini(struct neuron_device *ndev)
 {
 }
 #endif

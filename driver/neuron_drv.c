@@ -222,6 +222,7 @@ static void neuron_remove(struct pci_dev *pdev)
 
 	/* From here on nobody starts anything; then what was started ends. */
 	drm_dev_unplug(&ndev->drm);
+	neuron_debugfs_fini(ndev);
 	neuron_chip_stop(ndev);
 	neuron_dram_stop(ndev);
 	neuron_bos_unmap_all(ndev);

@@ -112,4 +112,39 @@ TEST_F(power, memory_is_zero_after_sleep)
 	munmap(bo.map, 64 << 20);
 }
 
+/* What was armed while nobody had the device open is still armed for who comes. */
+TEST_F(power, armed_faults_stay_armed)
+{
+	struct submission s;
+	struct program p;
+	int64_t job;
+
+	if (!can_inject())
+		SKIP(return, "the device has no fault injection");
+	close(self->fd);
+	self->fd = -1;
+	EXPECT_TRUE(status_gets(self->path, "suspended"));
+	ASSERT_EQ(0, inject("hang-core 0 1 0"));
+	usleep(2500000);
+	EXPECT_TRUE(status_is(self->path, "active"));
+
+	self->fd = dev_open();
+	ASSERT_LE(0, self->fd);
+	p = program_new(self->fd);
+	program_inst(&p, NEURON_OP_NOP, NEURON_ENGINE_PE);
+	submission_init(&s, &p, 0);
+	s.args.timeout_ms = 200;
+	job = submit(self->fd, &s);
+	ASSERT_LT(0, job);
+	EXPECT_EQ(DRM_NEURON_JOB_TIMEOUT, job_wait(self->fd, job, 10 * SECOND_NS));
+	EXPECT_EQ(0, core_works(self->fd, 0));
+
+	/* And then it sleeps again. */
+	ASSERT_EQ(0, inject("clear"));
+	munmap(p.bo.map, p.bo.size);
+	close(self->fd);
+	EXPECT_TRUE(status_gets(self->path, "suspended"));
+	self->fd = dev_open();
+}
+
 TEST_HARNESS_MAIN
