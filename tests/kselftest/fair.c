@@ -235,7 +235,7 @@ TEST_F(fair, a_user_s_share_of_memory)
 
 	if (info.dram_total != 8ull << 30 || write_file(PARAMETER, "10"))
 		SKIP(return, "needs a chip of 8 GiB and the right to write the parameter");
-	chmod("/dev/accel/accel0", 0666);
+	fchmod(self->fd, 0666);
 	/* What a process held is free again when it has ended. */
 	for (i = 0; i < 3; i++)
 		EXPECT_EQ(-EDQUOT, as_nobody(self->fd, take_a_gigabyte));
@@ -243,7 +243,7 @@ TEST_F(fair, a_user_s_share_of_memory)
 	write_file(PARAMETER, "20");
 	EXPECT_EQ(0, as_nobody(self->fd, take_a_gigabyte));
 	write_file(PARAMETER, "100");
-	chmod("/dev/accel/accel0", 0660);
+	fchmod(self->fd, 0660);
 }
 
 TEST_HARNESS_MAIN
