@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * The calls of nrt_profile.h, and nrt_trace_*(). From top to bottom: profiles of a model,
- * the trace, continuous profiles, options of inspection, inspection.
+ * the trace, continuous profiles, inspection. Its options are in inspect_config.c.
  */
 #include <errno.h>
 #include <limits.h>
@@ -16,11 +16,10 @@
 #include "export.h"
 #include "include/nrt/nrt_experimental.h"
 #include "include/nrt/nrt_profile.h"
+#include "inspect_config.h"
 #include "log.h"
 #include "model.h"
 #include "runtime.h"
-
-#define DEFAULT_DIR	"./output"
 
 /* A capture for a file. */
 struct profile {
@@ -55,11 +54,6 @@ static struct inspection {
 	char dir[PATH_MAX];
 } inspection;
 
-static NRT_STATUS no_memory(void)
-{
-	return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
-}
-
 /* Make a folder and those above it. */
 static NRT_STATUS make_dir(const char *dir)
 {
@@ -84,7 +78,7 @@ static NRT_STATUS make_dir(const char *dir)
 static NRT_STATUS begin(const struct capture_config *config, struct capture **capture)
 {
 	*capture = capture_begin(config);
-	return *capture ? NRT_SUCCESS : no_memory();
+	return *capture ? NRT_SUCCESS : profile_no_memory();
 }
 
 /*
@@ -133,9 +127,9 @@ static NRT_STATUS add_profile(const struct capture_config *config, const char *f
 			    filename);
 	profile = calloc(1, sizeof(*profile));
 	if (!profile)
-		return no_memory();
+		return profile_no_memory();
 	profile->filename = strdup(filename);
-	status = profile->filename ? begin(config, &profile->capture) : no_memory();
+	status = profile->filename ? begin(config, &profile->capture) : profile_no_memory();
 	if (status) {
 		free_profile(profile);
 		return status;
@@ -269,20 +263,6 @@ struct nrt_profile_continuous_options {
 	char *dir;
 };
 
-static NRT_STATUS set_string(char **to, const char *text)
-{
-	char *copy;
-
-	if (!text || !*text)
-		return fail(NRT_INVALID, "output_dir is NULL or empty");
-	copy = strdup(text);
-	if (!copy)
-		return no_memory();
-	free(*to);
-	*to = copy;
-	return NRT_SUCCESS;
-}
-
 EXPORT NRT_STATUS
 nrt_profile_continuous_options_allocate(nrt_profile_continuous_options_t **options)
 {
@@ -293,10 +273,10 @@ nrt_profile_continuous_options_allocate(nrt_profile_continuous_options_t **optio
 	*options = NULL;
 	made = calloc(1, sizeof(*made));
 	if (made)
-		made->dir = strdup(DEFAULT_DIR);
+		made->dir = strdup(PROFILE_DEFAULT_DIR);
 	if (!made || !made->dir) {
 		free(made);
-		return no_memory();
+		return profile_no_memory();
 	}
 	*options = made;
 	return NRT_SUCCESS;
@@ -317,7 +297,7 @@ nrt_profile_continuous_options_set_output_dir(nrt_profile_continuous_options_t *
 {
 	if (!options)
 		return fail(NRT_INVALID, "options is NULL");
-	return set_string(&options->dir, output_dir);
+	return profile_set_dir(&options->dir, output_dir);
 }
 
 EXPORT NRT_STATUS nrt_profile_continuous_start(nrt_profile_continuous_options_t *options)
@@ -386,235 +366,6 @@ EXPORT NRT_STATUS nrt_profile_continuous_stop(void)
 	pthread_mutex_unlock(&lock);
 	runtime_leave();
 	return status;
-}
-
-/*
- * Options of inspection
- */
-
-enum activity {
-	SYSTEM_PROFILE,
-	DEVICE_PROFILE,
-	HOST_MEMORY,
-	CPU_UTIL,
-	NUM_ACTIVITIES
-};
-
-static const char *const activity_names[NUM_ACTIVITIES] = {
-	[SYSTEM_PROFILE] = "system_profile",
-	[DEVICE_PROFILE] = "device_profile",
-	[HOST_MEMORY] = "host_memory",
-	[CPU_UTIL] = "cpu_util",
-};
-
-#define ALL_ACTIVITIES	((1u << NUM_ACTIVITIES) - 1)
-
-struct nrt_inspect_config {
-	char *dir;
-	int session;
-	unsigned int activities;
-	bool enable;
-	bool on_fail;
-	struct capture_config capture;
-};
-
-EXPORT NRT_STATUS nrt_inspect_config_set_defaults(nrt_inspect_config_t *options)
-{
-	NRT_STATUS status;
-
-	if (!options)
-		return fail(NRT_INVALID, "options is NULL");
-	status = set_string(&options->dir, DEFAULT_DIR);
-	if (status)
-		return status;
-	options->session = 1;
-	options->activities = ALL_ACTIVITIES;
-	options->enable = false;
-	options->on_fail = false;
-	options->capture = (struct capture_config) {
-		.events = CAPTURE_ALL_EVENTS, .max_events = CAPTURE_MAX_EVENTS,
-	};
-	return NRT_SUCCESS;
-}
-
-EXPORT NRT_STATUS nrt_inspect_config_allocate(nrt_inspect_config_t **options)
-{
-	nrt_inspect_config_t *made;
-	NRT_STATUS status;
-
-	if (!options)
-		return fail(NRT_INVALID, "options is NULL");
-	*options = NULL;
-	made = calloc(1, sizeof(*made));
-	if (!made)
-		return no_memory();
-	status = nrt_inspect_config_set_defaults(made);
-	if (status)
-		free(made);
-	else
-		*options = made;
-	return status;
-}
-
-EXPORT NRT_STATUS nrt_inspect_config_free(nrt_inspect_config_t *options)
-{
-	if (options)
-		free(options->dir);
-	free(options);
-	return NRT_SUCCESS;
-}
-
-EXPORT NRT_STATUS nrt_inspect_config_set_session_id(nrt_inspect_config_t *options,
-						    int session_id)
-{
-	if (!options)
-		return fail(NRT_INVALID, "options is NULL");
-	options->session = session_id;
-	return NRT_SUCCESS;
-}
-
-EXPORT NRT_STATUS nrt_inspect_config_set_output_dir(nrt_inspect_config_t *options,
-						    const char *output_dir)
-{
-	if (!options)
-		return fail(NRT_INVALID, "options is NULL");
-	return set_string(&options->dir, output_dir);
-}
-
-EXPORT NRT_STATUS
-nrt_inspect_config_set_sys_trace_max_events_per_nc(nrt_inspect_config_t *options,
-						   uint64_t sys_trace_max_events_per_nc)
-{
-	if (!options || !sys_trace_max_events_per_nc)
-		return fail(NRT_INVALID, "options is NULL, or the number of events is 0");
-	options->capture.max_events = sys_trace_max_events_per_nc;
-	return NRT_SUCCESS;
-}
-
-EXPORT NRT_STATUS nrt_inspect_config_set_capture_enabled_for_nc(nrt_inspect_config_t *options,
-								uint32_t nc_idx, bool enabled)
-{
-	_Static_assert(sizeof(options->capture.skip) == MAX_CORES, "a flag for each");
-	if (!options || nc_idx >= MAX_CORES)
-		return fail(NRT_INVALID, "options is NULL, or there is no core %u", nc_idx);
-	options->capture.skip[nc_idx] = !enabled;
-	return NRT_SUCCESS;
-}
-
-EXPORT NRT_STATUS
-nrt_inspect_config_set_capture_enabled_for_event_type_string(nrt_inspect_config_t *options,
-							     const char *event_type,
-							     bool enabled)
-{
-	static const char *const names[NEURON_PROFILE_NUM_EVENTS] = {
-#define X(name, value, text) [value] = text,
-		NEURON_PROFILE_EVENTS(X)
-#undef X
-	};
-	unsigned int i;
-
-	if (!options || !event_type)
-		return fail(NRT_INVALID, "options or event_type is NULL");
-	for (i = 0; i < NEURON_PROFILE_NUM_EVENTS && strcmp(names[i], event_type); i++)
-		;
-	if (i == NEURON_PROFILE_NUM_EVENTS)
-		return fail(NRT_INVALID, "there are no events '%.64s': the manual page of the call has a list",
-			    event_type);
-	if (enabled)
-		options->capture.events |= 1u << i;
-	else
-		options->capture.events &= ~(1u << i);
-	return NRT_SUCCESS;
-}
-
-EXPORT NRT_STATUS nrt_inspect_config_set_enable_inspect(nrt_inspect_config_t *options,
-							bool enable_inspect)
-{
-	if (!options)
-		return fail(NRT_INVALID, "options is NULL");
-	options->enable = enable_inspect;
-	return NRT_SUCCESS;
-}
-
-EXPORT NRT_STATUS nrt_inspect_config_set_enable_inspect_on_fail(nrt_inspect_config_t *options,
-								bool enable_inspect_on_fail)
-{
-	if (!options)
-		return fail(NRT_INVALID, "options is NULL");
-	options->on_fail = enable_inspect_on_fail;
-	return NRT_SUCCESS;
-}
-
-EXPORT NRT_STATUS nrt_inspect_config_set_activity(nrt_inspect_config_t *options,
-						  const char *activity_type, bool enabled)
-{
-	unsigned int mask = 0, i;
-
-	if (!options || !activity_type)
-		return fail(NRT_INVALID, "options or activity_type is NULL");
-	if (!strcmp(activity_type, "all"))
-		mask = ALL_ACTIVITIES;
-	for (i = 0; i < NUM_ACTIVITIES; i++)
-		if (!strcmp(activity_type, activity_names[i]))
-			mask = 1u << i;
-	if (!mask)
-		return fail(NRT_INVALID, "there is no activity '%.64s': give system_profile, device_profile, host_memory, cpu_util or all",
-			    activity_type);
-	if (enabled && mask & (1u << HOST_MEMORY | 1u << CPU_UTIL))
-		info("nothing is recorded for host_memory and cpu_util");
-	options->activities = enabled ? options->activities | mask :
-					options->activities & ~mask;
-	return NRT_SUCCESS;
-}
-
-EXPORT void nrt_inspect_config_free_activity_types(const char **activity_types, size_t count)
-{
-	size_t i;
-
-	for (i = 0; activity_types && i < count; i++)
-		free((char *)activity_types[i]);
-	free(activity_types);
-}
-
-static NRT_STATUS list_activities(unsigned int mask, const char ***list, size_t *count)
-{
-	const char **names;
-	unsigned int i;
-
-	if (!list || !count)
-		return fail(NRT_INVALID, "activity_types or count is NULL");
-	*list = NULL;
-	*count = 0;
-	names = calloc(NUM_ACTIVITIES, sizeof(*names));
-	for (i = 0; i < NUM_ACTIVITIES && names; i++) {
-		if (!(mask >> i & 1))
-			continue;
-		names[*count] = strdup(activity_names[i]);
-		if (!names[(*count)++]) {
-			nrt_inspect_config_free_activity_types(names, *count);
-			names = NULL;
-			*count = 0;
-		}
-	}
-	if (!names)
-		return no_memory();
-	*list = names;
-	return NRT_SUCCESS;
-}
-
-EXPORT NRT_STATUS nrt_inspect_config_get_all_activity_types(const char ***activity_types,
-							    size_t *count)
-{
-	return list_activities(ALL_ACTIVITIES, activity_types, count);
-}
-
-EXPORT NRT_STATUS
-nrt_inspect_config_get_enabled_activity_types(nrt_inspect_config_t *options,
-					      const char ***activity_types, size_t *count)
-{
-	if (!options)
-		return fail(NRT_INVALID, "options is NULL");
-	return list_activities(options->activities, activity_types, count);
 }
 
 /*
@@ -709,7 +460,7 @@ EXPORT NRT_STATUS nrt_inspect_begin(void)
 
 EXPORT NRT_STATUS nrt_inspect_begin_with_options(nrt_inspect_config_t *options)
 {
-	static char default_dir[] = DEFAULT_DIR;
+	static char default_dir[] = PROFILE_DEFAULT_DIR;
 	nrt_inspect_config_t none = { .dir = default_dir, .session = 1 };
 	struct capture_config config;
 	struct runtime *runtime;

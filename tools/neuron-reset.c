@@ -59,7 +59,7 @@ static struct settings parse_options(int argc, char **argv)
 		}
 	}
 	if (optind == argc)
-		usage_error("there is no CHIP");
+		usage_error("which chip? Give its number, as neuron-ls shows it");
 	if (settings.core >= 0 && argc - optind > 1)
 		usage_error("--core takes one CHIP");
 	return settings;

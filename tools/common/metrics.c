@@ -164,6 +164,7 @@ static void add_model(cJSON *array, const struct neuron_stats *stats,
 	snprintf(text, sizeof(text), "%08x%08x%016x", stats->pid, model->id, model->core);
 	add_text(json, "uuid", text);
 	add_number(json, "model_id", model->id);
+	/* Models are listed from their load to their end, and can't be stopped in between. */
 	add(json, "is_running", cJSON_CreateBool(true));
 	part = add_object(add_object(json, "subgraphs"), "sg_00");
 	memory = add_object(part, "memory_used_bytes");
