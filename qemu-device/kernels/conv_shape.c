@@ -7,8 +7,15 @@
  */
 #include "conv_plan.h"
 
-/* Multiplications of a tile: at least some microseconds. */
+/*
+ * Multiplications of a tile: at least some microseconds. With AMX they take less, and the
+ * library more for a tile than for the same rows of a larger one: of many tiles, each has more.
+ * A channel by itself leaves most of the processor's multipliers idle.
+ */
 #define TILE_MACS	((uint64_t)1 << 20)
+#define MANY_TILES	4
+#define MANY_MACS	((uint64_t)4 << 20)
+#define DEPTHWISE_MACS	((uint64_t)1 << 18)
 #define MAX_PIECES	64
 
 /*
@@ -149,7 +156,23 @@ static bool find_geometry(struct conv_plan *plan, const struct nk_call *call)
 	return true;
 }
 
-static void choose_tiles(struct conv_plan *plan, uint32_t images)
+/* Into how many tiles an image of @macs is cut. */
+static uint64_t count_pieces(const struct conv_plan *plan, const struct lib_features *lib,
+			     uint64_t macs)
+{
+	uint64_t tile = plan->groups > 1 && plan->channels == plan->groups ?
+			DEPTHWISE_MACS : TILE_MACS;
+	uint64_t pieces = (macs + tile - 1) / tile;
+
+	if (lib->amx && plan->in_type != NEURON_F32 && tile == TILE_MACS && pieces > MANY_TILES) {
+		pieces = (macs + MANY_MACS - 1) / MANY_MACS;
+		if (pieces < MANY_TILES)
+			pieces = MANY_TILES;
+	}
+	return pieces < MAX_PIECES ? pieces : MAX_PIECES;
+}
+
+static void choose_tiles(struct conv_plan *plan, const struct lib_features *lib, uint32_t images)
 {
 	uint64_t macs = (uint64_t)plan->filters * (plan->channels / plan->groups);
 	uint64_t pieces;
@@ -163,9 +186,7 @@ static void choose_tiles(struct conv_plan *plan, uint32_t images)
 
 	plan->images = 1;
 	plan->rows = plan->out_dims[plan->split];
-	pieces = (macs + TILE_MACS - 1) / TILE_MACS;
-	if (pieces > MAX_PIECES)
-		pieces = MAX_PIECES;
+	pieces = count_pieces(plan, lib, macs);
 	if (plan->split == 2 && (uint64_t)plan->rows > pieces * MAX_LINE)
 		pieces = (plan->rows + MAX_LINE - 1) / MAX_LINE;
 	if (pieces > 1) {
@@ -253,7 +274,7 @@ bool conv_find_shape(struct conv_plan *plan, const struct nk_call *call,
 	if (!find_geometry(plan, call))
 		return false;
 	choose_types(plan, call, lib);
-	choose_tiles(plan, call->op[0].desc->dims[0]);
+	choose_tiles(plan, lib, call->op[0].desc->dims[0]);
 	return true;
 }
 
