@@ -298,24 +298,26 @@ static double compare(const struct shape *s, unsigned int threads,
 	return direct / kernel;
 }
 
-static void compare_all(unsigned int threads)
+/* Those whose name begins with @name, or all. */
+static void compare_all(unsigned int threads, const char *name)
 {
+	const size_t num_matmuls = sizeof(matmuls) / sizeof(matmuls[0]);
 	double log_sum = 0, least = INFINITY;
 	unsigned int n = 0;
 
 	printf("\n%-22s %-5s %7s %10s %10s %8s %7s\n", "", "type", "threads", "kernel us",
 	       "direct us", "GFLOPS", "ratio");
-	for (size_t i = 0; i < sizeof(matmuls) / sizeof(matmuls[0]); i++, n++) {
-		double ratio = compare(&matmuls[i], threads, make_matmul);
+	for (size_t i = 0; i < num_matmuls + sizeof(convs) / sizeof(convs[0]); i++) {
+		bool product = i < num_matmuls;
+		const struct shape *s = product ? &matmuls[i] : &convs[i - num_matmuls];
+		double ratio;
 
+		if (strncmp(s->name, name, strlen(name)))
+			continue;
+		ratio = compare(s, threads, product ? make_matmul : make_conv);
 		log_sum += log(ratio);
 		least = fmin(least, ratio);
-	}
-	for (size_t i = 0; i < sizeof(convs) / sizeof(convs[0]); i++, n++) {
-		double ratio = compare(&convs[i], threads, make_conv);
-
-		log_sum += log(ratio);
-		least = fmin(least, ratio);
+		n++;
 	}
 	printf("geometric mean %.2f, least %.2f\n", exp(log_sum / n), least);
 }
@@ -400,18 +402,22 @@ static void overhead(void)
 	free_job(&mm);
 }
 
+/* kernels [THREADS [NAME]]: with a name, only the products and convolutions that begin so. */
 int main(int argc, char **argv)
 {
 	unsigned int threads = argc > 1 ? atoi(argv[1]) : 1;
+	const char *name = argc > 2 ? argv[2] : "";
 
 	need(dnnl_engine_create(&engine, dnnl_cpu, 0));
 	printf("%s\n", nk_backend());
-	overhead();
-	all_elementwise();
-	compare_all(1);
+	if (!*name) {
+		overhead();
+		all_elementwise();
+	}
+	compare_all(1, name);
 	if (threads > 1) {
 		which_clock = CLOCK_MONOTONIC;
-		compare_all(threads);
+		compare_all(threads, name);
 	}
 	dnnl_engine_destroy(engine);
 	return 0;

@@ -141,16 +141,27 @@ static void bench(dnnl_engine_t engine, dnnl_stream_t stream, const struct bench
 	free(out);
 }
 
-int main(void)
-{
+struct library {
 	dnnl_engine_t engine;
 	dnnl_stream_t stream;
+};
 
-	must(dnnl_engine_create(&engine, dnnl_cpu, 0));
-	must(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
-	for (unsigned int i = 0; i < BENCH_PRODUCTS; i++)
-		bench(engine, stream, &bench_products[i]);
-	dnnl_stream_destroy(stream);
-	dnnl_engine_destroy(engine);
-	return 0;
+static void measure(void *arg, const struct bench_product *p)
+{
+	struct library *lib = arg;
+
+	bench(lib->engine, lib->stream, p);
+}
+
+int main(void)
+{
+	struct library lib;
+	int status;
+
+	must(dnnl_engine_create(&lib.engine, dnnl_cpu, 0));
+	must(dnnl_stream_create(&lib.stream, lib.engine, dnnl_stream_default_flags));
+	status = bench_products_asked(measure, &lib);
+	dnnl_stream_destroy(lib.stream);
+	dnnl_engine_destroy(lib.engine);
+	return status;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The products and convolutions that are measured, and programs that make them. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/bench/product.h"
@@ -28,6 +30,30 @@ const struct bench_product bench_products[BENCH_PRODUCTS] = {
 	{ "conv int8 ResNet-50 3x3, 512 of 7x7", U8, 7, 512, 512, 3 },
 	{ "conv int8 MobileNet 1x1, 96 to 24 of 56x56", U8, 56, 24, 96, 1 },
 };
+
+int bench_products_asked(void (*measure)(void *arg, const struct bench_product *p), void *arg)
+{
+	char *line = NULL;
+	size_t room = 0;
+	int status = 0;
+
+	while (getline(&line, &room, stdin) > 0) {
+		unsigned int i = 0;
+
+		line[strcspn(line, "\n")] = '\0';
+		while (i < BENCH_PRODUCTS && strcmp(bench_products[i].name, line))
+			i++;
+		if (i == BENCH_PRODUCTS) {
+			fprintf(stderr, "%s: no such product\n", line);
+			status = 2;
+			break;
+		}
+		measure(arg, &bench_products[i]);
+		fflush(stdout);
+	}
+	free(line);
+	return status;
+}
 
 static size_t element(enum neuron_dtype dtype)
 {

@@ -34,6 +34,12 @@ struct bench_product {
 #define BENCH_PRODUCTS	17
 extern const struct bench_product bench_products[BENCH_PRODUCTS];
 
+/*
+ * Measure what is asked for: a line on standard input is a product's name. So two programs
+ * can be asked by turns, each product within the same second. Return: an exit status.
+ */
+int bench_products_asked(void (*measure)(void *arg, const struct bench_product *p), void *arg);
+
 /* Multiplications. */
 double bench_product_macs(const struct bench_product *p);
 
