@@ -60,7 +60,8 @@ static void set_waits(struct queue *q, enum neuron_queue_waits waits)
 	pthread_cond_broadcast(&q->chip->idle);
 }
 
-void queue_park(struct queue *q, uint32_t microseconds)
+/* queue_park() with the lock held, which is given up only once it is known what we wait for. */
+static void park_locked(struct queue *q, uint32_t microseconds)
 {
 	struct neuron_chip *chip = q->chip;
 	struct timespec until;
@@ -74,7 +75,6 @@ void queue_park(struct queue *q, uint32_t microseconds)
 		until.tv_sec++;
 	}
 
-	pthread_mutex_lock(&chip->lock);
 	set_waits(q, microseconds ? NEURON_WAITS_DELAY : NEURON_WAITS_RESET);
 	while (!queue_stale(q) && (!over || chip->paused)) {
 		if (!microseconds || over)
@@ -83,7 +83,13 @@ void queue_park(struct queue *q, uint32_t microseconds)
 			over = pthread_cond_timedwait(&q->wake, &chip->lock, &until);
 	}
 	set_waits(q, NEURON_WAITS_NOT);
-	pthread_mutex_unlock(&chip->lock);
+}
+
+void queue_park(struct queue *q, uint32_t microseconds)
+{
+	pthread_mutex_lock(&q->chip->lock);
+	park_locked(q, microseconds);
+	pthread_mutex_unlock(&q->chip->lock);
 }
 
 static uint32_t ring_mask(const struct queue *q)
@@ -323,11 +329,10 @@ static void work(struct queue *q)
 		pthread_mutex_lock(&chip->lock);
 		end_reset(q);
 	} else if (q->stuck) {
+		/* Whoever saves the chip finds a queue that is stuck, or one that waits. */
 		q->stuck = false;
 		q->busy = true;
-		pthread_mutex_unlock(&chip->lock);
-		queue_park(q, 0);
-		pthread_mutex_lock(&chip->lock);
+		park_locked(q, 0);
 	} else if (q->raise_error && !chip->paused) {
 		q->raise_error = false;
 		raise_apart(q, NEURON_VECTOR_ERROR);

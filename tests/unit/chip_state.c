@@ -136,6 +136,30 @@ static void hung_core(void)
 	tear_down();
 }
 
+/* Saved at any moment after it was loaded: also while its thread is about to wait. */
+static void hung_core_at_once(void)
+{
+	struct neuron_chip_state again;
+
+	set_up();
+	CHECK(neuron_chip_inject(m.chip, NEURON_INJECT_HANG_CORE, 0, 1, 0));
+	q_put(&core, &job);
+	q_ring(&core);
+	CHECK(m_until(rd(&m, q_reg(&core, NEURON_QUEUE_SQ_HEAD)) == core.tail));
+	neuron_chip_quiesce(m.chip, true);
+	neuron_chip_save(m.chip, &state);
+	CHECK_EQ(state.queue[0].waits, NEURON_WAITS_RESET);
+	for (unsigned int i = 0; i < 20000 && !ktap_failed; i++) {
+		CHECK(!neuron_chip_load(m.chip, &state));
+		for (unsigned int spins = i % 512; spins; spins--)
+			__asm__ volatile("" ::: "memory");
+		CHECK(neuron_chip_pause(m.chip));
+		neuron_chip_save(m.chip, &again);
+		CHECK(!memcmp(&again, &state, sizeof(state)));
+	}
+	tear_down();
+}
+
 static void delayed_interrupt(void)
 {
 	unsigned int vector = NEURON_VECTOR_QUEUE(4), before;
@@ -300,6 +324,7 @@ int main(void)
 	ktap_run("queued work goes on in another chip", queued_work);
 	ktap_run("registers and damaged lines travel", registers);
 	ktap_run("a hung core stays one until it is reset", hung_core);
+	ktap_run("a hung core is saved as one right after it was loaded", hung_core_at_once);
 	ktap_run("a delayed interrupt comes when the chip goes on", delayed_interrupt);
 	ktap_run("loading abandons what the chip did", over_a_running_chip);
 	ktap_run("impossible states are refused", impossible_states);
