@@ -340,14 +340,20 @@ static int neuron_context_wait(struct neuron_context *ctx, u64 number, s64 timeo
 	return ret < 0 ? ret : ret ? 0 : -ETIME;
 }
 
+/* The newest first: mostly it is that one, and there is none before the first. */
 static bool neuron_results_find(const struct neuron_results *results, u64 number,
 				struct neuron_result *result)
 {
 	unsigned int i;
 
-	for (i = 0; i < NEURON_RESULTS; i++) {
-		if (results->ring[i].job == number) {
-			*result = results->ring[i];
+	for (i = 1; i <= NEURON_RESULTS; i++) {
+		const struct neuron_result *found =
+			&results->ring[(results->next + NEURON_RESULTS - i) % NEURON_RESULTS];
+
+		if (!found->job)
+			break;
+		if (found->job == number) {
+			*result = *found;
 			return true;
 		}
 	}
@@ -385,8 +391,8 @@ int neuron_ioctl_job_status(struct drm_device *drm, void *data, struct drm_file 
 
 	spin_lock_irq(&ctx->result_lock);
 	pending = neuron_context_pending_locked(ctx, number);
-	if (!neuron_results_find(&ctx->failures, number, &result) &&
-	    !neuron_results_find(&ctx->successes, number, &result))
+	if (!neuron_results_find(&ctx->successes, number, &result) &&
+	    !neuron_results_find(&ctx->failures, number, &result))
 		result.state = pending ? DRM_NEURON_JOB_PENDING : DRM_NEURON_JOB_DONE;
 	spin_unlock_irq(&ctx->result_lock);
 

@@ -49,7 +49,7 @@ static void neuron_dump_result(struct drm_printer *p, const struct neuron_job *j
 	const struct neuron_name *engine = neuron_name(neuron_engines, ARRAY_SIZE(neuron_engines),
 						       fault->engine);
 
-	drm_printf(p, "queue: %s\n", to_neuron_queue(job->base.sched)->name);
+	drm_printf(p, "queue: %s\n", job->fence->queue->name);
 	drm_printf(p, "context: %llu\n", job->ctx ? job->ctx->cookie : 0);
 	drm_printf(p, "job: %llu\n", job->result.job);
 	if (job->result.state == DRM_NEURON_JOB_TIMEOUT)
@@ -109,7 +109,7 @@ static void neuron_dump(struct drm_printer *p, const struct neuron_job *job)
 		   ndev->hw_version, ndev->isa_version);
 	neuron_dump_result(p, job);
 	if (drm_dev_enter(&ndev->drm, &idx)) {
-		neuron_dump_registers(p, to_neuron_queue(job->base.sched));
+		neuron_dump_registers(p, job->fence->queue);
 		drm_dev_exit(idx);
 	}
 	neuron_dump_job(p, job);

@@ -25,7 +25,8 @@
  * locked, the buffers made reachable for the device, dependencies collected,
  * and then, with nothing left that can fail, the scheduler's fence is armed and
  * the job pushed. When its dependencies are signalled and the queue has room,
- * the scheduler runs it; the interrupt finishes it; the scheduler frees it.
+ * the scheduler runs it; the interrupt finishes it; the scheduler frees it. A job
+ * that an idle core can take at once does not go through the scheduler.
  * With @ctx NULL in neuron_job_alloc() a job is the driver's own: it zeroes
  * device DRAM, its fence never leaves the driver, and the allocator of device
  * DRAM waits for it to be freed.
@@ -131,17 +132,23 @@ static struct neuron_fence *neuron_fence_alloc(bool pinned)
 	return fence;
 }
 
-/* On the queue's timeline from here on. Doesn't allocate. */
-static void neuron_fence_init(struct neuron_fence *fence, struct neuron_queue *q)
+/**
+ * neuron_job_init_fence_locked() - put a job's fence onto a queue's timeline
+ * @job: job
+ * @q: queue, locked
+ *
+ * Doesn't allocate.
+ */
+void neuron_job_init_fence_locked(struct neuron_job *job, struct neuron_queue *q)
 {
-	unsigned long flags;
+	struct neuron_fence *fence = job->fence;
+
+	lockdep_assert_held(&q->lock);
 
 	kref_get(&q->ref);
 	fence->queue = q;
-	spin_lock_irqsave(&q->lock, flags);
 	dma_fence_init(&fence->base, &neuron_fence_ops, &q->fence_lock, q->fence_context,
 		       ++q->fence_seqno);
-	spin_unlock_irqrestore(&q->lock, flags);
 }
 
 /* Jobs whose last reference is gone. */
@@ -385,10 +392,29 @@ static bool neuron_job_writes(struct neuron_job *job, struct dma_resv *resv)
 	return false;
 }
 
-/*
- * Start after the users of a buffer that is locked. Most have long ended, and
- * drm_sched_job_add_implicit_dependencies() would allocate for them.
+/**
+ * neuron_job_depend() - let a job wait for a fence
+ * @job: job that is not submitted yet
+ * @fence: fence; the caller's reference is not consumed
+ *
+ * Most have long signalled, and the scheduler would allocate for them. Those of
+ * the very queue that the job is for belong to jobs that are in its ring, and
+ * what follows in a ring comes later.
+ *
+ * Return: 0, or -ENOMEM.
  */
+int neuron_job_depend(struct neuron_job *job, struct dma_fence *fence)
+{
+	if (dma_fence_is_signaled(fence) ||
+	    (job->core && fence->context == neuron_job_queue(job)->fence_context))
+		return 0;
+
+	job->depends = true;
+	/* The reference is given away, in any case. */
+	return drm_sched_job_add_dependency(&job->base, dma_fence_get(fence));
+}
+
+/* Start after the users of a buffer that is locked. */
 static int neuron_job_follow(struct neuron_job *job, struct dma_resv *resv,
 			     enum dma_resv_usage usage)
 {
@@ -397,10 +423,7 @@ static int neuron_job_follow(struct neuron_job *job, struct dma_resv *resv,
 	int ret;
 
 	dma_resv_for_each_fence(&cursor, resv, usage, fence) {
-		if (dma_fence_is_signaled(fence))
-			continue;
-		/* The reference is given away, in any case. */
-		ret = drm_sched_job_add_dependency(&job->base, dma_fence_get(fence));
+		ret = neuron_job_depend(job, fence);
 		if (ret)
 			return ret;
 	}
@@ -439,8 +462,48 @@ static int neuron_job_prepare_bos(struct neuron_job *job)
 	return ret;
 }
 
+/* Hand a job to the device now if nothing has to be scheduled for that. */
+static bool neuron_job_start(struct neuron_job *job, struct neuron_queue *q)
+{
+	bool started;
+	int idx;
+
+	if (job->depends || !drm_dev_enter(&job->ndev->drm, &idx))
+		return false;
+
+	started = neuron_queue_push_idle(q, job);
+	drm_dev_exit(idx);
+
+	return started;
+}
+
+/* Return: what signals when the job has ended, a reference. */
+static struct dma_fence *neuron_job_push(struct neuron_job *job)
+{
+	struct neuron_queue *q = job->core ? neuron_job_queue(job) : NULL;
+	struct dma_fence *finished;
+
+	if (q) {
+		trace_neuron_job_submit(job, q->name);
+		if (neuron_job_start(job, q)) {
+			drm_sched_job_cleanup(&job->base);
+			return dma_fence_get(&job->fence->base);
+		}
+		neuron_queue_expect(q, job);
+	}
+
+	drm_sched_job_arm(&job->base);
+	if (!q)
+		trace_neuron_job_submit(job, to_neuron_queue(job->base.sched)->name);
+	finished = dma_fence_get(&job->base.s_fence->finished);
+	neuron_job_get(job);
+	drm_sched_entity_push_job(&job->base);
+
+	return finished;
+}
+
 /**
- * neuron_job_submit() - give a job to the scheduler
+ * neuron_job_submit() - give a job to the scheduler, or to the device
  * @job: job; the reference of the caller is not consumed
  * @entity: of @job->ctx
  * @file: who submits
@@ -475,7 +538,7 @@ int neuron_job_submit(struct neuron_job *job, struct drm_sched_entity *entity,
 	if (ret)
 		goto unlock_bos;
 
-	ret = neuron_syncs_add_dependencies(syncs, &job->base);
+	ret = neuron_syncs_add_dependencies(syncs, job);
 	if (ret)
 		goto unlock_bos;
 
@@ -489,11 +552,7 @@ int neuron_job_submit(struct neuron_job *job, struct drm_sched_entity *entity,
 		goto unlock_submit;
 
 	/* Nothing fails from here on. */
-	drm_sched_job_arm(&job->base);
-	finished = dma_fence_get(&job->base.s_fence->finished);
-	neuron_job_get(job);
-	trace_neuron_job_submit(job, to_neuron_queue(job->base.sched)->name);
-	drm_sched_entity_push_job(&job->base);
+	finished = neuron_job_push(job);
 	mutex_unlock(&ctx->submit_lock);
 
 	for (i = 0; i < job->num_bos; i++) {
@@ -555,6 +614,7 @@ static struct dma_fence *neuron_sched_run_job(struct drm_sched_job *sched_job)
 	struct neuron_job *job = to_neuron_job(sched_job);
 	struct neuron_queue *q = to_neuron_queue(sched_job->sched);
 	struct dma_fence *fence;
+	unsigned long flags;
 	bool cookie;
 	int idx;
 
@@ -564,13 +624,16 @@ static struct dma_fence *neuron_sched_run_job(struct drm_sched_job *sched_job)
 	 * A fence is returned in any case, because as the parent of the
 	 * scheduler's fence it keeps the scheduler's name.
 	 */
-	neuron_fence_init(job->fence, q);
+	spin_lock_irqsave(&q->lock, flags);
+	neuron_job_init_fence_locked(job, q);
+	spin_unlock_irqrestore(&q->lock, flags);
 	fence = dma_fence_get(&job->fence->base);
 
 	if (drm_dev_enter(&job->ndev->drm, &idx)) {
 		neuron_queue_push(q, job);
 		drm_dev_exit(idx);
 	} else {
+		neuron_queue_forget(q, job);
 		neuron_job_finish(job, DRM_NEURON_JOB_LOST, NULL, 0);
 	}
 
@@ -595,10 +658,14 @@ static int neuron_result_error(const struct neuron_result *result)
 	}
 }
 
-/* The result is known: say so, first to the context, then to whoever waits. */
+/*
+ * The result is known: say so, first to the context, then to whoever waits. The
+ * job can be gone when this returns.
+ */
 static void neuron_job_complete(struct neuron_job *job)
 {
 	struct neuron_result *result = &job->result;
+	bool direct = job->direct;
 	int error;
 
 	/* What the device says is shown to people and tools: keep it in range. */
@@ -623,6 +690,9 @@ static void neuron_job_complete(struct neuron_job *job)
 	if (error)
 		dma_fence_set_error(&job->fence->base, error);
 	dma_fence_signal(&job->fence->base);
+	/* From here on the scheduler may free it, if it has it. */
+	if (direct)
+		neuron_job_put(job);
 }
 
 /**
@@ -668,8 +738,11 @@ static void neuron_sched_free_job(struct drm_sched_job *sched_job)
 	struct neuron_job *job = to_neuron_job(sched_job);
 
 	/* Killed with its entity, before it could run: nobody else says so. */
-	if (job->ctx && !job->result.state)
+	if (job->ctx && !job->result.state) {
+		if (job->core)
+			neuron_queue_forget(neuron_job_queue(job), job);
 		neuron_context_cancel_job(job->ctx, job);
+	}
 
 	drm_sched_job_cleanup(sched_job);
 	neuron_job_put(job);

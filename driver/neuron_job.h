@@ -68,7 +68,8 @@ struct neuron_op {
 /**
  * struct neuron_job - a unit of work on one queue
  * @base: the scheduler's part
- * @ref: held by the scheduler, and by who looks at the job from elsewhere
+ * @ref: held by the scheduler, or by the queue if @direct, and by who looks at the job
+ *	 from elsewhere
  * @ndev: device
  * @ctx: context, a reference; NULL for jobs of the driver's own
  * @fence: signalled when the device has done with the job
@@ -78,6 +79,9 @@ struct neuron_op {
  * @core: that it is for, plus one; 0: it is for a DMA queue
  * @timeout_ms: time it may execute
  * @unordered: it does not wait for other users of its buffers
+ * @depends: the scheduler knows of something that it waits for
+ * @waiting: counted in &neuron_queue.waiting
+ * @direct: it was handed to the device past the scheduler
  * @result: filled in on completion
  * @ops: submission entries; @slots and @bos are in the same memory
  * @num_ops: how many
@@ -101,6 +105,9 @@ struct neuron_job {
 	unsigned int core;
 	u32 timeout_ms;
 	bool unordered;
+	bool depends;
+	bool waiting;
+	bool direct;
 	struct neuron_result result;
 	struct neuron_op *ops;
 	unsigned int num_ops;
@@ -116,6 +123,12 @@ struct neuron_job {
 static inline struct neuron_job *to_neuron_job(struct drm_sched_job *job)
 {
 	return container_of(job, struct neuron_job, base);
+}
+
+/* The queue of a job that is for a core. */
+static inline struct neuron_queue *neuron_job_queue(const struct neuron_job *job)
+{
+	return job->ndev->queue[job->core - 1];
 }
 
 extern const struct drm_sched_backend_ops neuron_sched_ops;
@@ -136,6 +149,8 @@ int neuron_job_submit(struct neuron_job *job, struct drm_sched_entity *entity,
 		      int (*fill)(struct neuron_job *job, void *data), void *data);
 struct dma_fence *neuron_job_submit_own(struct neuron_job *job,
 					struct drm_sched_entity *entity);
+void neuron_job_init_fence_locked(struct neuron_job *job, struct neuron_queue *q);
+int neuron_job_depend(struct neuron_job *job, struct dma_fence *fence);
 void neuron_job_finish(struct neuron_job *job, u32 state, const struct neuron_fault *fault,
 		       u64 cycles);
 void neuron_jobs_complete(struct list_head *done);

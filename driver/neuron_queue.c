@@ -20,6 +20,12 @@
  * is allocated when the device is probed. So running a job is a copy and a
  * doorbell: it can't fail and doesn't allocate.
  *
+ * A core that is idle needs no scheduling: with nothing in its ring, and no job
+ * in its scheduler that could be first, a job that depends on nothing is handed
+ * over by who submits it, see neuron_queue_push_idle(). That saves the way
+ * through the scheduler's workqueue, twice a job, which takes longer than a small
+ * job itself. As soon as one job has to wait all that follow do as well.
+ *
  * The scheduler's credits are submission entries. Their limit keeps less than
  * half a ring under way, so neither ring can overflow, and the head of the
  * completion ring needs to be written back only now and then.
@@ -41,7 +47,8 @@
 #define NEURON_CORE_CREDITS	28
 #define NEURON_DMA_CREDITS	96
 
-static_assert(NEURON_CORE_CREDITS < (1 << NEURON_CORE_SHIFT) / 2);
+/* One more, which found the ring empty. */
+static_assert(NEURON_CORE_CREDITS + 1 < (1 << NEURON_CORE_SHIFT) / 2);
 static_assert(NEURON_DMA_CREDITS < (1 << NEURON_DMA_SHIFT) / 2);
 static_assert(NEURON_DMA_CREDITS >= NEURON_MAX_COPY_OPS);
 
@@ -169,6 +176,29 @@ static void neuron_queue_head_changed_locked(struct neuron_queue *q, ktime_t now
 	neuron_queue_watch_locked(q);
 }
 
+static void neuron_queue_push_locked(struct neuron_queue *q, struct neuron_job *job)
+{
+	lockdep_assert_held(&q->lock);
+
+	trace_neuron_job_push(job, q->name);
+	list_add_tail(&job->link, &q->jobs);
+	if (q->state == NEURON_QUEUE_LIVE) {
+		neuron_queue_emit_locked(q, job);
+		neuron_queue_ring_locked(q);
+	}
+	if (list_is_first(&job->link, &q->jobs))
+		neuron_queue_head_changed_locked(q, ktime_get());
+}
+
+static void neuron_queue_forget_locked(struct neuron_queue *q, struct neuron_job *job)
+{
+	lockdep_assert_held(&q->lock);
+
+	if (job->waiting)
+		q->waiting--;
+	job->waiting = false;
+}
+
 /**
  * neuron_queue_push() - hand a job to the device
  * @q: queue; the scheduler sees to it that there is room
@@ -183,22 +213,78 @@ void neuron_queue_push(struct neuron_queue *q, struct neuron_job *job)
 
 	spin_lock_irqsave(&q->lock, flags);
 	dead = q->state == NEURON_QUEUE_DEAD;
-	if (!dead) {
-		trace_neuron_job_push(job, q->name);
-		list_add_tail(&job->link, &q->jobs);
-		if (q->state == NEURON_QUEUE_LIVE) {
-			neuron_queue_emit_locked(q, job);
-			neuron_queue_ring_locked(q);
-		}
-		if (list_is_first(&job->link, &q->jobs))
-			neuron_queue_head_changed_locked(q, ktime_get());
-	}
+	neuron_queue_forget_locked(q, job);
+	if (!dead)
+		neuron_queue_push_locked(q, job);
 	spin_unlock_irqrestore(&q->lock, flags);
 
 	if (dead)
 		neuron_job_finish(job, DRM_NEURON_JOB_LOST, NULL, 0);
 }
 EXPORT_SYMBOL_IF_KUNIT(neuron_queue_push);
+
+/**
+ * neuron_queue_push_idle() - hand a job to the device past the scheduler
+ * @q: queue of a core
+ * @job: job of one entry that depends on no other; nothing of its context is submitted
+ *	 meanwhile
+ *
+ * Only if the queue is live and idle, and its scheduler too: then the job is the
+ * next one by any rule. Its fence is on the queue's timeline, where the order is
+ * that of the ring, and the queue has a reference to the job until that is
+ * complete.
+ *
+ * Return: whether it was done. If not, nothing has happened.
+ */
+bool neuron_queue_push_idle(struct neuron_queue *q, struct neuron_job *job)
+{
+	unsigned long flags;
+	bool idle;
+
+	spin_lock_irqsave(&q->lock, flags);
+	idle = q->state == NEURON_QUEUE_LIVE && !q->waiting && list_empty(&q->jobs);
+	if (idle) {
+		job->direct = true;
+		neuron_job_get(job);
+		neuron_job_init_fence_locked(job, q);
+		neuron_queue_push_locked(q, job);
+	}
+	spin_unlock_irqrestore(&q->lock, flags);
+
+	return idle;
+}
+EXPORT_SYMBOL_IF_KUNIT(neuron_queue_push_idle);
+
+/**
+ * neuron_queue_expect() - the scheduler is about to get a job
+ * @q: queue that it will go to
+ * @job: job
+ *
+ * No other overtakes it from here on, until neuron_queue_push() or
+ * neuron_queue_forget().
+ */
+void neuron_queue_expect(struct neuron_queue *q, struct neuron_job *job)
+{
+	spin_lock_irq(&q->lock);
+	job->waiting = true;
+	q->waiting++;
+	spin_unlock_irq(&q->lock);
+}
+EXPORT_SYMBOL_IF_KUNIT(neuron_queue_expect);
+
+/**
+ * neuron_queue_forget() - the scheduler is through with a job
+ * @q: queue
+ * @job: job, which may have been pushed or not
+ */
+void neuron_queue_forget(struct neuron_queue *q, struct neuron_job *job)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&q->lock, flags);
+	neuron_queue_forget_locked(q, job);
+	spin_unlock_irqrestore(&q->lock, flags);
+}
 
 /**
  * neuron_queue_wait_turn() - whether a context has its share of the queue

@@ -76,6 +76,7 @@ enum neuron_verdict {
  * @cq_head: completions taken since the queue was enabled
  * @cq_acked: of them, told to the device
  * @jobs: jobs of the queue, oldest first; the first is executing
+ * @waiting: jobs that the scheduler has and has not handed over yet
  * @started: when the first of @jobs came to be the first
  * @watchdog_at: jiffies at which @watchdog is due; meaningless if not pending
  * @watchdog: finds lost interrupts and late jobs
@@ -115,6 +116,7 @@ struct neuron_queue {
 	u32 cq_head;
 	u32 cq_acked;
 	struct list_head jobs;
+	unsigned int waiting;
 	ktime_t started;
 	unsigned long watchdog_at;
 	struct delayed_work watchdog;
@@ -163,6 +165,9 @@ void neuron_queues_continue(struct neuron_device *ndev);
 void neuron_queue_put(struct neuron_queue *q);
 struct dma_fence *neuron_queue_wait_turn(struct neuron_queue *q, struct neuron_job *job);
 void neuron_queue_push(struct neuron_queue *q, struct neuron_job *job);
+bool neuron_queue_push_idle(struct neuron_queue *q, struct neuron_job *job);
+void neuron_queue_expect(struct neuron_queue *q, struct neuron_job *job);
+void neuron_queue_forget(struct neuron_queue *q, struct neuron_job *job);
 bool neuron_queue_has_completion(const struct neuron_queue *q);
 void neuron_queue_interrupt(struct neuron_queue *q);
 void neuron_queue_kick(struct neuron_queue *q);

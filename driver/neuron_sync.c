@@ -6,9 +6,9 @@
 #include <linux/uaccess.h>
 
 #include <drm/drm_syncobj.h>
-#include <drm/gpu_scheduler.h>
 
 #include "neuron_device.h"
+#include "neuron_job.h"
 #include "neuron_sync.h"
 
 /**
@@ -155,13 +155,13 @@ int neuron_syncs_get(struct neuron_syncs *syncs, struct drm_file *file,
  *
  * Return: 0, or -ENOMEM.
  */
-int neuron_syncs_add_dependencies(struct neuron_syncs *syncs, struct drm_sched_job *job)
+int neuron_syncs_add_dependencies(struct neuron_syncs *syncs, struct neuron_job *job)
 {
 	unsigned int i;
 	int ret;
 
 	for (i = 0; i < syncs->num_in; i++) {
-		ret = drm_sched_job_add_dependency(job, dma_fence_get(syncs->in[i]));
+		ret = neuron_job_depend(job, syncs->in[i]);
 		if (ret)
 			return ret;
 	}

@@ -9,8 +9,8 @@
 struct dma_fence;
 struct dma_fence_chain;
 struct drm_file;
-struct drm_sched_job;
 struct drm_syncobj;
+struct neuron_job;
 
 /**
  * struct neuron_out_sync - a sync object that gets a job's fence
@@ -43,7 +43,7 @@ void *neuron_array_get(const struct drm_neuron_array *array, size_t size, size_t
 
 int neuron_syncs_get(struct neuron_syncs *syncs, struct drm_file *file,
 		     const struct drm_neuron_array *in, const struct drm_neuron_array *out);
-int neuron_syncs_add_dependencies(struct neuron_syncs *syncs, struct drm_sched_job *job);
+int neuron_syncs_add_dependencies(struct neuron_syncs *syncs, struct neuron_job *job);
 void neuron_syncs_signal(struct neuron_syncs *syncs, struct dma_fence *fence);
 void neuron_syncs_put(struct neuron_syncs *syncs);
 

@@ -93,7 +93,9 @@ static int ring_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, q->sq);
 	KUNIT_ASSERT_NOT_NULL(test, q->cq);
 	KUNIT_ASSERT_NOT_NULL(test, q->tables);
+	kref_init(&q->ref);
 	spin_lock_init(&q->lock);
+	spin_lock_init(&q->fence_lock);
 	INIT_LIST_HEAD(&q->jobs);
 	INIT_DELAYED_WORK(&q->watchdog, watchdog_barks);
 	q->state = NEURON_QUEUE_LIVE;
@@ -401,6 +403,46 @@ static void ring_turns(struct kunit *test)
 	list_del_init(&first->link);
 }
 
+/* Past the scheduler only where nobody is overtaken. */
+static void ring_idle(struct kunit *test)
+{
+	struct fake *f = test->priv;
+	struct neuron_job *first = fake_job(test, 1), *second = fake_job(test, 1);
+	struct neuron_job *third = fake_job(test, 1);
+	LIST_HEAD(done);
+
+	kref_init(&first->ref);
+	kref_init(&third->ref);
+
+	f->q->state = NEURON_QUEUE_STOPPED;
+	KUNIT_EXPECT_FALSE(test, neuron_queue_push_idle(f->q, first));
+	f->q->state = NEURON_QUEUE_DEAD;
+	KUNIT_EXPECT_FALSE(test, neuron_queue_push_idle(f->q, first));
+	KUNIT_EXPECT_FALSE(test, first->direct);
+	KUNIT_EXPECT_EQ(test, f->q->next_id, f->q->base_id);
+
+	f->q->state = NEURON_QUEUE_LIVE;
+	KUNIT_EXPECT_TRUE(test, neuron_queue_push_idle(f->q, first));
+	KUNIT_EXPECT_TRUE(test, first->direct && first->queued);
+	KUNIT_EXPECT_EQ(test, kref_read(&first->ref), 2);
+	KUNIT_EXPECT_EQ(test, neuron_queue_read(f->q, NEURON_QUEUE_SQ_TAIL), 1);
+
+	/* One executes. */
+	KUNIT_EXPECT_FALSE(test, neuron_queue_push_idle(f->q, third));
+	/* None does, but the scheduler has one. */
+	neuron_queue_expect(f->q, second);
+	device_completes(f);
+	KUNIT_EXPECT_EQ(test, poll(f, &done), 1);
+	KUNIT_EXPECT_FALSE(test, neuron_queue_push_idle(f->q, third));
+	neuron_queue_push(f->q, second);
+	KUNIT_EXPECT_FALSE(test, neuron_queue_push_idle(f->q, third));
+	device_completes(f);
+	KUNIT_EXPECT_EQ(test, poll(f, &done), 2);
+	KUNIT_EXPECT_TRUE(test, neuron_queue_push_idle(f->q, third));
+	KUNIT_EXPECT_EQ(test, f->q->waiting, 0);
+	KUNIT_EXPECT_EQ(test, third->fence->base.seqno, first->fence->base.seqno + 1);
+}
+
 static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_wraps),
 	KUNIT_CASE(ring_batch),
@@ -408,6 +450,7 @@ static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_storm),
 	KUNIT_CASE(ring_stopped),
 	KUNIT_CASE(ring_turns),
+	KUNIT_CASE(ring_idle),
 	{}
 };
 

@@ -405,6 +405,47 @@ TEST_F(submit, bad_arguments)
 	EXPECT_EQ(2, args.job);
 }
 
+/*
+ * Jobs of a core keep their order, whether they find it idle or busy. They write to the
+ * same place and don't wait for each other's buffers.
+ */
+TEST_F(submit, order)
+{
+	struct drm_neuron_job_status status;
+	struct program p = program_new(self->fd);
+	struct submission s;
+	struct bo src[3];
+	int64_t job;
+	int i, k, last = 0;
+
+	for (i = 0; i < 3; i++) {
+		src[i] = bo_new(self->fd, DRM_NEURON_BO_HOST, 4096);
+		ASSERT_TRUE(src[i].map);
+		memset(src[i].map, 0x10 + i, 4096);
+	}
+	program_copy(&p, 1, 0, 2, 0, 4096);
+	submission_init(&s, &p, 1);
+	submission_slot(&s, src[0].handle, DRM_NEURON_SLOT_READ);
+	submission_slot(&s, self->dst.handle, DRM_NEURON_SLOT_WRITE);
+	s.args.flags = DRM_NEURON_SUBMIT_UNORDERED;
+
+	for (i = 0; i < 500; i++) {
+		for (k = 0, job = 0; k <= i % 5; k++) {
+			volatile int spins = i * 37 % 4096;
+
+			last = (i + k) % 3;
+			s.slots[1].handle = src[last].handle;
+			job = submit(self->fd, &s);
+			ASSERT_LT(0, job);
+			while (spins)
+				spins--;
+		}
+		ASSERT_EQ(0, job_status_wait(self->fd, job, now_ns() + 10 * SECOND_NS, &status));
+		ASSERT_EQ(DRM_NEURON_JOB_DONE, status.state);
+		ASSERT_TRUE(is_filled(self->dst.map, 4096, 0x10 + last));
+	}
+}
+
 /* Far more jobs than the ring has room for. */
 TEST_F(submit, thousands)
 {
