@@ -20,7 +20,12 @@
 
 #define BUS_BASE	0x40000000ull
 #define RAM_SIZE	(16u << 20)
+/* A test may want more. */
+#ifndef DRAM_SIZE
 #define DRAM_SIZE	(16u << 20)
+#define SBUF_SIZE	(1u << 20)
+#define PSUM_SIZE	(64u << 10)
+#endif
 
 struct machine {
 	struct neuron_chip *chip;
@@ -131,8 +136,8 @@ static inline void m_plug(struct machine *m)
 	const struct neuron_chip_config config = {
 		.cores = 4,
 		.dma_queues = 2,
-		.sbuf_size = 1 << 20,
-		.psum_size = 64 << 10,
+		.sbuf_size = SBUF_SIZE,
+		.psum_size = PSUM_SIZE,
 		.dram = m->dram,
 		.dram_size = DRAM_SIZE,
 		.clock_khz = NEURON_CHIP_CLOCK_KHZ,
