@@ -42,13 +42,15 @@ $(BUILD)/tests/qtest/device: tests/qtest/device $(BUILD)/tests/qtest/neuron-qtes
 HOST_TESTS += $(BUILD)/tests/qtest/device
 
 # Measurements. Figures are ratios within one run; nothing here passes or fails.
-BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,device product-direct kernels memcpy model start \
-		  replicas)
+BENCH_PROGRAMS := $(addprefix $(BUILD)/tests/bench/,device jobs product-direct kernels memcpy model \
+		  start replicas)
 
 CFLAGS-tests/bench/device := -Ilibneuron/include
+CFLAGS-tests/bench/jobs := -Ilibneuron/include
 
-$(BUILD)/tests/bench/device: $(addprefix $(BUILD)/obj/tests/bench/,device.o product.o) \
-			     $(BUILD)/lib/libneuron.so
+$(addprefix $(BUILD)/tests/bench/,device jobs): $(BUILD)/tests/bench/%: \
+		$(BUILD)/obj/tests/bench/%.o $(BUILD)/obj/tests/bench/product.o \
+		$(BUILD)/lib/libneuron.so
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD)/lib -lneuron \

@@ -9,52 +9,19 @@
  * unit, median, and the fastest and slowest of the repetitions. With --disk it
  * also times reads of 4 KiB from that block device, past the page cache.
  */
-#include <err.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <neuron.h>
 #include <neuron/isa.h>
 #include <neuron/report.h>
 
+#include "tests/bench/figure.h"
 #include "tests/bench/product.h"
 
 #define ROUNDS		2000	/* empty jobs, and disk reads */
 #define COPY_SIZE	(64u << 20)
 #define COPY_ROUNDS	9
-
-static double now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e6 + ts.tv_nsec / 1e3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void print(const char *name, const char *unit, double *values, int n)
-{
-	qsort(values, n, sizeof(*values), by_value);
-	printf("{\"name\": \"%s\", \"unit\": \"%s\", \"median\": %.4g, \"min\": %.4g, \"max\": %.4g}\n",
-	       name, unit, values[n / 2], values[0], values[n - 1]);
-	fflush(stdout);
-}
-
-static void must(int ret, const char *what)
-{
-	if (ret)
-		errx(1, "%s: %s", what, strerror(-ret));
-}
 
 /* A buffer in host memory that holds @size bytes of @data. */
 static struct neuron_buffer *host_buffer(struct neuron_device *dev, const void *data,
@@ -99,7 +66,7 @@ static void bench_empty_job(struct neuron_device *dev)
 
 	for (int i = 0; i < ROUNDS; i++)
 		us[i] = run_job(dev, &sub);
-	print("empty job, submit to completion", "us", us, ROUNDS);
+	print_figure("empty job, submit to completion", "us", us, ROUNDS);
 	neuron_buffer_free(program);
 }
 
@@ -120,7 +87,7 @@ static void bench_copy(struct neuron_device *dev, enum neuron_memory from,
 		must(neuron_buffer_copy(dst, 0, src, 0, COPY_SIZE), "copy");
 		rate[i] = COPY_SIZE / (now_us() - start) / 1e3;
 	}
-	print(name, "GB/s", rate, COPY_ROUNDS);
+	print_figure(name, "GB/s", rate, COPY_ROUNDS);
 	neuron_buffer_free(src);
 	neuron_buffer_free(dst);
 }
@@ -168,7 +135,7 @@ static void bench_product(void *arg, const struct bench_product *p)
 		if (i >= 0)
 			rate[i] = bench_product_macs(p) * times / (us[1] - us[0]) / 1e3;
 	}
-	print(p->name, "GMAC/s", rate, TIMES);
+	print_figure(p->name, "GMAC/s", rate, TIMES);
 	neuron_buffer_free(in);
 	neuron_buffer_free(program);
 	free(bytes);
@@ -194,7 +161,7 @@ static void bench_disk(const char *path)
 			err(1, "%s", path);
 		us[i] = now_us() - start;
 	}
-	print("4 KiB read from emulated NVMe", "us", us, ROUNDS);
+	print_figure("4 KiB read from emulated NVMe", "us", us, ROUNDS);
 	free(page);
 	close(fd);
 }
