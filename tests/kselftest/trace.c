@@ -33,6 +33,8 @@ FIXTURE_SETUP(trace)
 	}
 	rmdir(INSTANCE);
 	ASSERT_EQ(0, mkdir(INSTANCE, 0700));
+	/* One clock for all processors: the interrupt comes to another than the submission. */
+	ASSERT_EQ(0, write_file(INSTANCE "/trace_clock", "mono"));
 	ASSERT_EQ(0, write_file(INSTANCE "/events/neuron/enable", "1"));
 }
 
