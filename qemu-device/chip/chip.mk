@@ -61,9 +61,12 @@ fuzzers: ## the fuzzers of chip and ISA, in build/fuzz/tests/fuzz (needs clang)
 		EXTRA_CFLAGS='$(FUZZ_SANITIZE) -fsanitize=fuzzer-no-link -Wno-pass-failed' \
 		EXTRA_LDFLAGS='$(FUZZ_SANITIZE)' \
 		$(addprefix $(BUILD)/fuzz/tests/fuzz/,$(NCHIP_FUZZERS) seeds)
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz-tsan CC=$(FUZZ_CC) OPT='-O1 -g' \
+		EXTRA_CFLAGS='-fsanitize=thread -fsanitize=fuzzer-no-link -Wno-pass-failed' \
+		EXTRA_LDFLAGS=-fsanitize=thread $(BUILD)/fuzz-tsan/tests/fuzz/chip_fuzz_threads
 
 # A short run of them, beside the programs of the suite.
 HOST_TESTS	+= $(BUILD)/tests/fuzz/chip
-$(BUILD)/tests/fuzz/chip: tests/fuzz/chip | fuzzers
-	$(Q)mkdir -p $(@D)
+$(BUILD)/tests/fuzz/chip: tests/fuzz/chip tests/fuzz/tsan.supp | fuzzers
+	$(Q)install -D -m 644 tests/fuzz/tsan.supp $(@D)/tsan.supp
 	$(Q)install -m 755 $< $@
