@@ -170,9 +170,6 @@ bool conv_choose_panels(struct conv_plan *plan, const struct nk_call *call,
 		plan->panels.weights.row = plan->filters;
 		plan->panels.weights.column = 1;
 	}
-	for (unsigned int i = 0; i < 3; i++)
-		plain &= plan->kernel[i] == 1 && plan->stride[i] == 1 && !plan->pad_lo[i] &&
-			 plan->pad_hi[i] <= 0 && plan->in_dims[i] == plan->out_dims[i];
 	plan->pack_in = in->dims[1] > 1 && in->strides[1] != 1;
 	for (unsigned int d = 2; d < in->rank; d++)
 		plan->pack_in |= in->strides[d] < 0;
