@@ -118,8 +118,9 @@ $(BUILD)/tests/vm/migrate-init: tests/vm/guest/init.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -Os -static -s -Wall -Wextra -Werror -o $@ $<
 
-check: $(BUILD)/tests/vm/jobs $(BUILD)/tests/kselftest/sleep \
-	$(addprefix $(BUILD)/tests/vm/migrate-,loop init) $(BUILD)/keyword.neff
+MIGRATE_FILES := $(addprefix $(BUILD)/tests/vm/migrate-,loop init) $(BUILD)/keyword.neff
+
+check: $(BUILD)/tests/vm/jobs $(BUILD)/tests/kselftest/sleep $(MIGRATE_FILES)
 HOST_TESTS += tests/vm/steady-memory tests/vm/test-sleep tests/vm/migrate
 
 # The documents: what their commands do, and the dependency rule.
@@ -137,5 +138,6 @@ check-vm: all setup module $(VM_TESTS) ## only the tests inside the virtual mach
 	$(Q)tests/check --vm "$(VM_TESTS)"
 
 # LONG='--seconds 60' and the like: see tests/check-long.
-check-long: all setup module debug-kernel module-debug kselftest ## the promises at their full counts: hours
+check-long: all setup module debug-kernel module-debug kselftest $(MIGRATE_FILES) \
+		$(BUILD)/tests/fuzz/chip ## the promises at their full counts: hours
 	$(Q)tests/check-long $(LONG)
