@@ -138,6 +138,6 @@ check-vm: all setup module $(VM_TESTS) ## only the tests inside the virtual mach
 	$(Q)tests/check --vm "$(VM_TESTS)"
 
 # LONG='--seconds 60' and the like: see tests/check-long.
-check-long: all setup module debug-kernel module-debug kselftest $(MIGRATE_FILES) \
-		$(BUILD)/tests/fuzz/chip ## the promises at their full counts: hours
+LONG_FILES := $(MIGRATE_FILES) $(BUILD)/tests/fuzz/chip
+check-long: all setup module debug-kernel module-debug kselftest $(LONG_FILES) ## the promises at their full counts: hours
 	$(Q)tests/check-long $(LONG)
