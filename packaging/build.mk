@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# `make install` for a machine, `make deb` for Debian's. PREFIX, BINDIR, LIBDIR,
-# INCLUDEDIR and MANDIR say where; DESTDIR is put before all of them.
+# `make install` for a machine, `make deb` for Debian's. PREFIX, and BINDIR, LIBDIR and so
+# on, say where; DESTDIR is put before all of them.
 
 VERSION		:= 0.1.0
 
@@ -11,6 +11,10 @@ LIBDIR		?= $(PREFIX)/lib
 INCLUDEDIR	?= $(PREFIX)/include
 DATADIR		?= $(PREFIX)/share
 MANDIR		?= $(DATADIR)/man
+UNITDIR		?= $(PREFIX)/lib/systemd/system
+BASHDIR		?= $(DATADIR)/bash-completion/completions
+ZSHDIR		?= $(DATADIR)/zsh/site-functions
+FISHDIR		?= $(DATADIR)/fish/vendor_completions.d
 UDEVDIR		?= /usr/lib/udev/rules.d
 SRCDIR		?= /usr/src
 
@@ -20,9 +24,15 @@ PC_FILES	:= neuron.pc nrt.pc
 DRIVER_SOURCES	:= Kbuild $(wildcard driver/*.[ch] include/neuron/*.h include/uapi/drm/*.h)
 # neuron-vm belongs to a checkout: it builds what it boots.
 PACKAGED_PAGES	:= $(filter-out %/neuron-vm.1,$(wildcard tools/man/*.1))
-COMPLETIONS	:= $(DESTDIR)$(DATADIR)/bash-completion/completions
+COMPLETIONS	:= $(BUILD)/completions
 
 .PHONY: install install-lib install-dev install-tools install-driver install-qemu uninstall packaged deb check-deb
+
+# Options are those of --help, so the tools come first.
+$(COMPLETIONS): packaging/completions $(PACKAGED_TOOLS)
+	$(call say,COMPLETE,$@)
+	$(Q)rm -rf $@
+	$(Q)packaging/completions $@ $(PACKAGED_TOOLS)
 
 install: install-lib install-dev install-tools ## library, headers, tools, manual: DESTDIR=, PREFIX=
 
@@ -49,15 +59,20 @@ install-dev: install-lib $(BUILD)/man/man3
 	$(Q)install -m 644 $(BUILD)/man/man3/* $(DESTDIR)$(MANDIR)/man3
 	$(Q)install -m 644 -D libneuron/man/libneuron.7 $(DESTDIR)$(MANDIR)/man7/libneuron.7
 
-install-tools: install-lib $(PACKAGED_TOOLS)
+install-tools: install-lib $(PACKAGED_TOOLS) $(COMPLETIONS)
 	$(call say,INSTALL,$(DESTDIR)$(BINDIR))
-	$(Q)install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(COMPLETIONS)
+	$(Q)install -d $(addprefix $(DESTDIR),$(BINDIR) $(MANDIR)/man1 $(UNITDIR) $(BASHDIR) \
+		$(ZSHDIR) $(FISHDIR))
 	$(Q)install $(PACKAGED_TOOLS) $(DESTDIR)$(BINDIR)
 	$(Q)install -m 644 $(PACKAGED_PAGES) $(DESTDIR)$(MANDIR)/man1
-	$(Q)install -m 644 packaging/completion.bash $(COMPLETIONS)/neuron-run
+	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/neuron-monitor.service.in \
+		>$(DESTDIR)$(UNITDIR)/neuron-monitor.service
+	$(Q)install -m 644 $(COMPLETIONS)/bash/neuron-run $(DESTDIR)$(BASHDIR)
 	$(Q)for tool in $(filter-out neuron-run,$(notdir $(PACKAGED_TOOLS))); do \
-		ln -sf neuron-run $(COMPLETIONS)/$$tool || exit 1; \
+		ln -sf neuron-run $(DESTDIR)$(BASHDIR)/$$tool || exit 1; \
 	done
+	$(Q)install -m 644 $(COMPLETIONS)/zsh/_neuron $(DESTDIR)$(ZSHDIR)
+	$(Q)install -m 644 $(COMPLETIONS)/fish/* $(DESTDIR)$(FISHDIR)
 
 # The module's source, as DKMS wants it, and who may open the device.
 install-driver: ## the module's source for DKMS, and its udev rule
@@ -89,10 +104,12 @@ uninstall: ## remove what `make install` with the same folders has put there
 		$(addprefix $(DESTDIR)$(MANDIR)/man1/,$(notdir $(PACKAGED_PAGES))) \
 		$(addprefix $(DESTDIR)$(MANDIR)/man3/,$(notdir $(wildcard $(BUILD)/man/man3/*))) \
 		$(DESTDIR)$(MANDIR)/man7/libneuron.7 \
-		$(addprefix $(COMPLETIONS)/,$(notdir $(PACKAGED_TOOLS)))
+		$(DESTDIR)$(UNITDIR)/neuron-monitor.service $(DESTDIR)$(ZSHDIR)/_neuron \
+		$(addprefix $(DESTDIR)$(BASHDIR)/,$(notdir $(PACKAGED_TOOLS))) \
+		$(patsubst %,$(DESTDIR)$(FISHDIR)/%.fish,$(notdir $(PACKAGED_TOOLS)))
 	$(Q)rmdir $(addprefix $(DESTDIR)$(INCLUDEDIR)/,nrt ndl) 2>/dev/null || true
 
-packaged: $(BUILD)/lib/libneuron.so.1 $(PACKAGED_TOOLS) $(BUILD)/man/man3
+packaged: $(BUILD)/lib/libneuron.so.1 $(PACKAGED_TOOLS) $(COMPLETIONS) $(BUILD)/man/man3
 
 deb: qemu ## Debian packages into build/deb
 	$(Q)scripts/build-deb

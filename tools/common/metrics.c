@@ -564,11 +564,72 @@ static void chip_sample(struct exposition *e, const char *name, const char *even
 		number);
 }
 
+/* What the driver counts, whoever's processes they are: cores are numbered as on the machine. */
+static void expose_chip_cores(struct exposition *e, const char *name, const char *help,
+			      double (*value)(const struct chip_usage *chip, unsigned int core))
+{
+	unsigned int i, k;
+
+	head(e, name, "counter", help);
+	for (i = 0; i < e->now->num_chips; i++) {
+		const struct chip_usage *chip = &e->now->chip[i];
+
+		for (k = 0; k < chip->cores; k++) {
+			labels(e, name);
+			fprintf(e->file,
+				",neuron_device_index=\"%u\",neuroncore=\"%u\"} %.17g\n",
+				chip->index, chip->first_core + k, value(chip, k));
+		}
+	}
+}
+
+static double busy_seconds(const struct chip_usage *chip, unsigned int core)
+{
+	return chip->busy_ns[core] / 1e9;
+}
+
+static double programs(const struct chip_usage *chip, unsigned int core)
+{
+	return chip->inferences[core];
+}
+
+static double resets(const struct chip_usage *chip, unsigned int core)
+{
+	return chip->resets[core];
+}
+
+static void expose_chips(struct exposition *e)
+{
+	static const char name[] = "neuron_device_memory_used_bytes";
+	unsigned int i;
+
+	expose_chip_cores(e, "neuron_device_core_busy_seconds_total",
+			  "Time that a core executed programs", busy_seconds);
+	expose_chip_cores(e, "neuron_device_core_programs_total", "Programs that ended well",
+			  programs);
+	expose_chip_cores(e, "neuron_device_core_resets_total", "Resets of a core", resets);
+	head(e, name, "gauge", "Memory that a chip's buffers take");
+	for (i = 0; i < e->now->num_chips; i++) {
+		const struct chip_usage *chip = &e->now->chip[i];
+		const char *const where[] = { "neuron_device", "host" };
+		const uint64_t bytes[] = { chip->device_mem, chip->host_mem };
+		unsigned int k;
+
+		for (k = 0; k < 2; k++) {
+			labels(e, name);
+			fprintf(e->file,
+				",neuron_device_index=\"%u\",memory_location=\"%s\"} %.17g\n",
+				chip->index, where[k], (double)bytes[k]);
+		}
+	}
+}
+
 static void expose_machine(struct exposition *e, const struct hardware *hardware)
 {
 	const struct usage *now = e->now;
 	unsigned int i;
 
+	expose_chips(e);
 	head(e, "hardware_ecc_events_total", "counter", "Errors of memory");
 	for (i = 0; i < now->num_chips; i++) {
 		const struct chip_usage *chip = &now->chip[i];
