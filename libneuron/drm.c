@@ -87,7 +87,7 @@ static int refused(const struct drm_device *device, const char *what, int error)
 		return fail(-error, "%s: %s: the device is gone: reload the driver or reset the device, and start again",
 			    name, what);
 	case EIO:
-		return fail(-error, "%s: %s: the core is dead after a reset that failed: reset the device",
+		return fail(-error, "%s: %s: the chip or the core is dead, no reset helped: try neuron-reset, or unbind the driver and bind it again",
 			    name, what);
 	case ENOSPC:
 		return fail(-error, "%s: %s: no room in device DRAM: free tensors or unload models",
