@@ -32,8 +32,8 @@
  * - drm-engine-compute: time that the client's programs executed, summed over
  *   the cores; drm-engine-capacity-compute says how many cores there are
  * - drm-engine-copy and drm-engine-capacity-copy: the same for the DMA queues
- * - drm-*-host: memory of the client in host memory
- * - drm-*-dram: memory of the client in device DRAM
+ * - ``drm-*-host``: memory of the client in host memory
+ * - ``drm-*-dram``: memory of the client in device DRAM
  */
 
 /* A text that ends up in user space: whatever is not printable is left out. */

@@ -371,6 +371,7 @@ struct drm_neuron_copy {
  * @fault_engine: out: of struct neuron_fault
  * @fault_operand: out: of struct neuron_fault
  * @fault_inst: out: of struct neuron_fault
+ * @pad: zero
  * @fault_info: out: of struct neuron_fault
  * @cycles: out: modelled time, in core clock cycles
  * @timeout_ns: in: wait for the job until this time of CLOCK_MONOTONIC; 0: don't
