@@ -28,11 +28,12 @@ COMPLETIONS	:= $(BUILD)/completions
 
 .PHONY: install install-lib install-dev install-tools install-driver install-qemu uninstall packaged deb check-deb
 
-# Options are those of --help, so the tools come first.
+# Options are those of --help, so the tools come first; without an rpath they have to be
+# told where the library is.
 $(COMPLETIONS): packaging/completions $(PACKAGED_TOOLS)
 	$(call say,COMPLETE,$@)
 	$(Q)rm -rf $@
-	$(Q)packaging/completions $@ $(PACKAGED_TOOLS)
+	$(Q)LD_LIBRARY_PATH=$(BUILD)/lib packaging/completions $@ $(PACKAGED_TOOLS)
 
 install: install-lib install-dev install-tools ## library, headers, tools, manual: DESTDIR=, PREFIX=
 
