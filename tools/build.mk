@@ -85,7 +85,9 @@ include tests/conformance/host/host.mk
 include tests/bench/calibrate.mk
 
 # The tools, whole models and single operators, as they come.
-HOST_TESTS += $(addprefix tests/conformance/,tools watching profile onnx-cases corpus memory)
+HOST_TESTS += $(addprefix tests/conformance/,tools watching profile profile-in-browser onnx-cases \
+		corpus memory)
+check: $(BUILD)/.packages-check
 
 $(BUILD)/tests/fuzz/profile_fuzz: tests/fuzz/profile_fuzz.c tools/common/profile.c \
 		tools/common/profile.h $(wildcard include/neuron/*.h)

@@ -181,6 +181,34 @@ static int by_time(const void *a, const void *b)
 	return x->type < y->type ? -1 : x->type > y->type;
 }
 
+static int by_thread(const void *a, const void *b)
+{
+	const struct neuron_profile_event *x = *(const struct neuron_profile_event *const *)a;
+	const struct neuron_profile_event *y = *(const struct neuron_profile_event *const *)b;
+
+	return x->thread < y->thread ? -1 : x->thread > y->thread;
+}
+
+/* Name the threads, in the order of their numbers. */
+static void put_threads(struct out *out, const struct neuron_profile_header *h,
+			const struct neuron_profile_event **events)
+{
+	unsigned int order = 0;
+	char name[32];
+	uint64_t i;
+
+	qsort(events, h->num_events, sizeof(*events), by_thread);
+	for (i = 0; i < h->num_events; i++) {
+		const uint32_t thread = events[i]->thread;
+
+		if (i && events[i - 1]->thread == thread)
+			continue;
+		snprintf(name, sizeof(name), thread == h->pid ? "main thread" : "thread %" PRIu32,
+			 thread);
+		put_name(out, "thread_name", HOST, thread, name, order++);
+	}
+}
+
 static void put_host(struct out *out, const struct view *view)
 {
 	const struct neuron_profile_header *h = view->profile.header;
@@ -194,6 +222,7 @@ static void put_host(struct out *out, const struct view *view)
 	put_name(out, "process_name", HOST, 0, name, 0);
 	for (i = 0; i < h->num_events; i++)
 		sorted[i] = &view->profile.events[i];
+	put_threads(out, h, sorted);
 	qsort(sorted, h->num_events, sizeof(*sorted), by_time);
 	for (i = 0; i < h->num_events; i++)
 		put_event(out, view, sorted[i]);
