@@ -199,6 +199,9 @@ static void print_text(const struct chips *chips, const struct settings *setting
 {
 	struct table table = { 0 };
 
+	printf("instance-type: %s\n", instance_type());
+	/* One core is one core: only later chips have logical ones of several. */
+	puts("logical-neuroncore-config: 1");
 	fill(&table, chips, settings);
 	for (int c = 0; c < NUM_COLUMNS; c++)
 		if (table.width[c] && table.width[c] < (int)strlen(titles[c]))
@@ -275,15 +278,19 @@ static cJSON *json_chip(const struct chips *chips, unsigned int index,
 	unsigned int first = chips_first_core(chips, index);
 	cJSON *object = made(cJSON_CreateObject());
 	cJSON *ids = made(cJSON_CreateArray());
+	char node[16];
 
 	for (unsigned int i = 0; i < chip->info.cores; i++)
 		cJSON_AddItemToArray(ids, made(cJSON_CreateNumber(first + i)));
+	add(object, "instance_type", cJSON_CreateString(instance_type()));
+	add(object, "instance_id", cJSON_CreateString(""));
 	add(object, "neuron_device", cJSON_CreateNumber(index));
 	add(object, "bdf", cJSON_CreateString(chip->info.address));
 	add(object, "cpu_affinity", cJSON_CreateString(chip->cpu_affinity));
-	add(object, "numa_node", chip->numa_node < 0 ?
-	    cJSON_CreateNull() : cJSON_CreateNumber(chip->numa_node));
-	add(object, "connected_to", cJSON_CreateArray());
+	/* A string there, "-1" without nodes; and null where there are no links. */
+	snprintf(node, sizeof(node), "%d", chip->numa_node);
+	add(object, "numa_node", cJSON_CreateString(node));
+	add(object, "connected_to", cJSON_CreateNull());
 	add(object, "nc_count", cJSON_CreateNumber(chip->info.cores));
 	add(object, "logical_neuroncore_config", cJSON_CreateNumber(1));
 	add(object, "memory_size", cJSON_CreateNumber(chip->info.dram_size));

@@ -163,13 +163,50 @@ cJSON *json_summary(const struct nc_summary *summary)
 	return json;
 }
 
+/*
+ * One value in a line, "key": value, four spaces for each level: what line-oriented
+ * scripts, written for the real chip's tools, take apart with grep and awk.
+ */
+static void print_lines(FILE *file, const char *text)
+{
+	bool quoted = false;
+	int depth = 0;
+
+	for (; *text; text++) {
+		if (quoted) {
+			putc(*text, file);
+			if (*text == '\\')
+				putc(*++text, file);
+			else if (*text == '"')
+				quoted = false;
+			continue;
+		}
+		if (*text == '}' || *text == ']')
+			fprintf(file, "\n%*s", 4 * --depth, "");
+		putc(*text, file);
+		if (*text == '"') {
+			quoted = true;
+		} else if (*text == ':') {
+			putc(' ', file);
+		} else if ((*text == '{' || *text == '[') &&
+			   (text[1] == '}' || text[1] == ']')) {
+			putc(*++text, file);
+		} else if (*text == '{' || *text == '[') {
+			fprintf(file, "\n%*s", 4 * ++depth, "");
+		} else if (*text == ',') {
+			fprintf(file, "\n%*s", 4 * depth, "");
+		}
+	}
+	putc('\n', file);
+}
+
 void json_print(FILE *file, cJSON *json)
 {
-	char *text = cJSON_Print(json);
+	char *text = cJSON_PrintUnformatted(json);
 
 	if (!text)
 		die_oom();
-	fprintf(file, "%s\n", text);
+	print_lines(file, text);
 	free(text);
 	cJSON_Delete(json);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <nrt/nrt.h>
 #include <nrt/nrt_version.h>
 #include "log.h"
 #include "say.h"
@@ -247,4 +248,22 @@ unsigned int chips_first_core(const struct chips *chips, unsigned int index)
 	for (unsigned int i = 0; i < index; i++)
 		first += chips->chip[i].info.cores;
 	return first;
+}
+
+const char *instance_type(void)
+{
+	nrt_instance_info_t info;
+
+	if (nrt_get_instance_info(&info, sizeof(info)) != NRT_SUCCESS)
+		return "inf1";
+	switch (info.size) {
+	case NRT_INSTANCE_SIZE_1XL:
+		return "inf1.xlarge";
+	case NRT_INSTANCE_SIZE_6XL:
+		return "inf1.6xlarge";
+	case NRT_INSTANCE_SIZE_24XL:
+		return "inf1.24xlarge";
+	default:
+		return "inf1";
+	}
 }

@@ -64,4 +64,13 @@ void chips_free(struct chips *chips);
 /* Number of the chip's first core among those of the whole machine. */
 unsigned int chips_first_core(const struct chips *chips, unsigned int index);
 
+/**
+ * instance_type() - the type of machine that has chips like these
+ *
+ * Scripts for the real chip choose by it what to compile for.
+ *
+ * Return: such as "inf1.xlarge"; "inf1" when none has so many chips.
+ */
+const char *instance_type(void);
+
 #endif /* TOOLS_COMMON_SYSTEM_H */
