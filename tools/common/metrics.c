@@ -302,7 +302,9 @@ static void hardware_group(cJSON *json, const struct usage *now)
 	}
 }
 
-static void cpu_states(cJSON *json, const struct cpu_usage *before, const struct cpu_usage *now)
+/* Which part of the time was spent in which state. */
+static void cpu_shares(const struct cpu_usage *before, const struct cpu_usage *now,
+		       double share[CPU_STATES])
 {
 	uint64_t all = 0, part[CPU_STATES];
 	int i;
@@ -312,7 +314,17 @@ static void cpu_states(cJSON *json, const struct cpu_usage *before, const struct
 		all += part[i];
 	}
 	for (i = 0; i < CPU_STATES; i++)
-		add_number(json, cpu_names[i], all ? hundredths(100.0 * part[i] / all) : 0);
+		share[i] = all ? (double)part[i] / all : 0;
+}
+
+static void cpu_states(cJSON *json, const struct cpu_usage *before, const struct cpu_usage *now)
+{
+	double share[CPU_STATES];
+	int i;
+
+	cpu_shares(before, now, share);
+	for (i = 0; i < CPU_STATES; i++)
+		add_number(json, cpu_names[i], hundredths(100 * share[i]));
 }
 
 static void cpus_group(cJSON *json, const struct usage *before, const struct usage *now)
@@ -626,6 +638,38 @@ static void expose_chips(struct exposition *e)
 	}
 }
 
+static void machine_sample(struct exposition *e, const char *name, const char *help,
+			   double number)
+{
+	head(e, name, "gauge", help);
+	labels(e, name);
+	fprintf(e->file, "} %.17g\n", number);
+}
+
+static void expose_system(struct exposition *e)
+{
+	const struct usage *now = e->now;
+	double share[CPU_STATES];
+
+	machine_sample(e, "system_memory_total_bytes", "Memory of the machine",
+		       now->memory_total);
+	machine_sample(e, "system_memory_used_bytes", "Memory of the machine in use",
+		       now->memory_used);
+	machine_sample(e, "system_swap_total_bytes", "Swap of the machine", now->swap_total);
+	machine_sample(e, "system_swap_used_bytes", "Swap of the machine in use",
+		       now->swap_used);
+	machine_sample(e, "system_vcpu_count", "Processors of the machine", now->num_cpus);
+	cpu_shares(&e->before->all_cpus, &now->all_cpus, share);
+	head(e, "system_vcpu_usage_ratio", "gauge",
+	     "Share of the time that processors were busy");
+	text_sample(e, "system_vcpu_usage_ratio", "usage_type", "user",
+		    share[CPU_USER] + share[CPU_NICE]);
+	text_sample(e, "system_vcpu_usage_ratio", "usage_type", "system",
+		    share[CPU_SYSTEM] + share[CPU_IO_WAIT] + share[CPU_IRQ] +
+		    share[CPU_SOFT_IRQ]);
+	machine_sample(e, "instance_info", "The machine", 1);
+}
+
 static void expose_machine(struct exposition *e, const struct hardware *hardware)
 {
 	const struct usage *now = e->now;
@@ -642,16 +686,10 @@ static void expose_machine(struct exposition *e, const struct hardware *hardware
 			    chip->mem_uncorrected);
 		chip_sample(e, "hardware_ecc_events_total", "sram_ecc_uncorrected", chip->index,
 			    chip->sram_uncorrected);
+		/* The chip corrects no errors in its scratchpads. */
+		chip_sample(e, "hardware_ecc_events_total", "sram_ecc_corrected", chip->index, 0);
 	}
-	head(e, "system_memory_total_bytes", "gauge", "Memory of the machine");
-	labels(e, "system_memory_total_bytes");
-	fprintf(e->file, "} %.17g\n", (double)now->memory_total);
-	head(e, "system_memory_used_bytes", "gauge", "Memory of the machine in use");
-	labels(e, "system_memory_used_bytes");
-	fprintf(e->file, "} %.17g\n", (double)now->memory_used);
-	head(e, "system_vcpu_count", "gauge", "Processors of the machine");
-	labels(e, "system_vcpu_count");
-	fprintf(e->file, "} %u\n", now->num_cpus);
+	expose_system(e);
 	head(e, "neuron_hardware_info", "gauge", "Chips of the machine");
 	labels(e, "neuron_hardware_info");
 	fprintf(e->file, ",neuron_device_count=\"%u\",neuroncore_per_device_count=\"%u\"} 1\n",
