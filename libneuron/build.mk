@@ -90,11 +90,18 @@ CFLAGS-tests/unit/nrt_calls += -Iinclude/uapi $(LIBNEURON_DRM)
 CFLAGS-tests/unit/nrt_version += -Iinclude/uapi $(LIBNEURON_DRM)
 
 # As its author would build it: the public headers, -lnrt, nothing else.
-$(addprefix $(BUILD)/tests/unit/,nrt_doc_async nrt_hold): \
+$(addprefix $(BUILD)/tests/unit/,nrt_doc_async nrt_hold nrt_ranks): \
 		$(BUILD)/tests/unit/%: tests/unit/%.c $(LIBNEURON_NAMES)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -O2 -g -Wall -Wextra -Werror $(EXTRA_CFLAGS) $(NRT_CPPFLAGS) $(EXTRA_LDFLAGS) -o $@ $< $(NRT_LIBS)
+
+# Where there are neither headers nor library.
+$(BUILD)/tests/unit/nrt_by_name: tests/unit/nrt_by_name.c $(LIBNEURON_NAMES)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -O2 -g -Wall -Wextra -Werror $(EXTRA_CFLAGS) $(EXTRA_LDFLAGS) \
+		-Wl,-rpath,$(abspath $(BUILD)/lib) -o $@ $< -ldl
 
 $(BUILD)/tests/unit/nrt_models: $(BUILD)/obj/tests/unit/nrt_models.o $(BUILD)/lib/libneuron.a
 	$(call say,LD,$@)
@@ -105,7 +112,7 @@ $(BUILD)/tests/unit/nrt_models: $(BUILD)/obj/tests/unit/nrt_models.o $(BUILD)/li
 UNIT_TESTS += $(BUILD)/tests/unit/nrt_programs
 VM_TESTS += $(BUILD)/tests/unit/nrt_programs
 $(BUILD)/tests/unit/nrt_programs: tests/unit/nrt_programs \
-		$(addprefix $(BUILD)/tests/unit/,nrt_doc_async nrt_models nrt_hold) \
+		$(addprefix $(BUILD)/tests/unit/,nrt_by_name nrt_doc_async nrt_hold nrt_models nrt_ranks) \
 		$(BUILD)/examples/execute
 	$(Q)install -m 755 $< $@
 
