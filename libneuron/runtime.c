@@ -351,7 +351,7 @@ EXPORT NRT_STATUS nrt_init(nrt_framework_type_t framework, const char *fw_versio
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	int64_t start = now_ns();
 	const char *bad = neuron_log_configure();
-	NRT_STATUS status;
+	NRT_STATUS status = NRT_SUCCESS;
 
 	if (bad)
 		return fail(NRT_INVALID, "%s has an unknown value: give ERROR, WARN, INFO, DEBUG or TRACE as the level, console or syslog as the location",
@@ -364,9 +364,8 @@ EXPORT NRT_STATUS nrt_init(nrt_framework_type_t framework, const char *fw_versio
 	      fw_version ? fw_version : "", fal_version ? fal_version : "");
 	pthread_once(&once, watch_forks);
 	pthread_rwlock_wrlock(&state_lock);
-	if (state == OPEN) {
-		status = fail(NRT_INVALID, "nrt_init() has been called before: call nrt_close() first");
-	} else {
+	/* Libraries call it that do not know whether the program has done so. */
+	if (state != OPEN) {
 		status = open_runtime(&current);
 		if (!status)
 			status = profile_init();

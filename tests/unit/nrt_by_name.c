@@ -136,6 +136,9 @@ int main(void)
 		fail("nrt_get_total_nc_count", status);
 	/* The framework's type alone is known, and versions are not. */
 	status = nrt.init(1, NULL, NULL);
+	/* Nor does a library know whether the program has been here before. */
+	if (!status)
+		status = nrt.init(1, "", "");
 	if (status)
 		fail("nrt_init", status);
 	status = nrt.visible(&visible);

@@ -70,13 +70,24 @@ static void after_close(void)
 
 static void init_again(void)
 {
+	nrt_tensor_t *tensor;
+	uint8_t byte;
 	int i;
 
 	for (i = 0; i < 5; i++) {
 		t_init();
-		CHECK_FAILS(nrt_init(NRT_FRAMEWORK_TYPE_NO_FW, "", ""), NRT_INVALID,
-			    "nrt_close()");
+		CHECK_OK(nrt_tensor_allocate(NRT_TENSOR_PLACEMENT_DEVICE, 0, 4, "t", &tensor));
+		CHECK_OK(nrt_tensor_memset(tensor, 0, i, 4));
+		/* A framework has done it, a library of the same process does it, too. */
+		CHECK_OK(nrt_init(NRT_FRAMEWORK_TYPE_PYTORCH, "", ""));
+		byte = 99;
+		CHECK_OK(nrt_tensor_read(tensor, &byte, 0, 1));
+		CHECK_EQ(byte, i);
+		nrt_tensor_free(&tensor);
 		nrt_close();
+		/* Who closes it closes it for all of them. */
+		CHECK_FAILS(nrt_tensor_allocate(NRT_TENSOR_PLACEMENT_DEVICE, 0, 4, "t", &tensor),
+			    NRT_CLOSED, "nrt_init()");
 	}
 	CHECK_FAILS(nrt_init(NRT_FRAMEWORK_TYPE_INVALID, "", ""), NRT_INVALID,
 		    "NRT_FRAMEWORK_TYPE_NO_FW");

@@ -162,11 +162,12 @@ NRT_STATUS nrt_get_instance_info(nrt_instance_info_t *info, size_t instance_info
  *
  * The cores named by NEURON_RT_VISIBLE_CORES, else NEURON_RT_NUM_CORES free
  * ones, else all, belong to this process alone until nrt_close() or its end.
- * May be called again after nrt_close().
+ * May be called again: before nrt_close(), which closes for all callers, it
+ * changes nothing.
  *
  * Return: NRT_SUCCESS; NRT_INVALID: @framework or an environment variable is
- * not valid, or nrt_init() was called before; NRT_FAILURE: there is no device;
- * NRT_RESOURCE: another process holds a core that is needed.
+ * not valid; NRT_FAILURE: there is no device; NRT_RESOURCE: another process
+ * holds a core that is needed.
  */
 NRT_STATUS nrt_init(nrt_framework_type_t framework, const char *fw_version,
 		    const char *fal_version);
