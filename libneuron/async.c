@@ -84,7 +84,7 @@ static void track(struct nrta_error_tracker *tracker, nrta_seq_t seq, NRT_STATUS
 			.seq_id = seq, .error_code = status,
 		};
 	else
-		complain("not enough host memory to keep that request %#llx failed with %s",
+		complain("request %#llx failed with %s, which the error tracker cannot keep: " NO_MEMORY,
 			 (unsigned long long)seq, nrt_get_status_as_str(status));
 	pthread_mutex_unlock(&tracker->lock);
 }
@@ -110,11 +110,11 @@ EXPORT NRT_STATUS nrta_error_tracker_create(uint32_t lnc_idx,
 		return status;
 	tracker = calloc(1, sizeof(*tracker));
 	if (!tracker)
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	pthread_mutex_init(&tracker->lock, NULL);
 	if (!object_add(&tracker->object, OBJECT_ERROR_TRACKER, destroy_tracker)) {
 		destroy_tracker(&tracker->object);
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	}
 	*error_tracker = tracker;
 	return NRT_SUCCESS;
@@ -361,7 +361,7 @@ static NRT_STATUS push(const char *function, nrta_xu_id_t id, struct request *re
 
 	if (!queue) {
 		put_request(request);
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	}
 	pthread_mutex_lock(&queue->lock);
 	if (queue->issued - queue->completed >= MAX_QUEUED) {
@@ -373,7 +373,7 @@ static NRT_STATUS push(const char *function, nrta_xu_id_t id, struct request *re
 		ret = start(queue);
 	}
 	if (ret) {
-		neuron_log(NEURON_LOG_ERROR, function, "a thread for the queue: %s: raise the limit of threads",
+		neuron_log(NEURON_LOG_ERROR, function, "a thread for the queue: %s: raise the limit of threads (ulimit -u, the cgroup's pids.max)",
 			   strerror(ret));
 		status = NRT_RESOURCE;
 	}
@@ -584,7 +584,7 @@ static NRT_STATUS pick(const struct nrt_model *model, uint32_t first, uint32_t e
 
 	*result = tensor_set_new();
 	if (!*result)
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	for (i = first; i < end && !status; i++) {
 		tensor = NULL;
 		status = model_find_tensor(model, i, from, &tensor);
@@ -612,10 +612,7 @@ EXPORT NRT_STATUS nrta_execute_schedule(nrt_model_t *model,
 	in = object_get(input, OBJECT_TENSOR_SET);
 	out = object_get(output, OBJECT_TENSOR_SET);
 	if (!r.model || !in || !out)
-		status = fail(NRT_INVALID_HANDLE, "the %s, or it has been freed",
-			      !r.model ? "model is none" :
-			      !in ? "input set is no tensor set" :
-				    "output set is no tensor set");
+		status = fail(NRT_INVALID_HANDLE, "%s", !r.model ? NO_MODEL : !in ? NO_INPUT_SET : NO_OUTPUT_SET);
 	if (!status) {
 		core = r.model->instances[0].vnc;
 		status = pick(r.model, 0, r.model->num_inputs, in, &r.inputs);
@@ -708,7 +705,7 @@ EXPORT NRT_STATUS nrta_get_completion_handle(nrta_seq_t seq, int *fd)
 		return status;
 	watch = malloc(sizeof(*watch));
 	if (!watch) {
-		status = fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		status = fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 		goto leave;
 	}
 	/* One for the caller, who may close it at any time, and one for us. */
@@ -716,7 +713,7 @@ EXPORT NRT_STATUS nrta_get_completion_handle(nrta_seq_t seq, int *fd)
 	watch->fd = *fd < 0 ? -1 : fcntl(*fd, F_DUPFD_CLOEXEC, 0);
 	watch->number = NRTA_SEQ_GET_SEQ_NUM(seq);
 	if (watch->fd < 0) {
-		status = fail(NRT_RESOURCE, "a completion handle: %s: close those that are not needed any more, or raise the limit of open files",
+		status = fail(NRT_RESOURCE, "a completion handle: %s: close those that are not needed any more, or raise the limit of open files (ulimit -n)",
 			      strerror(errno));
 		if (*fd >= 0)
 			close(*fd);

@@ -82,8 +82,9 @@ struct transfer {
  * @cores_acquire: -EBUSY is not logged: who wants any free cores tries others
  * @buffer_create: the same for a buffer; device, memory and size are set after
  * @buffer_map: make the mapping, called once a buffer
- * @transfer: do it and wait
+ * @transfer: do it and wait; 0: it has ended, how is in @result
  * @submit: allocates its job
+ * @lost: what has become of a device or core that is lost, and what to do
  * @wait: @deadline_ns is absolute on CLOCK_MONOTONIC, INT64_MAX for ever
  */
 struct backend {
@@ -103,7 +104,9 @@ struct backend {
 	void (*buffer_free)(struct neuron_buffer *buffer);
 	int (*buffer_map)(struct neuron_buffer *buffer, void **address);
 	int (*buffer_export)(struct neuron_buffer *buffer, int *fd);
-	int (*transfer)(struct neuron_device *device, const struct transfer *transfer);
+	int (*transfer)(struct neuron_device *device, const struct transfer *transfer,
+			struct neuron_job_result *result);
+	void (*lost)(struct neuron_device *device, char *text, size_t size);
 	int (*submit)(struct neuron_device *device,
 		      const struct neuron_submission *submission,
 		      struct neuron_job **job);

@@ -68,7 +68,7 @@ api: libneuron ## write down the API's coverage and the ABI anew
 
 # They link statically, so that sanitizers see the library, too.
 NRT_UNIT_TESTS := neff neff_steps nrt_steps nrt_init nrt_tensor nrt_execute nrt_threads nrt_device nrt_alloc \
-	nrt_calls nrt_async nrt_profile nrt_version
+	nrt_calls nrt_async nrt_profile nrt_version nrt_errors
 
 # Those of the API run in the VM as well, with the driver.
 VM_TESTS += $(addprefix $(BUILD)/tests/unit/,$(filter-out nrt_version,$(filter nrt_%,$(NRT_UNIT_TESTS))))

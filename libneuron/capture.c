@@ -362,7 +362,7 @@ static void write_failed(struct capture *capture, uint64_t execution)
 	snprintf(prefix, sizeof(prefix), "session_%d_failed", capture->config.session);
 	ret = write_execution(capture, execution, capture->config.dir, prefix);
 	if (ret)
-		complain("the profile of an execution that failed, in %s: %s",
+		complain("the profile of an execution that failed can't be written to folder %s: %s: make room in it, or make it writable",
 			 capture->config.dir, strerror(-ret));
 }
 
@@ -395,7 +395,7 @@ void capture_run(const struct nrt_model *model, const struct run *run, NRT_STATU
 		return;
 	jobs = calloc(model->num_cores, sizeof(*jobs));
 	if (!jobs) {
-		complain("not enough host memory to keep a profile");
+		complain("the profile of an execution is lost: " NO_MEMORY);
 		return;
 	}
 	for (i = 0; i < model->num_cores; i++) {
@@ -475,7 +475,7 @@ NRT_STATUS capture_write(struct capture *capture, const char *path)
 	int ret = capture_file_write(path, &data);
 
 	if (ret)
-		return fail(NRT_FAILURE, "the profile can't be written to %s: %s", path,
+		return fail(NRT_FAILURE, "the profile can't be written to %s: %s: it is kept, make room or the folder and call this again", path,
 			    strerror(-ret));
 	return NRT_SUCCESS;
 }
@@ -499,7 +499,7 @@ NRT_STATUS capture_write_last(struct capture *capture, uint32_t vnc, const char 
 		return fail(NRT_FAILURE, "nothing has been executed on core %u since profiling began: execute a model there first",
 			    vnc);
 	if (ret)
-		return fail(NRT_FAILURE, "the profile can't be written to folder %s: %s", dir,
+		return fail(NRT_FAILURE, "the profile can't be written to folder %s: %s: make room in it and call this again", dir,
 			    strerror(-ret));
 	return NRT_SUCCESS;
 }

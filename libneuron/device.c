@@ -8,6 +8,7 @@
 #include "export.h"
 #include "log.h"
 #include "stats.h"
+#include "status.h"
 
 #define STAGING_SIZE	(4u << 20)
 #define BIND_ALIGN	64
@@ -146,7 +147,7 @@ EXPORT int neuron_cores_acquire(struct neuron_device *device, uint32_t mask)
 	if (!ret)
 		ret = device->backend->cores_acquire(device, mask);
 	if (ret == -EBUSY)
-		return fail(ret, "%s: another context holds one of the cores %#x",
+		return fail(ret, "%s: another context holds one of the cores %#x: take others, or end the process that has them (neuron-ls shows it)",
 			    device->info.name, mask);
 	return ret;
 }
@@ -168,12 +169,13 @@ EXPORT int neuron_buffer_create(struct neuron_device *device,
 		return fail(-EINVAL, "device or buffer is NULL");
 	*buffer = NULL;
 	if (memory != NEURON_MEMORY_HOST && memory != NEURON_MEMORY_DRAM)
-		return fail(-EINVAL, "there is no memory of kind %d", (int)memory);
+		return fail(-EINVAL, "there is no memory of kind %d: give NEURON_MEMORY_HOST or NEURON_MEMORY_DRAM",
+			    (int)memory);
 	if (!size)
 		return fail(-EINVAL, "a buffer of 0 bytes");
 	if (size > device->info.max_buffer_size)
 		return fail(memory == NEURON_MEMORY_DRAM ? -ENOSPC : -ENOMEM,
-			    "a buffer of %llu bytes: the largest possible has %llu",
+			    "a buffer of %llu bytes: the largest possible has %llu: use several",
 			    (unsigned long long)size,
 			    (unsigned long long)device->info.max_buffer_size);
 	ret = device->backend->buffer_create(device, memory, size, buffer);
@@ -241,6 +243,19 @@ static int check_range(const struct neuron_buffer *buffer, uint64_t offset,
 	return 0;
 }
 
+static int transfer(struct neuron_device *device, const struct transfer *t)
+{
+	struct neuron_job_result result = { 0 };
+	char text[JOB_TEXT_SIZE];
+	int ret = device->backend->transfer(device, t, &result);
+
+	if (ret || result.state == NEURON_JOB_DONE)
+		return ret;
+	job_explain(device, &result, text);
+	return fail(job_error(&result), "%s: %s of %llu bytes failed: %s", device->info.name,
+		    t->src ? "a copy" : "filling", (unsigned long long)t->size, text);
+}
+
 /*
  * Large transfers to and from device DRAM go through a host buffer, which DMA
  * fills or empties: the aperture is slow for the processor to read.
@@ -272,7 +287,7 @@ static int transfer_staged(struct neuron_buffer *buffer, uint64_t offset,
 			t.src_offset = offset;
 			t.dst = device->staging;
 		}
-		ret = device->backend->transfer(device, &t);
+		ret = transfer(device, &t);
 		if (!ret && !write)
 			memcpy(data, staging, part);
 		data = (char *)data + part;
@@ -337,7 +352,7 @@ EXPORT int neuron_buffer_fill(struct neuron_buffer *buffer, uint64_t offset,
 	if (ret || !size)
 		return ret;
 	if (!direct(buffer, size))
-		return buffer->device->backend->transfer(buffer->device, &t);
+		return transfer(buffer->device, &t);
 	ret = neuron_buffer_map(buffer, &address);
 	if (!ret)
 		memset((char *)address + offset, value, size);
@@ -362,8 +377,8 @@ EXPORT int neuron_buffer_copy(struct neuron_buffer *dst, uint64_t dst_offset,
 		return fail(-EINVAL, "the buffers belong to different devices: read and write instead");
 	if (dst == src && dst_offset < src_offset + size &&
 	    src_offset < dst_offset + size)
-		return fail(-EINVAL, "source and destination overlap");
-	return dst->device->backend->transfer(dst->device, &t);
+		return fail(-EINVAL, "source and destination overlap: copy to another buffer first");
+	return transfer(dst->device, &t);
 }
 
 static int check_binding(struct neuron_device *device,
@@ -415,7 +430,7 @@ EXPORT int neuron_submit(struct neuron_device *device,
 	if (s->program_slot >= s->num_bindings ||
 	    (s->report_slot != NEURON_NO_BINDING &&
 	     s->report_slot >= s->num_bindings))
-		return fail(-EINVAL, "the program or the report is in a slot beyond the bindings");
+		return fail(-EINVAL, "the program or the report is in a slot beyond the bindings: bind a buffer there");
 	if (s->flags & NEURON_SUBMIT_PROFILE && s->report_slot == NEURON_NO_BINDING)
 		return fail(-EINVAL, "a profiled job needs a binding for its report");
 	if (s->flags & NEURON_SUBMIT_PREPARE && s->report_slot != NEURON_NO_BINDING)

@@ -13,6 +13,7 @@
 #include <drm/neuron_accel.h>
 #include "backend.h"
 #include "log.h"
+#include "status.h"
 
 #define NODES		"/dev/accel"
 #define DRIVER		"neuron"
@@ -77,25 +78,52 @@ static struct drm_device *to_drm(struct neuron_device *device)
 	return (struct drm_device *)device;
 }
 
+/*
+ * What helps depends on what the kernel still has of it: one that has been taken away
+ * has no folder in sysfs any more, and no reset reaches it.
+ */
+static void describe_loss(const struct drm_device *device, char *text, size_t size)
+{
+	const struct neuron_device_info *info = &device->base.info;
+	char path[sizeof("/sys/bus/pci/devices/") + sizeof(info->address)];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", info->address);
+	if (info->address[0] && access(path, F_OK))
+		snprintf(text, size, "%s is not on the bus any more (%s): plug it in, rescan the bus (echo 1 >/sys/bus/pci/rescan) or reboot, and start this program again",
+			 info->name, info->address);
+	else
+		snprintf(text, size, "%s or its core is lost, no reset helped: try neuron-reset; else remove it (echo 1 >%s/remove) and rescan the bus (echo 1 >/sys/bus/pci/rescan), or reboot; then start this program again",
+			 info->name, path);
+}
+
+static void drm_lost(struct neuron_device *device, char *text, size_t size)
+{
+	describe_loss(to_drm(device), text, size);
+}
+
 /* Log why a call to the driver failed, and what to do. */
 static int refused(const struct drm_device *device, const char *what, int error)
 {
 	const char *name = device->base.info.name;
+	char text[JOB_TEXT_SIZE];
 
 	switch (error) {
 	case ENODEV:
-		return fail(-error, "%s: %s: the device is gone: reload the driver or reset the device, and start again",
-			    name, what);
 	case EIO:
-		return fail(-error, "%s: %s: the chip or the core is dead, no reset helped: try neuron-reset, or unbind the driver and bind it again",
-			    name, what);
+		describe_loss(device, text, sizeof(text));
+		return fail(-error, "%s: %s", what, text);
+	case EMFILE:
+	case ENFILE:
+		return fail(-error, "%s: %s: %s: close what is not needed any more, or raise the limit of open files (ulimit -n)",
+			    name, what, strerror(error));
 	case ENOSPC:
 		return fail(-error, "%s: %s: no room in device DRAM: free tensors or unload models",
 			    name, what);
 	case ENOMEM:
-		return fail(-error, "%s: %s: not enough host memory", name, what);
+		return fail(-error, "%s: %s: " NO_MEMORY, name, what);
 	default:
-		return fail(-error, "%s: %s: %s", name, what, strerror(error));
+		return fail(-error, "%s: %s: %s: the kernel's log (dmesg) may say why", name, what,
+			    strerror(error));
 	}
 }
 
@@ -217,7 +245,8 @@ static int scan(unsigned int index, int *fd, char *name, size_t name_size,
 		return fail(-EACCES, "%s: %s: ask for access to the device's group, or set NEURON_RT_DEVICE=sim to use the simulator",
 			    denied, strerror(-error));
 	if (error)
-		return fail(error, "%s: %s", denied, strerror(-error));
+		return fail(error, "%s: %s: the kernel's log (dmesg) may say why", denied,
+			    strerror(-error));
 	return fail(-ENODEV, NO_SUCH_DEVICE);
 }
 
@@ -228,12 +257,13 @@ static int open_named(const char *path, int *fd)
 	if (*fd == -EPROTO)
 		return *fd;
 	if (*fd == -ENOTTY)
-		return fail(-ENODEV, "%.64s is not a node of the neuron driver", path);
+		return fail(-ENODEV, "%.64s is not a node of the neuron driver: neuron-ls lists those that are", path);
 	if (*fd == -ENOENT)
 		return fail(-ENODEV, "%.64s: there is no such node; " NO_SUCH_DEVICE,
 			    path);
 	if (*fd < 0)
-		return fail(*fd, "%.64s: %s", path, strerror(-*fd));
+		return fail(*fd, "%.64s: %s: you may have to be in the node's group", path,
+			    strerror(-*fd));
 	return 0;
 }
 
@@ -303,7 +333,7 @@ static int drm_open(const char *path, unsigned int index,
 	int ret;
 
 	if (!device)
-		return fail(-ENOMEM, "not enough host memory");
+		return fail(-ENOMEM, NO_MEMORY);
 	info = &device->base.info;
 	if (path) {
 		snprintf(info->name, sizeof(info->name), "%s", path);
@@ -409,7 +439,7 @@ static int drm_buffer_create(struct neuron_device *base, enum neuron_memory memo
 
 	buffer = calloc(1, sizeof(*buffer));
 	if (!buffer)
-		return fail(-ENOMEM, "not enough host memory");
+		return fail(-ENOMEM, NO_MEMORY);
 	snprintf(what, sizeof(what), "a buffer of %llu bytes", (unsigned long long)size);
 	ret = call(device, DRM_IOCTL_NEURON_BO_CREATE, &c, what);
 	if (ret) {
@@ -551,7 +581,8 @@ static struct drm_neuron_array array(const void *first, uint32_t count,
 	};
 }
 
-static int drm_transfer(struct neuron_device *base, const struct transfer *t)
+static int drm_transfer(struct neuron_device *base, const struct transfer *t,
+			struct neuron_job_result *result)
 {
 	struct drm_device *device = to_drm(base);
 	struct drm_neuron_copy_op op = {
@@ -563,16 +594,9 @@ static int drm_transfer(struct neuron_device *base, const struct transfer *t)
 		.value = t->src ? 0 : t->value,
 	};
 	struct drm_neuron_copy c = { .ops = array(&op, 1, sizeof(op)) };
-	struct neuron_job_result result = { 0 };
 	int ret = call(device, DRM_IOCTL_NEURON_COPY, &c, "copying");
 
-	if (!ret)
-		ret = wait_job(device, c.job, INT64_MAX, &result);
-	if (!ret && result.state != NEURON_JOB_DONE)
-		ret = fail(result.state == NEURON_JOB_LOST ? -ENODEV : -EIO,
-			   "%s: a copy failed (state %u, fault %u)",
-			   device->base.info.name, result.state, result.fault_kind);
-	return ret;
+	return ret ? ret : wait_job(device, c.job, INT64_MAX, result);
 }
 
 static int drm_submit(struct neuron_device *base, const struct neuron_submission *s,
@@ -626,13 +650,13 @@ static int drm_submit(struct neuron_device *base, const struct neuron_submission
 		};
 	job = get_job(device);
 	if (!job)
-		return fail(-ENOMEM, "not enough host memory");
+		return fail(-ENOMEM, NO_MEMORY);
 	ret = get_sync(device, &sync.handle);
 	if (ret)
 		goto free_job;
 	if (drmIoctl(device->fd, DRM_IOCTL_NEURON_SUBMIT, &submit)) {
 		if (errno == EBUSY)
-			ret = fail(-EBUSY, "%s: core %u belongs to another process",
+			ret = fail(-EBUSY, "%s: core %u belongs to another process: use another core, or end that process (neuron-ls shows it)",
 				   base->info.name, s->core);
 		else
 			ret = refused(device, "submitting a job", errno);
@@ -702,6 +726,7 @@ const struct backend drm_backend = {
 	.buffer_map = drm_buffer_map,
 	.buffer_export = drm_buffer_export,
 	.transfer = drm_transfer,
+	.lost = drm_lost,
 	.submit = drm_submit,
 	.wait = drm_wait,
 	.job_free = drm_job_free,

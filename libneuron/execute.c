@@ -3,6 +3,7 @@
  * Executing a model. From top to bottom: buffers that executions keep, tensors
  * into slots, the jobs, and nrt_execute(), which reads like the list of steps.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <neuron/isa.h>
@@ -14,6 +15,7 @@
 #include "model.h"
 #include "stats.h"
 #include "runtime.h"
+#include "status.h"
 #include "steps.h"
 
 #define BIND_ALIGN	64
@@ -161,13 +163,14 @@ static struct neuron_binding bind_program(const struct instance *instance, uint3
 	return bind_to(instance->programs, program->offset, program->size, NEURON_BIND_READ);
 }
 
-static struct run *create_run(const struct instance *instance)
+static NRT_STATUS create_run(const struct instance *instance, struct run **result)
 {
 	const struct nrt_model *model = instance->model;
 	struct run *run = calloc(1, sizeof(*run));
+	NRT_STATUS status = NRT_SUCCESS;
 
 	if (!run)
-		return NULL;
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	run->bindings = calloc(model->num_slots + 1, sizeof(*run->bindings));
 	run->copies = calloc(model->num_tensors + 1, sizeof(*run->copies));
 	run->tensors = calloc(model->num_tensors + 1, sizeof(*run->tensors));
@@ -178,26 +181,29 @@ static struct run *create_run(const struct instance *instance)
 	run->submitted = calloc(model->num_cores, sizeof(*run->submitted));
 	run->ended = calloc(model->num_cores, sizeof(*run->ended));
 	if (!run->bindings || !run->copies || !run->tensors || !run->copied ||
-	    !run->handover || !run->jobs || !run->submitted || !run->ended ||
-	    make_handover(instance, run) ||
-	    make_reports(instance, run, false)) {
+	    !run->handover || !run->jobs || !run->submitted || !run->ended)
+		status = fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
+	if (!status)
+		status = runtime_status(make_handover(instance, run));
+	if (!status)
+		status = runtime_status(make_reports(instance, run, false));
+	if (status) {
 		destroy_run(model, run);
-		return NULL;
+		return status;
 	}
 	bind_constant(instance, run->bindings);
-	return run;
+	*result = run;
+	return NRT_SUCCESS;
 }
 
-static struct run *get_run(struct instance *instance)
+static NRT_STATUS get_run(struct instance *instance, struct run **run)
 {
-	struct run *run;
-
 	pthread_mutex_lock(&instance->lock);
-	run = instance->idle;
-	if (run)
-		instance->idle = run->next;
+	*run = instance->idle;
+	if (*run)
+		instance->idle = (*run)->next;
 	pthread_mutex_unlock(&instance->lock);
-	return run ? run : create_run(instance);
+	return *run ? NRT_SUCCESS : create_run(instance, run);
 }
 
 static void put_tensors(const struct instance *instance, struct run *run)
@@ -237,11 +243,11 @@ NRT_STATUS model_find_tensor(const struct nrt_model *model, uint32_t i,
 	case FOUND:
 		break;
 	case FOUND_NOTHING:
-		return fail(NRT_EXEC_BAD_INPUT, "model %.64s: the set has no tensor for %s %.64s (%llu bytes)",
+		return fail(NRT_EXEC_BAD_INPUT, "model %.64s: the set has no tensor for %s %.64s: add one of %llu bytes with nrt_add_tensor_to_tensor_set()",
 			    model->name, usage(model, i), want->name,
 			    (unsigned long long)want->size);
 	case FOUND_FREED:
-		return fail(NRT_EXEC_BAD_INPUT, "model %.64s: the tensor for %s %.64s has been freed",
+		return fail(NRT_EXEC_BAD_INPUT, "model %.64s: the tensor for %s %.64s has been freed: add another one to the set",
 			    model->name, usage(model, i), want->name);
 	}
 	if (!(*tensor)->storage && want->size)
@@ -249,7 +255,7 @@ NRT_STATUS model_find_tensor(const struct nrt_model *model, uint32_t i,
 			    model->name, usage(model, i), want->name,
 			    (unsigned long long)want->size);
 	if ((*tensor)->size != want->size)
-		return fail(NRT_EXEC_BAD_INPUT, "model %.64s: %s %.64s has %llu bytes, the tensor for it %llu",
+		return fail(NRT_EXEC_BAD_INPUT, "model %.64s: %s %.64s has %llu bytes, the tensor for it %llu: allocate one of that size",
 			    model->name, usage(model, i), want->name,
 			    (unsigned long long)want->size,
 			    (unsigned long long)(*tensor)->size);
@@ -433,7 +439,34 @@ static NRT_STATUS submit_jobs(struct instance *instance, struct run *run)
 	return runtime_status(ret);
 }
 
-void instance_prepare(struct instance *instance)
+/* Have one of the model's cores get ready for its program. */
+static NRT_STATUS prepare_core(const struct instance *instance,
+			       const struct neuron_submission *s, uint32_t core)
+{
+	const struct nrt_model *model = instance->model;
+	const unsigned int vnc = instance->vnc + core;
+	struct neuron_job_result result;
+	char text[JOB_TEXT_SIZE];
+	struct neuron_job *job;
+	int ret;
+
+	ret = neuron_submit(instance->device, s, &job);
+	if (ret)
+		return runtime_status(ret);
+	ret = neuron_job_wait(job, -1, &result);
+	neuron_job_free(job);
+	if (ret || result.state == NEURON_JOB_DONE)
+		return runtime_status(ret);
+	job_explain(instance->device, &result, text);
+	if (result.state == NEURON_JOB_LOST)
+		return fail(neuron_job_status(&result), "model %.64s on core %u: %s",
+			    model->name, vnc, text);
+	warn("model %.64s on core %u could not be made ready, its first execution will take longer: %s",
+	     model->name, vnc, text);
+	return NRT_SUCCESS;
+}
+
+NRT_STATUS instance_prepare(struct instance *instance)
 {
 	const struct nrt_model *model = instance->model;
 	struct neuron_binding *bindings = calloc(model->num_slots, sizeof(*bindings));
@@ -446,27 +479,41 @@ void instance_prepare(struct instance *instance)
 		.resident = instance->resident,
 		.flags = NEURON_SUBMIT_PREPARE,
 	};
-	struct neuron_job_result result;
-	struct neuron_job *job;
+	NRT_STATUS status = NRT_SUCCESS;
 	struct run *run;
 	uint32_t i;
 
 	if (!bindings)
-		return;
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	bind_constant(instance, bindings);
-	for (i = 0; i < model->num_cores; i++) {
+	for (i = 0; i < model->num_cores && !status; i++) {
 		s.core = instance->cores[i];
 		s.program_size = model->programs[i].size;
 		bindings[model->program_slot] = bind_program(instance, i);
-		if (neuron_submit(instance->device, &s, &job))
-			break;
-		neuron_job_wait(job, -1, &result);
-		neuron_job_free(job);
+		status = prepare_core(instance, &s, i);
 	}
 	free(bindings);
-	run = create_run(instance);
-	if (run)
+	if (!status)
+		status = create_run(instance, &run);
+	if (!status)
 		put_run(instance, run);
+	return status;
+}
+
+/* The engine that waits first, and for what; false: the report does not say. */
+static bool describe_deadlock(const struct neuron_job_result *r,
+			      const struct neuron_report *report, char *text, size_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < NEURON_NUM_ENGINES && !(r->fault_info >> i & 1); i++)
+		;
+	if (!report->version || i == NEURON_NUM_ENGINES)
+		return false;
+	snprintf(text, size, "%s stands at instruction %u and waits for semaphore %u to be %u, it is %u",
+		 neuron_engine_name(i), report->engine[i].pc, report->engine[i].wait_sem,
+		 report->engine[i].wait_value, report->engine[i].sem_value);
+	return true;
 }
 
 static NRT_STATUS explain(const struct instance *instance, uint32_t core,
@@ -474,41 +521,21 @@ static NRT_STATUS explain(const struct instance *instance, uint32_t core,
 			  const struct neuron_report *report)
 {
 	const struct nrt_model *model = instance->model;
-	const char *engine = neuron_engine_name(r->fault_engine);
+	const unsigned int vnc = instance->vnc + core;
 	NRT_STATUS status = neuron_job_status(r);
-	unsigned int vnc = instance->vnc + core;
+	char text[JOB_TEXT_SIZE];
 
-	switch (r->state) {
-	case NEURON_JOB_TIMEOUT:
+	if (r->state == NEURON_JOB_TIMEOUT)
 		return fail(status, "model %.64s on core %u took longer than %u ms, and the core was reset: give it more time with NEURON_RT_EXEC_TIMEOUT (in seconds)",
 			    model->name, vnc, model->config.timeout_ms);
-	case NEURON_JOB_CANCELLED:
-		return fail(status, "model %.64s on core %u was lost in a reset that another execution caused: execute it again",
-			    model->name, vnc);
-	case NEURON_JOB_LOST:
-		return fail(status, "model %.64s on core %u: the core or %s is lost: reset the device, and start again",
-			    model->name, vnc, instance->device->info.name);
-	}
-	if (r->fault_kind == NEURON_FAULT_DEADLOCK && report->version) {
-		unsigned int i;
-
-		for (i = 0; i < NEURON_NUM_ENGINES && !(r->fault_info >> i & 1); i++)
-			;
-		if (i < NEURON_NUM_ENGINES)
-			return fail(status, "model %.64s on core %u: %s (mask %#llx); %s stands at instruction %u and waits for semaphore %u to be %u, it is %u: compile the model again",
-				    model->name, vnc, neuron_fault_text(r->fault_kind),
-				    (unsigned long long)r->fault_info,
-				    neuron_engine_name(i), report->engine[i].pc,
-				    report->engine[i].wait_sem,
-				    report->engine[i].wait_value,
-				    report->engine[i].sem_value);
-	}
-	return fail(status, "model %.64s on core %u: %s (engine %s, instruction %d, operand %d, at %#llx)",
-		    model->name, vnc, neuron_fault_text(r->fault_kind),
-		    engine ? engine : "none",
-		    r->fault_inst == NEURON_NO_INST ? -1 : (int)r->fault_inst,
-		    r->fault_operand == NEURON_NO_OPERAND ? -1 : r->fault_operand,
-		    (unsigned long long)r->fault_info);
+	if (r->state == NEURON_JOB_FAULT && r->fault_kind == NEURON_FAULT_DEADLOCK &&
+	    describe_deadlock(r, report, text, sizeof(text)))
+		return fail(status, "model %.64s on core %u: %s (mask %#llx), %s: %s",
+			    model->name, vnc, neuron_fault_text(r->fault_kind),
+			    (unsigned long long)r->fault_info, text,
+			    fault_remedy(r->fault_kind));
+	job_explain(instance->device, r, text);
+	return fail(status, "model %.64s on core %u: %s", model->name, vnc, text);
 }
 
 /* Wait for all jobs there are; the status is that of the first that failed. */
@@ -679,12 +706,11 @@ static NRT_STATUS execute(struct nrt_model *model, struct tensor_set *inputs,
 			  struct tensor_set *outputs, int count, bool whole)
 {
 	struct instance *instance = choose(model);
-	NRT_STATUS status = NRT_SUCCESS;
 	struct run *run;
+	NRT_STATUS status = get_run(instance, &run);
 
-	run = get_run(instance);
-	if (!run)
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+	if (status)
+		return status;
 	instance->active++;
 	while (count-- && !status) {
 		status = run_once(instance, run, inputs, outputs);
@@ -741,11 +767,8 @@ static NRT_STATUS enter_and_execute(const char *function, nrt_model_t *handle,
 		vnc = model->instances[0].vnc;
 		serial = model->object.serial;
 	} else {
-		neuron_log(NEURON_LOG_ERROR, function,
-			   "the %s, or it has been freed",
-			   !model ? "model is none" :
-			   !inputs ? "input set is no tensor set" :
-			   "output set is no tensor set");
+		neuron_log(NEURON_LOG_ERROR, function, "%s",
+			   !model ? NO_MODEL : !inputs ? NO_INPUT_SET : NO_OUTPUT_SET);
 		status = NRT_INVALID_HANDLE;
 	}
 	object_put(outputs);

@@ -9,11 +9,6 @@
 #include "log.h"
 #include "runtime.h"
 
-NRT_STATUS profile_no_memory(void)
-{
-	return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
-}
-
 NRT_STATUS profile_set_dir(char **to, const char *text)
 {
 	char *copy;
@@ -22,7 +17,7 @@ NRT_STATUS profile_set_dir(char **to, const char *text)
 		return fail(NRT_INVALID, "output_dir is NULL or empty");
 	copy = strdup(text);
 	if (!copy)
-		return profile_no_memory();
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	free(*to);
 	*to = copy;
 	return NRT_SUCCESS;
@@ -66,7 +61,7 @@ EXPORT NRT_STATUS nrt_inspect_config_allocate(nrt_inspect_config_t **options)
 	*options = NULL;
 	made = calloc(1, sizeof(*made));
 	if (!made)
-		return profile_no_memory();
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	status = nrt_inspect_config_set_defaults(made);
 	if (status)
 		free(made);
@@ -216,7 +211,7 @@ static NRT_STATUS list_activities(unsigned int mask, const char ***list, size_t 
 		}
 	}
 	if (!names)
-		return profile_no_memory();
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	*list = names;
 	return NRT_SUCCESS;
 }

@@ -37,8 +37,6 @@ struct nrt_inspect_config {
 	struct capture_config capture;
 };
 
-/* NRT_FAIL_HOST_MEM_ALLOC, with its line in the log. */
-NRT_STATUS profile_no_memory(void);
 /* Another name of a folder in *@to, which is the caller's to free; @text is copied. */
 NRT_STATUS profile_set_dir(char **to, const char *text);
 

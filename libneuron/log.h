@@ -25,6 +25,9 @@ void neuron_log(enum neuron_log_level level, const char *function,
 		const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* What all say that get no memory from the system. */
+#define NO_MEMORY	"not enough host memory: end other programs, or raise this one's limit (ulimit -v, the cgroup's memory.max)"
+
 /* Log an error, remember it for neuron_error(), and have the value of @status. */
 #define fail(status, ...)						\
 	(neuron_log(NEURON_LOG_ERROR, __func__, __VA_ARGS__), (status))

@@ -175,7 +175,7 @@ static NRT_STATUS check_device(const struct neff *neff,
 			    h->name, h->sbuf_size, h->psum_size, device->name,
 			    device->sbuf_size, device->psum_size);
 	if (neff->num_slots >= device->max_bindings)
-		return fail(NRT_RESOURCE, "model %.64s uses %u buffers, %s allows %u",
+		return fail(NRT_RESOURCE, "model %.64s uses %u buffers, %s allows %u: compile it again for this chip",
 			    h->name, neff->num_slots, device->name,
 			    device->max_bindings - 1);
 	return NRT_SUCCESS;
@@ -395,7 +395,7 @@ static NRT_STATUS create_instances(struct runtime *runtime, struct nrt_model *mo
 
 	model->instances = calloc(count, sizeof(*model->instances));
 	if (!model->instances)
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	for (n = 0; n < count; n++) {
 		struct instance *instance = &model->instances[n];
 
@@ -418,7 +418,7 @@ static NRT_STATUS create_instances(struct runtime *runtime, struct nrt_model *mo
 			continue;
 		instance->scratch = calloc(model->num_slots, sizeof(*instance->scratch));
 		if (!instance->scratch)
-			return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+			return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 		ret = upload(instance, neff, neighbours(runtime, stride, vnc, count, n),
 			     consume && n == count - 1);
 		if (ret)
@@ -455,19 +455,19 @@ NRT_STATUS model_load_part(struct runtime *runtime, const struct nrt_model *whol
 		return status;
 	model = create_model(neff);
 	if (!model)
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	model->config = *config;
 	model->id = whole->id;
 	model->part = number;
 	memcpy(model->uuid, whole->uuid, sizeof(model->uuid));
 	status = create_instances(runtime, model, neff, whole->instances[0].vnc,
 				  whole->num_cores, whole->num_instances, consume);
+	for (i = 0; i < model->num_instances && !status; i++)
+		status = instance_prepare(&model->instances[i]);
 	if (status) {
 		destroy_model(&model->object);
 		return status;
 	}
-	for (i = 0; i < model->num_instances; i++)
-		instance_prepare(&model->instances[i]);
 	*result = model;
 	return NRT_SUCCESS;
 }
@@ -500,7 +500,7 @@ static NRT_STATUS load(struct runtime *runtime, const struct neff *neff,
 	count = instances * neff->header->num_cores;
 	model = create_model(neff);
 	if (!model) {
-		status = fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		status = fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 		goto uncount;
 	}
 	model->config = *config;
@@ -508,15 +508,15 @@ static NRT_STATUS load(struct runtime *runtime, const struct neff *neff,
 				  consume);
 	if (!status && neff_has_steps(neff))
 		status = steps_load(runtime, model, neff, consume);
+	for (i = 0; i < instances && !model->steps && !status; i++)
+		status = instance_prepare(&model->instances[i]);
 	if (status)
 		goto destroy;
-	for (i = 0; i < instances && !model->steps; i++)
-		instance_prepare(&model->instances[i]);
 	model->times.init = runtime->init_ns;
 	model->times.load_check = checked - start;
 	model->times.load_upload = now_ns() - checked;
 	if (!object_add(&model->object, OBJECT_MODEL, destroy_model)) {
-		status = fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		status = fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 		goto destroy;
 	}
 	stats_model_add(model);
@@ -539,7 +539,7 @@ static NRT_STATUS align(const void **bytes, size_t size, void **copy)
 		return NRT_SUCCESS;
 	*copy = malloc(size);
 	if (!*copy)
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	*bytes = memcpy(*copy, *bytes, size);
 	return NRT_SUCCESS;
 }
@@ -764,7 +764,7 @@ EXPORT NRT_STATUS nrt_get_model_tensor_info(nrt_model_t *handle,
 	*tensor_info = create_info(model);
 	leave(model);
 	if (!*tensor_info)
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	return NRT_SUCCESS;
 }
 
@@ -825,7 +825,7 @@ EXPORT int neuron_model_get_report(nrt_model_t *handle, unsigned int index,
 	pthread_mutex_unlock(&part->lock);
 	leave(model);
 	if (!last.version)
-		return fail(-ENODATA, "there is no report: nothing has been executed, or the core was reset before it was written");
+		return fail(-ENODATA, "there is no report: nothing has been executed, or the core was reset before it was written: execute the model first");
 	memcpy(report, &last, size < sizeof(last) ? size : sizeof(last));
 	return 0;
 }
@@ -867,7 +867,7 @@ EXPORT int neuron_model_get_records(nrt_model_t *handle, unsigned int index,
 	pthread_mutex_unlock(&part->lock);
 	leave(model);
 	if (!found)
-		return fail(-ENODATA, "there are no records: no execution has been profiled, or its core was reset");
+		return fail(-ENODATA, "there are no records: no execution has been profiled, or its core was reset: call neuron_model_profile() and execute the model");
 	*count = n;
 	return 0;
 }

@@ -172,6 +172,11 @@ NRT_STATUS model_execute(struct nrt_model *model, struct tensor_set *inputs,
 /* Execute a model with a handle, of whichever kind, so many times. */
 NRT_STATUS model_run(struct nrt_model *model, struct tensor_set *inputs,
 		     struct tensor_set *outputs, int count);
+/* What a handle is not, in a call that has several. */
+#define NO_MODEL	"the model is none, or it has been unloaded"
+#define NO_INPUT_SET	"the input set is no tensor set, or it has been destroyed"
+#define NO_OUTPUT_SET	"the output set is no tensor set, or it has been destroyed"
+
 /* The tensor for the model's tensor @i, with a reference, after all checks. */
 NRT_STATUS model_find_tensor(const struct nrt_model *model, uint32_t i,
 			     struct tensor_set *set, struct nrt_tensor **tensor);
@@ -182,9 +187,10 @@ struct neuron_report *run_report(const struct nrt_model *model, const struct run
 
 /*
  * execute.c: make the cores ready, so that the first execution takes no longer than the
- * others. What goes wrong is for executions to say.
+ * others. Where the chip fails to, executions do it, and this is only a warning; a
+ * core that is lost, or no memory, fails.
  */
-void instance_prepare(struct instance *instance);
+NRT_STATUS instance_prepare(struct instance *instance);
 
 /* nan.c: whether an execution that stored NaN has failed by that. */
 NRT_STATUS check_nan(const struct nrt_model *model, const struct run *run);

@@ -61,7 +61,7 @@ static NRT_STATUS make_dir(const char *dir)
 	char *p;
 
 	if ((size_t)snprintf(path, sizeof(path), "%s", dir) >= sizeof(path))
-		return fail(NRT_INVALID, "the name of the folder for profiles is too long");
+		return fail(NRT_INVALID, "the name of the folder for profiles is too long: give a shorter one");
 	for (p = path + 1; *p; p++) {
 		if (*p != '/')
 			continue;
@@ -70,7 +70,7 @@ static NRT_STATUS make_dir(const char *dir)
 		*p = '/';
 	}
 	if (mkdir(path, 0777) && errno != EEXIST)
-		return fail(NRT_FAILURE, "the folder %s for profiles can't be made: %s", path,
+		return fail(NRT_FAILURE, "the folder %s for profiles can't be made: %s: name another one", path,
 			    strerror(errno));
 	return NRT_SUCCESS;
 }
@@ -78,7 +78,7 @@ static NRT_STATUS make_dir(const char *dir)
 static NRT_STATUS begin(const struct capture_config *config, struct capture **capture)
 {
 	*capture = capture_begin(config);
-	return *capture ? NRT_SUCCESS : profile_no_memory();
+	return *capture ? NRT_SUCCESS : fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 }
 
 /*
@@ -95,7 +95,7 @@ static NRT_STATUS check_folder(const char *filename)
 	else
 		snprintf(dir, sizeof(dir), "%.*s", (int)(slash - filename + 1), filename);
 	if (access(dir, W_OK | X_OK))
-		return fail(NRT_INVALID, "the profile can't be written to %s: %s", filename,
+		return fail(NRT_INVALID, "the profile can't be written to %s: %s: name a file in a folder that you may write to", filename,
 			    strerror(errno));
 	return NRT_SUCCESS;
 }
@@ -127,9 +127,9 @@ static NRT_STATUS add_profile(const struct capture_config *config, const char *f
 			    filename);
 	profile = calloc(1, sizeof(*profile));
 	if (!profile)
-		return profile_no_memory();
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	profile->filename = strdup(filename);
-	status = profile->filename ? begin(config, &profile->capture) : profile_no_memory();
+	status = profile->filename ? begin(config, &profile->capture) : fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	if (status) {
 		free_profile(profile);
 		return status;
@@ -276,7 +276,7 @@ nrt_profile_continuous_options_allocate(nrt_profile_continuous_options_t **optio
 		made->dir = strdup(PROFILE_DEFAULT_DIR);
 	if (!made || !made->dir) {
 		free(made);
-		return profile_no_memory();
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	}
 	*options = made;
 	return NRT_SUCCESS;
@@ -360,7 +360,7 @@ EXPORT NRT_STATUS nrt_profile_continuous_stop(void)
 		return status;
 	pthread_mutex_lock(&lock);
 	if (!continuous)
-		status = fail(NRT_INVALID, "continuous profiling has not been started");
+		status = fail(NRT_INVALID, "continuous profiling has not been started: call nrt_profile_continuous_start() first");
 	capture_free(continuous);
 	continuous = NULL;
 	pthread_mutex_unlock(&lock);
@@ -382,7 +382,7 @@ static NRT_STATUS begin_inspection(const char *dir, int session,
 	gethostname(host, sizeof(host) - 1);
 	if ((size_t)snprintf(inspection.dir, sizeof(inspection.dir), "%s/%s_pid_%d", dir, host,
 			     getpid()) >= sizeof(inspection.dir))
-		return fail(NRT_INVALID, "the name of the folder for profiles is too long");
+		return fail(NRT_INVALID, "the name of the folder for profiles is too long: give a shorter one");
 	if (writes || config->on_fail) {
 		config->dir = inspection.dir;
 		config->session = session;

@@ -78,15 +78,32 @@ NRT_STATUS runtime_status(int error)
 	case -ENOMEM:
 		return NRT_FAIL_HOST_MEM_ALLOC;
 	case -ENOSPC:
+	case -EMFILE:
+	case -ENFILE:
 		return NRT_RESOURCE;
+	case -ETIMEDOUT:
+		return NRT_TIMEOUT;
 	case -EBUSY:
 		return NRT_EXEC_NC_BUSY;
 	case -EIO:
 	case -ENODEV:
 		return NRT_EXEC_UNIT_UNRECOVERABLE;
+	/* What job_error() has made of a job. */
+	case -EFAULT:
+		return NRT_EXEC_HW_ERR_DMA_ABORT;
+	case -EBADMSG:
+		return NRT_EXEC_HW_ERR_HBM_UE;
+	case -EREMOTEIO:
+		return NRT_HW_ERROR;
 	default:
 		return NRT_FAILURE;
 	}
+}
+
+/* The same where devices are looked for: that there is none is no failure of one. */
+static NRT_STATUS opening_status(int error)
+{
+	return error == -ENODEV ? NRT_FAILURE : runtime_status(error);
 }
 
 /*
@@ -301,13 +318,13 @@ static NRT_STATUS open_runtime(struct runtime **result)
 		return status;
 	ret = open_machine(&machine);
 	if (ret)
-		return ret == -EINVAL ? NRT_INVALID : NRT_FAILURE;
+		return opening_status(ret);
 	status = acquire_cores(&machine, &request);
 	if (status)
 		goto close;
 	runtime = calloc(1, sizeof(*runtime));
 	if (!runtime) {
-		status = fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		status = fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 		goto close;
 	}
 	pthread_mutex_init(&runtime->lock, NULL);
@@ -400,7 +417,7 @@ static NRT_STATUS total_cores(uint32_t *count)
 	int ret = open_machine(&machine);
 
 	if (ret)
-		return ret == -EINVAL ? NRT_INVALID : NRT_FAILURE;
+		return opening_status(ret);
 	*count = machine.num_cores;
 	close_machine(&machine);
 	return NRT_SUCCESS;
@@ -521,7 +538,7 @@ EXPORT NRT_STATUS nrt_get_instance_info(nrt_instance_info_t *info,
 		return fail(NRT_INVALID, "info is NULL or its size is 0");
 	ret = open_machine(&machine);
 	if (ret)
-		return ret == -EINVAL ? NRT_INVALID : NRT_FAILURE;
+		return opening_status(ret);
 	found.size = instance_size(machine.num_devices);
 	snprintf(found.device_revision, sizeof(found.device_revision), "%u",
 		 machine.num_devices ? machine.devices[0]->info.hw_version % 1000000 : 0);
@@ -538,8 +555,7 @@ static NRT_STATUS device_count(const char *function, unsigned int *count)
 
 	if (status)
 		return status;
-	if (neuron_device_count(NULL, count))
-		status = NRT_FAILURE;
+	status = opening_status(neuron_device_count(NULL, count));
 	runtime_leave();
 	return status;
 }

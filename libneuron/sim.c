@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "log.h"
 #include "sim.h"
+#include "status.h"
 
 /* What the driver gives a job that names no time-out. */
 #define DEFAULT_TIMEOUT_MS	30000u
@@ -110,11 +111,11 @@ static int sim_open(const char *path, unsigned int index,
 	int ret;
 
 	if (index >= sim_chips(path))
-		return fail(-ENODEV, "there is no chip %u in NEURON_RT_DEVICE=%s",
+		return fail(-ENODEV, "there is no chip %u in NEURON_RT_DEVICE=%s: sim:N has N of them",
 			    index, path);
 	device = calloc(1, sizeof(*device));
 	if (!device)
-		return fail(-ENOMEM, "not enough host memory");
+		return fail(-ENOMEM, NO_MEMORY);
 	ret = sim_chip_get(index, &device->chip);
 	if (ret) {
 		free(device);
@@ -214,7 +215,7 @@ static int sim_cores_acquire(struct neuron_device *base, uint32_t mask)
 static int sim_cores_release(struct neuron_device *base, uint32_t mask)
 {
 	if (set_owners(to_sim(base), mask, base, NULL))
-		return fail(-EINVAL, "%s: cores %#x: not all have been acquired",
+		return fail(-EINVAL, "%s: cores %#x: not all of them have been acquired: release those that were",
 			    base->info.name, mask);
 	return 0;
 }
@@ -273,7 +274,7 @@ static int sim_buffer_create(struct neuron_device *base, enum neuron_memory memo
 	int ret;
 
 	if (!buffer)
-		return fail(-ENOMEM, "not enough host memory");
+		return fail(-ENOMEM, NO_MEMORY);
 	buffer->bytes = (size + SIM_PAGE_SIZE - 1) / SIM_PAGE_SIZE * SIM_PAGE_SIZE;
 	if (memory == NEURON_MEMORY_HOST) {
 		ret = create_host(device, buffer);
@@ -287,7 +288,7 @@ static int sim_buffer_create(struct neuron_device *base, enum neuron_memory memo
 		return ret == -ENOSPC ?
 		       fail(ret, "%s: no room for %llu bytes in device DRAM: free tensors or unload models",
 			    base->info.name, (unsigned long long)size) :
-		       fail(ret, "not enough host memory for a buffer of %llu bytes",
+		       fail(ret, "a buffer of %llu bytes: " NO_MEMORY,
 			    (unsigned long long)size);
 	}
 	*result = &buffer->base;
@@ -377,17 +378,25 @@ static void put_job(struct sim_device *device, struct sim_job *job)
 	pthread_mutex_unlock(&device->lock);
 }
 
+static void sim_lost(struct neuron_device *base, char *text, size_t size)
+{
+	snprintf(text, size, "%s is lost, no reset helped: call nrt_close() and nrt_init(), or close all its contexts: then it starts afresh",
+		 base->info.name);
+}
+
 static int submit(struct sim_device *device, struct sim_queue *queue,
 		  struct sim_job *job, const struct neuron_slot *slots,
 		  unsigned int num_slots, uint32_t timeout_ms, bool now)
 {
+	char text[JOB_TEXT_SIZE];
+
 	job->base.device = &device->base;
 	job->timeout_ns = (timeout_ms ? timeout_ms : DEFAULT_TIMEOUT_MS) * 1000000ll;
 	job->sqe.context = device->context;
-	if (sim_queue_submit(queue, job, slots, num_slots, now))
-		return fail(-EIO, "%s: queue %u is dead after a reset that failed: start again",
-			    device->base.info.name, queue->index);
-	return 0;
+	if (!sim_queue_submit(queue, job, slots, num_slots, now))
+		return 0;
+	sim_lost(&device->base, text, sizeof(text));
+	return fail(-EIO, "queue %u is dead: %s", queue->index, text);
 }
 
 static int sim_submit(struct neuron_device *base, const struct neuron_submission *s,
@@ -407,11 +416,11 @@ static int sim_submit(struct neuron_device *base, const struct neuron_submission
 	owner = device->chip->owners[s->core];
 	pthread_mutex_unlock(&device->chip->lock);
 	if (owner && owner != device)
-		return fail(-EBUSY, "%s: core %u belongs to another context",
+		return fail(-EBUSY, "%s: core %u belongs to another context: use another core, or close that one",
 			    base->info.name, s->core);
 	job = get_job(device);
 	if (!job)
-		return fail(-ENOMEM, "not enough host memory");
+		return fail(-ENOMEM, NO_MEMORY);
 	for (i = 0; i < s->num_bindings; i++) {
 		const struct neuron_binding *b = &s->bindings[i];
 
@@ -441,13 +450,13 @@ static int sim_submit(struct neuron_device *base, const struct neuron_submission
 	return 0;
 }
 
-static int sim_transfer(struct neuron_device *base, const struct transfer *t)
+static int sim_transfer(struct neuron_device *base, const struct transfer *t,
+			struct neuron_job_result *result)
 {
 	struct sim_device *device = to_sim(base);
 	struct sim_job job = { .sqe.opcode = NEURON_SQE_FILL };
 	struct neuron_slot slots[2];
 	unsigned int n = 0, queue;
-	struct neuron_job_result result;
 	int ret;
 
 	slots[n++] = grant(t->dst, t->dst_offset, t->size, NEURON_BIND_WRITE);
@@ -465,10 +474,7 @@ static int sim_transfer(struct neuron_device *base, const struct transfer *t)
 	ret = submit(device, &device->chip->queues[queue], &job, slots, n, 0, false);
 	if (ret)
 		return ret;
-	sim_job_wait(&job, INT64_MAX, &result);
-	if (result.state != NEURON_JOB_DONE)
-		return fail(-EIO, "%s: a copy failed (state %u, fault %u)",
-			    base->info.name, result.state, result.fault_kind);
+	sim_job_wait(&job, INT64_MAX, result);
 	return 0;
 }
 
@@ -490,7 +496,7 @@ static int sim_inject(struct neuron_device *base, unsigned int injection,
 		      unsigned int queue, uint32_t count, uint64_t arg)
 {
 	if (!neuron_chip_inject(to_sim(base)->chip->chip, injection, queue, count, arg))
-		return fail(-EINVAL, "%s: fault %u on queue %u cannot be injected",
+		return fail(-EINVAL, "%s: fault %u on queue %u cannot be injected: <neuron/regs.h> has the faults, and queues are the cores and the DMA queues behind them",
 			    base->info.name, injection, queue);
 	return 0;
 }
@@ -510,6 +516,7 @@ const struct backend sim_backend = {
 	.buffer_map = sim_buffer_map,
 	.buffer_export = sim_buffer_export,
 	.transfer = sim_transfer,
+	.lost = sim_lost,
 	.submit = sim_submit,
 	.wait = sim_wait,
 	.job_free = sim_job_free,

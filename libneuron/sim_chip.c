@@ -270,7 +270,7 @@ static int create(unsigned int index, struct sim_chip **result)
 	int ret;
 
 	if (!chip)
-		return fail(-ENOMEM, "not enough host memory");
+		return fail(-ENOMEM, NO_MEMORY);
 	chip->index = index;
 	pthread_mutex_init(&chip->lock, NULL);
 	pthread_rwlock_init(&chip->bus, NULL);
@@ -278,7 +278,7 @@ static int create(unsigned int index, struct sim_chip **result)
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (chip->dram == MAP_FAILED) {
 		chip->dram = NULL;
-		ret = fail(-ENOMEM, "sim:%u: no address space for device DRAM: %s",
+		ret = fail(-ENOMEM, "sim:%u: no address space for device DRAM: %s: raise the limit (ulimit -v)",
 			   index, strerror(errno));
 		goto destroy;
 	}
@@ -286,7 +286,7 @@ static int create(unsigned int index, struct sim_chip **result)
 	chip->chip = neuron_chip_create(&config, &ops, chip, &error);
 	if (!chip->chip) {
 		ret = fail(-ENOMEM, "sim:%u: %s", index,
-			   error ? error : "the chip could not be created");
+			   error ? error : NO_MEMORY);
 		goto destroy;
 	}
 	for (i = 0; i < config.cores + config.dma_queues; i++) {

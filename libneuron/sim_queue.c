@@ -67,7 +67,7 @@ int sim_queue_create(struct sim_queue *queue, struct sim_chip *chip,
 	memory = mmap(NULL, sizeof(*memory), PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
-		return fail(-ENOMEM, "sim:%u: no memory for a ring", chip->index);
+		return fail(-ENOMEM, "sim:%u: " NO_MEMORY, chip->index);
 	queue->chip = chip;
 	queue->index = index;
 	pthread_mutex_init(&queue->lock, NULL);
@@ -82,7 +82,7 @@ int sim_queue_create(struct sim_queue *queue, struct sim_chip *chip,
 	chip->num_queues = index + 1;
 	ret = sim_bus_add(chip, memory, sizeof(*memory), &queue->lock);
 	if (ret)
-		return fail(ret, "not enough host memory");
+		return fail(ret, NO_MEMORY);
 	pthread_mutex_lock(&queue->lock);
 	ret = enable(queue);
 	pthread_mutex_unlock(&queue->lock);

@@ -134,7 +134,7 @@ NRT_STATUS steps_load(struct runtime *runtime, struct nrt_model *model,
 	uint32_t i;
 
 	if (!steps)
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	model->steps = steps;
 	for (i = 0; i < neff->num_models && !status; i++) {
 		struct model_config config = model->config;

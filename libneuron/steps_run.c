@@ -91,7 +91,7 @@ static NRT_STATUS prepare_parts(const struct nrt_model *model, struct steps_run 
 		run->inputs[i] = tensor_set_new();
 		run->outputs[i] = tensor_set_new();
 		if (!run->inputs[i] || !run->outputs[i])
-			return NRT_FAIL_HOST_MEM_ALLOC;
+			return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	}
 	for (i = 0; i < steps->num_values && !status; i++)
 		if (steps->crosses[i] && (steps->values[i].kind == NEURON_NEFF_VALUE_TEMP ||
@@ -102,35 +102,39 @@ static NRT_STATUS prepare_parts(const struct nrt_model *model, struct steps_run 
 	return status;
 }
 
-static struct steps_run *create_run(const struct nrt_model *model)
+static NRT_STATUS create_run(const struct nrt_model *model, struct steps_run **result)
 {
 	const struct steps *steps = model->steps;
 	struct steps_run *run = calloc(1, sizeof(*run));
+	NRT_STATUS status;
 
 	if (!run)
-		return NULL;
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	run->values = calloc(steps->num_values + 1, sizeof(*run->values));
 	run->own = calloc(steps->num_values + 1, sizeof(*run->own));
 	run->borders = calloc(model->num_tensors + 1, sizeof(*run->borders));
 	run->nanoseconds = calloc(steps->num_steps + 1, sizeof(*run->nanoseconds));
-	if (run->values && run->own && run->borders && run->nanoseconds &&
-	    !prepare_parts(model, run))
-		return run;
-	destroy_run(steps, run);
-	return NULL;
+	if (run->values && run->own && run->borders && run->nanoseconds)
+		status = prepare_parts(model, run);
+	else
+		status = fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
+	if (status)
+		destroy_run(steps, run);
+	else
+		*result = run;
+	return status;
 }
 
-static struct steps_run *get_run(const struct nrt_model *model)
+static NRT_STATUS get_run(const struct nrt_model *model, struct steps_run **run)
 {
 	struct steps *steps = model->steps;
-	struct steps_run *run;
 
 	pthread_mutex_lock(&steps->lock);
-	run = steps->idle;
-	if (run)
-		steps->idle = run->next;
+	*run = steps->idle;
+	if (*run)
+		steps->idle = (*run)->next;
 	pthread_mutex_unlock(&steps->lock);
-	return run ? run : create_run(model);
+	return *run ? NRT_SUCCESS : create_run(model, run);
 }
 
 static void put_run(struct steps *steps, struct steps_run *run)
@@ -220,19 +224,20 @@ static NRT_STATUS fetch(const struct nrt_model *model, struct steps_run *run, ui
 	tensor = tensor_of(steps, run, number);
 	value->tensor.data = malloc(tensor->size + 1);
 	if (!value->tensor.data)
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	value->owned = true;
 	status = tensor_read(tensor, 0, value->tensor.data, tensor->size);
 	if (!status && v->dtype == NEURON_NEFF_STRING && !strings_end(&value->tensor))
-		status = fail(NRT_EXEC_BAD_INPUT, "model %.64s: a string of input %.64s is longer than %d bytes",
+		status = fail(NRT_EXEC_BAD_INPUT, "model %.64s: a string of input %.64s is longer than %d bytes: shorten it, and end it with a zero",
 			      model->name, model->tensors[v->index].name,
 			      NEURON_NEFF_STRING_SIZE - 1);
 	return status;
 }
 
 /* Its elements where chip programs reach them, if they are not there yet. */
-static NRT_STATUS push(const struct steps *steps, struct steps_run *run, uint32_t number)
+static NRT_STATUS push(const struct nrt_model *model, struct steps_run *run, uint32_t number)
 {
+	const struct steps *steps = model->steps;
 	struct value *value = &run->values[number];
 	struct nrt_tensor *tensor = tensor_of(steps, run, number);
 	NRT_STATUS status;
@@ -242,7 +247,9 @@ static NRT_STATUS push(const struct steps *steps, struct steps_run *run, uint32_
 	if (steps->values[number].kind == NEURON_NEFF_VALUE_CONST)
 		value->tensor.data = steps->constants + steps->values[number].offset;
 	if (bytes_of(&value->tensor) != tensor->size)
-		return fail(NRT_EXEC_BAD_INPUT, "a value has another size than the chip program takes");
+		return fail(NRT_EXEC_BAD_INPUT, "model %.64s: value %u has %llu bytes, the chip program that takes it wants %llu: compile the model again",
+			    model->name, number, (unsigned long long)bytes_of(&value->tensor),
+			    (unsigned long long)tensor->size);
 	status = tensor_write(tensor, 0, value->tensor.data, tensor->size);
 	value->in_tensor = !status;
 	return status;
@@ -339,7 +346,7 @@ static NRT_STATUS run_chip_step(const struct nrt_model *model, struct steps_run 
 		if (input && !run->values[operands[k]].made)
 			return not_made(model, i);
 		if (input)
-			status = push(steps, run, operands[k]);
+			status = push(model, run, operands[k]);
 		if (!status)
 			status = tensor_set_add(input ? run->inputs[s->op] :
 							run->outputs[s->op],
@@ -441,7 +448,7 @@ static NRT_STATUS run_host_step(const struct nrt_model *model, struct steps_run 
 		return NRT_SUCCESS;
 	return fail(status_of(ended), "model %.64s, host step %u, %s '%.60s': %s", model->name,
 		    i, hostop_info(s->op)->name, steps->layers[i].name,
-		    call.why[0] ? call.why : "not enough host memory");
+		    call.why[0] ? call.why : NO_MEMORY);
 }
 
 /* Whether to go on with the next step; else it is in *@next. */
@@ -559,11 +566,11 @@ static NRT_STATUS run_once(struct nrt_model *model, struct steps_run *run,
 NRT_STATUS steps_execute(struct nrt_model *model, struct tensor_set *inputs,
 			 struct tensor_set *outputs, int count)
 {
-	struct steps_run *run = get_run(model);
-	NRT_STATUS status = NRT_SUCCESS;
+	struct steps_run *run;
+	NRT_STATUS status = get_run(model, &run);
 
-	if (!run)
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+	if (status)
+		return status;
 	while (count-- && has_ended_well(status))
 		status = run_once(model, run, inputs, outputs);
 	put_run(model->steps, run);

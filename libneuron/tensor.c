@@ -93,7 +93,7 @@ static NRT_STATUS create_storage(struct neuron_device *device,
 
 	storage = calloc(1, sizeof(*storage));
 	if (!storage)
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	storage->size = size;
 	if (size)
 		ret = neuron_buffer_create(device, memory, size, &storage->buffer);
@@ -143,7 +143,7 @@ static NRT_STATUS create_tensor(struct storage *storage, uint64_t offset,
 		free(tensor);
 	}
 	put_storage(storage);
-	return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+	return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 }
 
 NRT_STATUS tensor_create(struct neuron_device *device, size_t size, const char *name,
@@ -177,7 +177,7 @@ EXPORT NRT_STATUS nrt_tensor_allocate(nrt_tensor_placement_t tensor_placement,
 	if (tensor_placement != NRT_TENSOR_PLACEMENT_DEVICE &&
 	    tensor_placement != NRT_TENSOR_PLACEMENT_HOST &&
 	    tensor_placement != NRT_TENSOR_PLACEMENT_VIRTUAL)
-		return fail(NRT_INVALID, "there is no placement %d",
+		return fail(NRT_INVALID, "there is no placement %d: give one of nrt_tensor_placement_t",
 			    (int)tensor_placement);
 	status = runtime_enter(__func__, &runtime);
 	if (status)
@@ -451,7 +451,7 @@ static NRT_STATUS copy_bounced(const struct nrt_tensor *src, uint64_t src_offset
 
 	bounce = malloc(max);
 	if (!bounce)
-		return fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	for (done = 0; done < size && !status; done += part) {
 		part = size - done < max ? size - done : max;
 		status = tensor_read(src, src_offset + done, bounce, part);
@@ -473,7 +473,7 @@ NRT_STATUS tensor_check_copy(const char *function, const struct nrt_tensor *src,
 		status = tensor_check_range(function, dst, dst_offset, size);
 	if (!status && size && src->storage == dst->storage && a < b + size &&
 	    b < a + size) {
-		neuron_log(NEURON_LOG_ERROR, function, "source and destination overlap");
+		neuron_log(NEURON_LOG_ERROR, function, "source and destination overlap: copy by way of another tensor");
 		status = NRT_INVALID;
 	}
 	return status;
@@ -628,19 +628,19 @@ EXPORT NRT_STATUS nrt_tensor_attach_buffer(nrt_tensor_t *tensor, void *buffer,
 		goto leave;
 	}
 	if (t->slice) {
-		status = fail(NRT_INVALID, "tensor %.64s is a slice of another", t->name);
+		status = fail(NRT_INVALID, "tensor %.64s is a slice of another: attach to one of nrt_tensor_allocate_empty()", t->name);
 		goto leave;
 	}
 	attachment.storage = calloc(1, sizeof(*attachment.storage));
 	if (!attachment.storage) {
-		status = fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		status = fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 		goto leave;
 	}
 	attachment.storage->user = buffer;
 	attachment.storage->size = size;
 	link_storage(attachment.storage);
 	if (!object_exclusive(t, attach, &attachment))
-		status = fail(NRT_FAILURE, "tensor %.64s is in use by another thread",
+		status = fail(NRT_FAILURE, "tensor %.64s is in use by another thread or a request: wait for that",
 			      t->name);
 	put_storage(attachment.storage);
 leave:

@@ -74,7 +74,7 @@ EXPORT NRT_STATUS nrt_allocate_tensor_set(nrt_tensor_set_t **result)
 		*result = set;
 	} else {
 		free(set);
-		status = fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		status = fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	}
 	runtime_leave();
 	return status;
@@ -155,7 +155,7 @@ NRT_STATUS tensor_set_add(struct tensor_set *set, const char *name,
 	}
 	if (!copy || set->count == set->max) {
 		free(copy);
-		status = fail(NRT_FAIL_HOST_MEM_ALLOC, "not enough host memory");
+		status = fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 		goto unlock;
 	}
 	memmove(&set->entries[at + 1], &set->entries[at],

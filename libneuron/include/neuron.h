@@ -7,7 +7,9 @@
  *
  * - Calls return 0, or a negative errno value; each failure also logs one line,
  *   which neuron_error() repeats. Common to all: -EINVAL, -ENOMEM, -ENODEV once
- *   the device is gone.
+ *   the device is gone. Of those that move data, when the DMA that does it fails:
+ *   -ETIMEDOUT, -EFAULT (the bus refused it), -EBADMSG (an uncorrectable error in device
+ *   DRAM), -ECANCELED (a reset that something else caused), -EREMOTEIO (the chip failed).
  * - All may be called from any thread, but objects are freed by one thread after
  *   all others are done with them, buffers and jobs before their device.
  * - Where there are two backends they behave alike: "drm" is the kernel driver,

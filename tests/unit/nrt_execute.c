@@ -4,60 +4,7 @@
 #include <math.h>
 #include <neuron/regs.h>
 #include <neuron/report.h>
-#include "tests/unit/nrt_test.h"
-
-#define N	1000
-
-static float input_a[N], input_b[N], output[N];
-
-/* A model of two inputs and one output, and tensors for it. */
-struct job {
-	nrt_model_t *model;
-	nrt_tensor_t *a;
-	nrt_tensor_t *b;
-	nrt_tensor_t *c;
-	nrt_tensor_set_t *in;
-	nrt_tensor_set_t *out;
-};
-
-static struct job add_job(nrt_tensor_placement_t placement)
-{
-	struct job job;
-	size_t size;
-	void *file = nb_add(N, &size);
-
-	job.model = t_load(file, size);
-	job.a = t_tensor(placement, sizeof(input_a));
-	job.b = t_tensor(placement, sizeof(input_b));
-	job.c = t_tensor(placement, sizeof(output));
-	job.in = t_set("a", job.a, "b", job.b, NULL);
-	job.out = t_set("c", job.c, NULL);
-	CHECK_OK(nrt_tensor_write(job.a, input_a, 0, sizeof(input_a)));
-	CHECK_OK(nrt_tensor_write(job.b, input_b, 0, sizeof(input_b)));
-	return job;
-}
-
-static void end_job(struct job *job)
-{
-	CHECK_OK(nrt_unload(job->model));
-	nrt_destroy_tensor_set(&job->in);
-	nrt_destroy_tensor_set(&job->out);
-	nrt_tensor_free(&job->a);
-	nrt_tensor_free(&job->b);
-	nrt_tensor_free(&job->c);
-}
-
-/* c is the sum of a and b, and is cleared for the next time. */
-static void check_sum(nrt_tensor_t *c)
-{
-	size_t i, wrong = 0;
-
-	CHECK_OK(nrt_tensor_read(c, output, 0, sizeof(output)));
-	for (i = 0; i < N; i++)
-		wrong += output[i] != input_a[i] + input_b[i];
-	CHECK_EQ(wrong, 0);
-	CHECK_OK(nrt_tensor_memset(c, 0, 0xff, sizeof(output)));
-}
+#include "tests/unit/nrt_job.h"
 
 static void adds(void)
 {
@@ -285,9 +232,9 @@ static void bad_tensors(void)
 
 	CHECK_OK(nrt_tensor_allocate_empty("empty", &empty));
 	CHECK_FAILS(nrt_execute(job.model, none, job.out), NRT_EXEC_BAD_INPUT,
-		    "no tensor for input a (4000 bytes)");
+		    "no tensor for input a: add one of 4000 bytes");
 	CHECK_FAILS(nrt_execute(job.model, job.in, none), NRT_EXEC_BAD_INPUT,
-		    "no tensor for output c (4000 bytes)");
+		    "no tensor for output c: add one of 4000 bytes");
 	CHECK_OK(nrt_add_tensor_to_tensor_set(job.in, "b", shorter));
 	CHECK_FAILS(nrt_execute(job.model, job.in, job.out), NRT_EXEC_BAD_INPUT,
 		    "input b has 4000 bytes, the tensor for it 3996");
@@ -808,7 +755,7 @@ static void lost_core(void)
 		 0);
 	CHECK_EQ(core.state, NEURON_CORE_DEAD);
 	CHECK_FAILS(nrt_execute(job.model, job.in, job.out),
-		    NRT_EXEC_UNIT_UNRECOVERABLE, "dead");
+		    NRT_EXEC_UNIT_UNRECOVERABLE, "nrt_close() and nrt_init()");
 	end_job(&job);
 	/* Closing everything powers the simulated chip off, and on again. */
 	nrt_close();
@@ -825,11 +772,26 @@ static void hardware_faults(void)
 		unsigned int injection;
 		uint64_t arg;
 		NRT_STATUS status;
+		const char *remedy;
 	} cases[] = {
-		{ NEURON_INJECT_FAIL_DMA, 0, NRT_EXEC_HW_ERR_DMA_ABORT },
-		{ NEURON_INJECT_SBUF_FLIP_UE, 0, NRT_EXEC_HW_ERR_NC_UE },
-		{ NEURON_INJECT_CQE_BAD_STATUS, NEURON_FAULT_INTERNAL, NRT_HW_ERROR },
-		{ NEURON_INJECT_CQE_BAD_STATUS, NEURON_FAULT_LIMIT, NRT_RESOURCE },
+		{ NEURON_INJECT_FAIL_DMA, 0, NRT_EXEC_HW_ERR_DMA_ABORT, "IOMMU" },
+		{ NEURON_INJECT_SBUF_FLIP_UE, 0, NRT_EXEC_HW_ERR_NC_UE, "neuron-reset" },
+#define STATUS(kind)	NEURON_INJECT_CQE_BAD_STATUS, NEURON_FAULT_##kind
+		{ STATUS(BAD_DESCRIPTOR), NRT_INVALID, "one release" },
+		{ STATUS(BAD_PROGRAM), NRT_INVALID, "neuron-compile of this version" },
+		{ STATUS(BAD_INST), NRT_INVALID, "neuron-compile of this version" },
+		{ STATUS(BAD_OPERAND), NRT_INVALID, "neuron-compile of this version" },
+		{ STATUS(OUT_OF_BOUNDS), NRT_EXEC_OOB, "larger buffers: compile it again" },
+		{ STATUS(ACCESS_DENIED), NRT_EXEC_COMPLETED_WITH_ERR, "compile it again" },
+		{ STATUS(DMA_ABORT), NRT_EXEC_HW_ERR_DMA_ABORT, "dmesg" },
+		{ STATUS(DEADLOCK), NRT_EXEC_COMPLETED_WITH_ERR, "neuron-compile" },
+		{ STATUS(LIMIT), NRT_RESOURCE, "--cores" },
+		{ STATUS(DRAM_ECC), NRT_EXEC_HW_ERR_HBM_UE, "load the model again" },
+		{ STATUS(SBUF_ECC), NRT_EXEC_HW_ERR_NC_UE, "neuron-reset" },
+		{ STATUS(CANCELLED), NRT_FAILURE, "do it again" },
+		{ STATUS(INTERNAL), NRT_HW_ERROR, "report it" },
+		{ NEURON_INJECT_CQE_BAD_STATUS, NEURON_FAULT_COUNT, NRT_HW_ERROR, "report it" },
+#undef STATUS
 	};
 	struct job job;
 	size_t i;
@@ -840,7 +802,11 @@ static void hardware_faults(void)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		CHECK(t_inject(cases[i].injection, 0, 1, cases[i].arg));
 		CHECK_FAILS(nrt_execute(job.model, job.in, job.out), cases[i].status,
-			    "model add on core 0");
+			    "model add on core 0: ");
+		if (!strstr(t_message, cases[i].remedy))
+			CHECK_STR(t_message, cases[i].remedy);
+		/* What is not known is not said. */
+		CHECK(!strstr(t_message, "none") && !strstr(t_message, "-1"));
 		CHECK_OK(nrt_execute(job.model, job.in, job.out));
 		check_sum(job.c);
 	}
