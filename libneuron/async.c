@@ -45,7 +45,8 @@ _Static_assert(MAX_CORES <= 1 << 8 && NRTA_XU_TYPE_NUM <= 1 << 3 && NUM_QUEUES <
  * @lock: guards the rest
  * @errors: those that nobody has taken yet
  * @count: number of them
- * @room: entries that @errors has room for
+ * @room: entries that @errors has room for: @count and @expected at least
+ * @expected: requests that may still fail
  * @taken: what nrta_error_tracker_get_list() has given out last
  */
 struct nrta_error_tracker {
@@ -54,6 +55,7 @@ struct nrta_error_tracker {
 	nrta_error_t *errors;
 	size_t count;
 	size_t room;
+	size_t expected;
 	nrta_error_t *taken;
 };
 
@@ -67,25 +69,45 @@ static void destroy_tracker(struct object *object)
 	free(tracker);
 }
 
-static void track(struct nrta_error_tracker *tracker, nrta_seq_t seq, NRT_STATUS status)
+/* Room for so many errors. With the lock held. */
+static bool make_room(struct nrta_error_tracker *tracker, size_t wanted)
 {
+	size_t room = 2 * tracker->room + 4;
 	nrta_error_t *more;
 
+	if (wanted <= tracker->room)
+		return true;
+	if (room < wanted)
+		room = wanted;
+	more = reallocarray(tracker->errors, room, sizeof(*more));
+	if (!more)
+		return false;
+	tracker->errors = more;
+	tracker->room = room;
+	return true;
+}
+
+/* A request is to be queued: when it fails, there will be room for that. */
+static bool expect(struct nrta_error_tracker *tracker)
+{
+	bool room;
+
 	pthread_mutex_lock(&tracker->lock);
-	if (tracker->count == tracker->room) {
-		more = reallocarray(tracker->errors, 2 * tracker->room + 4, sizeof(*more));
-		if (more) {
-			tracker->errors = more;
-			tracker->room = 2 * tracker->room + 4;
-		}
-	}
-	if (tracker->count < tracker->room)
+	room = make_room(tracker, tracker->count + tracker->expected + 1);
+	tracker->expected += room;
+	pthread_mutex_unlock(&tracker->lock);
+	return room;
+}
+
+/* It has ended, or has not been queued. */
+static void track(struct nrta_error_tracker *tracker, nrta_seq_t seq, NRT_STATUS status)
+{
+	pthread_mutex_lock(&tracker->lock);
+	tracker->expected--;
+	if (status)
 		tracker->errors[tracker->count++] = (nrta_error_t) {
 			.seq_id = seq, .error_code = status,
 		};
-	else
-		complain("request %#llx failed with %s, which the error tracker cannot keep: " NO_MEMORY,
-			 (unsigned long long)seq, nrt_get_status_as_str(status));
 	pthread_mutex_unlock(&tracker->lock);
 }
 
@@ -131,6 +153,8 @@ EXPORT NRT_STATUS nrta_error_tracker_get_list(nrta_error_tracker_t *error_tracke
 					      size_t *error_count)
 {
 	struct nrta_error_tracker *tracker;
+	NRT_STATUS status = NRT_SUCCESS;
+	nrta_error_t *next = NULL;
 
 	if (!list || !error_count)
 		return fail(NRT_INVALID, "list or error_count is NULL");
@@ -140,16 +164,26 @@ EXPORT NRT_STATUS nrta_error_tracker_get_list(nrta_error_tracker_t *error_tracke
 	if (!tracker)
 		return fail(NRT_INVALID_HANDLE, "this is no error tracker, or it has been destroyed");
 	pthread_mutex_lock(&tracker->lock);
-	free(tracker->taken);
-	tracker->taken = tracker->errors;
-	*list = tracker->taken;
-	*error_count = tracker->count;
-	tracker->errors = NULL;
-	tracker->count = 0;
-	tracker->room = 0;
+	/* Those that may still fail need another place. */
+	if (tracker->count && tracker->expected)
+		next = reallocarray(NULL, tracker->expected, sizeof(*next));
+	if (!tracker->count || !tracker->expected || next) {
+		free(tracker->taken);
+		tracker->taken = NULL;
+		if (tracker->count) {
+			tracker->taken = tracker->errors;
+			tracker->errors = next;
+			tracker->room = next ? tracker->expected : 0;
+		}
+		*list = tracker->taken;
+		*error_count = tracker->count;
+		tracker->count = 0;
+	} else {
+		status = fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
+	}
 	pthread_mutex_unlock(&tracker->lock);
 	object_put(tracker);
-	return NRT_SUCCESS;
+	return status;
 }
 
 /*
@@ -258,7 +292,7 @@ static struct queue *get_queue(nrta_xu_id_t id)
 	return queue;
 }
 
-/* Everything that the request refers to. */
+/* Everything that the request refers to but its tracker. */
 static void put_request(struct request *request)
 {
 	tensor_set_free(request->inputs);
@@ -266,6 +300,14 @@ static void put_request(struct request *request)
 	object_put(request->model);
 	object_put(request->src);
 	object_put(request->dst);
+}
+
+/* The request has ended, or has not been queued. */
+static void end_request(struct request *request, nrta_seq_t seq, NRT_STATUS status)
+{
+	put_request(request);
+	if (request->tracker)
+		track(request->tracker, seq, status);
 	object_put(request->tracker);
 }
 
@@ -323,9 +365,7 @@ static void *work(void *arg)
 		request = queue->ring[number % MAX_QUEUED];
 		pthread_mutex_unlock(&queue->lock);
 		status = run_request(&request);
-		if (status && request.tracker)
-			track(request.tracker, make_seq(queue->id, number), status);
-		put_request(&request);
+		end_request(&request, make_seq(queue->id, number), status);
 		pthread_mutex_lock(&queue->lock);
 		queue->completed = number;
 		pthread_cond_broadcast(&queue->less);
@@ -360,7 +400,7 @@ static NRT_STATUS push(const char *function, nrta_xu_id_t id, struct request *re
 	int ret = 0;
 
 	if (!queue) {
-		put_request(request);
+		end_request(request, 0, NRT_SUCCESS);
 		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	}
 	pthread_mutex_lock(&queue->lock);
@@ -386,7 +426,7 @@ static NRT_STATUS push(const char *function, nrta_xu_id_t id, struct request *re
 	}
 	pthread_mutex_unlock(&queue->lock);
 	if (status)
-		put_request(request);
+		end_request(request, 0, NRT_SUCCESS);
 	return status;
 }
 
@@ -460,12 +500,19 @@ static NRT_STATUS enter(const char *function, int queue, int num_queues,
 	if (status || !err)
 		return status;
 	request->tracker = object_get(err, OBJECT_ERROR_TRACKER);
-	if (request->tracker)
+	if (request->tracker && expect(request->tracker))
 		return NRT_SUCCESS;
-	neuron_log(NEURON_LOG_ERROR, function,
-		   "err is no error tracker, or it has been destroyed");
+	if (request->tracker) {
+		neuron_log(NEURON_LOG_ERROR, function, NO_MEMORY);
+		status = NRT_FAIL_HOST_MEM_ALLOC;
+	} else {
+		neuron_log(NEURON_LOG_ERROR, function,
+			   "err is no error tracker, or it has been destroyed");
+		status = NRT_INVALID_HANDLE;
+	}
+	object_put(request->tracker);
 	runtime_leave();
-	return NRT_INVALID_HANDLE;
+	return status;
 }
 
 /* What they end with. */
@@ -474,7 +521,7 @@ static NRT_STATUS submit(const char *function, NRT_STATUS status, unsigned int c
 			 nrta_seq_t *req_sequence)
 {
 	if (status)
-		put_request(request);
+		end_request(request, 0, NRT_SUCCESS);
 	else
 		status = push(function, make_id(core, xu, queue), request, req_sequence);
 	runtime_leave();

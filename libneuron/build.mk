@@ -68,7 +68,7 @@ api: libneuron ## write down the API's coverage and the ABI anew
 
 # They link statically, so that sanitizers see the library, too.
 NRT_UNIT_TESTS := neff neff_steps nrt_steps nrt_init nrt_tensor nrt_execute nrt_threads nrt_device nrt_alloc \
-	nrt_calls nrt_async nrt_profile nrt_version nrt_errors
+	nrt_calls nrt_async nrt_profile nrt_version nrt_errors nrt_failing
 
 # Those of the API run in the VM as well, with the driver.
 VM_TESTS += $(addprefix $(BUILD)/tests/unit/,$(filter-out nrt_version,$(filter nrt_%,$(NRT_UNIT_TESTS))))
@@ -84,6 +84,9 @@ endef
 $(foreach t,$(NRT_UNIT_TESTS),$(eval $(call NRT_UNIT_TEST,$(t))))
 # It reads what the library has written.
 $(BUILD)/tests/unit/nrt_profile: $(BUILD)/obj/tools/common/profile.o
+# It answers in the system's place when something is to be allocated.
+$(BUILD)/tests/unit/nrt_failing: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
+	reallocarray aligned_alloc strdup asprintf mmap memfd_create eventfd fdopen pthread_create)
 # It talks to the driver as another client of it would.
 CFLAGS-tests/unit/nrt_calls += -Iinclude/uapi $(LIBNEURON_DRM)
 # It answers in the driver's place.

@@ -465,6 +465,11 @@ static int write_execution(const struct capture *capture, uint64_t execution,
 	return ret;
 }
 
+static NRT_STATUS written_status(int error)
+{
+	return error == -ENOMEM ? NRT_FAIL_HOST_MEM_ALLOC : NRT_FAILURE;
+}
+
 NRT_STATUS capture_write(struct capture *capture, const char *path)
 {
 	struct capture_data data = {
@@ -475,7 +480,7 @@ NRT_STATUS capture_write(struct capture *capture, const char *path)
 	int ret = capture_file_write(path, &data);
 
 	if (ret)
-		return fail(NRT_FAILURE, "the profile can't be written to %s: %s: it is kept, make room or the folder and call this again", path,
+		return fail(written_status(ret), "the profile can't be written to %s: %s: make room or the folder, and call this again: it is kept until nrt_close()", path,
 			    strerror(-ret));
 	return NRT_SUCCESS;
 }
@@ -499,7 +504,7 @@ NRT_STATUS capture_write_last(struct capture *capture, uint32_t vnc, const char 
 		return fail(NRT_FAILURE, "nothing has been executed on core %u since profiling began: execute a model there first",
 			    vnc);
 	if (ret)
-		return fail(NRT_FAILURE, "the profile can't be written to folder %s: %s: make room in it and call this again", dir,
+		return fail(written_status(ret), "the profile can't be written to folder %s: %s: make room in it and call this again", dir,
 			    strerror(-ret));
 	return NRT_SUCCESS;
 }

@@ -86,7 +86,8 @@ int sim_queue_create(struct sim_queue *queue, struct sim_chip *chip,
 	pthread_mutex_lock(&queue->lock);
 	ret = enable(queue);
 	pthread_mutex_unlock(&queue->lock);
-	return ret ? fail(ret, "sim:%u: queue %u could not be enabled", chip->index,
+	/* A chip that is new refuses for that reason only. */
+	return ret ? fail(-ENOMEM, "sim:%u: a thread for queue %u: " NO_MEMORY, chip->index,
 			  index) : 0;
 }
 
