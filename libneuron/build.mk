@@ -68,10 +68,10 @@ api: libneuron ## write down the API's coverage and the ABI anew
 
 # They link statically, so that sanitizers see the library, too.
 NRT_UNIT_TESTS := neff neff_steps nrt_steps nrt_init nrt_tensor nrt_execute nrt_threads nrt_device nrt_alloc \
-	nrt_calls nrt_async nrt_profile nrt_version nrt_errors nrt_failing
+	nrt_calls nrt_async nrt_profile nrt_version nrt_errors nrt_failing nrt_driver
 
 # Those of the API run in the VM as well, with the driver.
-VM_TESTS += $(addprefix $(BUILD)/tests/unit/,$(filter-out nrt_version,$(filter nrt_%,$(NRT_UNIT_TESTS))))
+VM_TESTS += $(addprefix $(BUILD)/tests/unit/,$(filter-out nrt_version nrt_driver,$(filter nrt_%,$(NRT_UNIT_TESTS))))
 
 define NRT_UNIT_TEST
 UNIT_TESTS += $$(BUILD)/tests/unit/$(1)
@@ -89,8 +89,9 @@ $(BUILD)/tests/unit/nrt_failing: LDFLAGS += $(addprefix -Wl$(comma)--wrap=,mallo
 	reallocarray aligned_alloc strdup asprintf mmap memfd_create eventfd fdopen pthread_create)
 # It talks to the driver as another client of it would.
 CFLAGS-tests/unit/nrt_calls += -Iinclude/uapi $(LIBNEURON_DRM)
-# It answers in the driver's place.
+# They answer in the driver's place.
 CFLAGS-tests/unit/nrt_version += -Iinclude/uapi $(LIBNEURON_DRM)
+CFLAGS-tests/unit/nrt_driver += -Iinclude/uapi $(LIBNEURON_DRM)
 
 # As its author would build it: the public headers, -lnrt, nothing else.
 $(addprefix $(BUILD)/tests/unit/,nrt_doc_async nrt_hold nrt_ranks): \

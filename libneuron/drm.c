@@ -178,6 +178,15 @@ static int open_node(const char *path)
 	return fd;
 }
 
+static int cannot_open(const char *path, int error)
+{
+	if (error == -EACCES || error == -EPERM)
+		return fail(-EACCES, "%.64s: %s: ask for access to the device's group, or set NEURON_RT_DEVICE=sim to use the simulator",
+			    path, strerror(-error));
+	return fail(error, "%.64s: %s: the kernel's log (dmesg) may say why", path,
+		    strerror(-error));
+}
+
 static int by_number(const void *a, const void *b)
 {
 	return *(const int *)a - *(const int *)b;
@@ -241,12 +250,8 @@ static int scan(unsigned int index, int *fd, char *name, size_t name_size,
 			    *count);
 	if (*count)
 		return 0;
-	if (error == -EACCES || error == -EPERM)
-		return fail(-EACCES, "%s: %s: ask for access to the device's group, or set NEURON_RT_DEVICE=sim to use the simulator",
-			    denied, strerror(-error));
 	if (error)
-		return fail(error, "%s: %s: the kernel's log (dmesg) may say why", denied,
-			    strerror(-error));
+		return cannot_open(denied, error);
 	return fail(-ENODEV, NO_SUCH_DEVICE);
 }
 
@@ -262,8 +267,7 @@ static int open_named(const char *path, int *fd)
 		return fail(-ENODEV, "%.64s: there is no such node; " NO_SUCH_DEVICE,
 			    path);
 	if (*fd < 0)
-		return fail(*fd, "%.64s: %s: you may have to be in the node's group", path,
-			    strerror(-*fd));
+		return cannot_open(path, *fd);
 	return 0;
 }
 
