@@ -380,7 +380,7 @@ static bool view_session(const struct settings *settings, const struct view *vie
 		say_error("%u jobs of other models, or of which the chip could not say anything, are left out",
 			  view->others);
 	if (h->dropped_events || h->dropped_jobs)
-		say_error("%llu events and %llu jobs were not recorded, for want of room",
+		say_error("%llu events and %llu jobs were not recorded, for want of room: record fewer executions at a time",
 			  (unsigned long long)h->dropped_events,
 			  (unsigned long long)h->dropped_jobs);
 	if (settings->output || settings->format == PERFETTO)

@@ -130,13 +130,13 @@ static bool reset(long number, long core)
 		say_error("%s: only root may reset it: use sudo", what);
 		break;
 	case EIO:
-		say_error("%s: no reset helps: unbind the driver and bind it again", what);
+		say_error("%s: no reset helps: remove its PCI function and rescan the bus (neuron-reset(1) says how), or reboot", what);
 		break;
 	case EBUSY:
 		say_error("%s: its PCI function is being reset: try again", what);
 		break;
 	default:
-		say_error("%s: %m", what);
+		say_error("%s: %m: the kernel's log (dmesg) may say why", what);
 	}
 	return false;
 }

@@ -208,7 +208,7 @@ static bool load_dir(const struct settings *settings, const struct names *names,
 		if (at < 0 && i < names->count)
 			at = (int)i;
 		if (at < 0 && !by_name)
-			say_error("%s has more inputs than the model's %u",
+			say_error("%s has more inputs than the model's %u: take the others away, or give them by name with --input",
 				  settings->input_dir, names->count);
 		if (at < 0) {
 			tensor_free(&tensor);
@@ -221,7 +221,8 @@ static bool load_dir(const struct settings *settings, const struct names *names,
 	}
 	if (i)
 		return true;
-	say_error("%s has no input_0.pb", settings->input_dir);
+	say_error("%s has no input_0.pb: give a folder of an ONNX test case, or --input NAME=FILE",
+		  settings->input_dir);
 	return !names->count;
 }
 
@@ -545,7 +546,7 @@ static bool execute(const struct settings *settings, struct session *session,
 	}
 	progress(NULL);
 	if (nans)
-		say_error("warning: the model produced NaN");
+		say_error("warning: the model produced NaN: find the layer with --compare-reference");
 	return true;
 }
 
@@ -559,7 +560,8 @@ static bool set_inputs(struct session *session, const struct names *names,
 	for (i = 0; i < session->num_inputs; i++) {
 		at = find_name(names, session->inputs[i].name);
 		if (at < 0) {
-			say_error("no data for input '%s'", session->inputs[i].name);
+			say_error("no data for input '%s'; give it with --input '%s=FILE'",
+				  session->inputs[i].name, session->inputs[i].name);
 			return false;
 		}
 		if (!session_set_input(session, i, &tensors[at]))

@@ -253,7 +253,7 @@ static bool run_program(struct lockstep *l)
 	} while (progress);
 	if (done == l->num_insts)
 		return true;
-	say_error("%s: its program waits for ever", l->name);
+	say_error("%s: its program waits for ever: compile the model again, and report it if that does not help", l->name);
 	return false;
 }
 
@@ -315,7 +315,7 @@ static bool run_core(struct lockstep *l, const struct neff_bytes *program)
 	bool ok;
 
 	if (!neuron_program_check(program->data, program->size, &fault, &why)) {
-		say_error("%s: its program is not sound: %s", l->name, why);
+		say_error("%s: its program is not sound: %s: compile the model again", l->name, why);
 		return false;
 	}
 	l->insts = neuron_program_insts(header);

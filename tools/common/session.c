@@ -186,7 +186,7 @@ static struct session *open_session(const char *name, void *neff, size_t size, b
 	}
 	session->load_seconds = now() - start;
 	if (!read_ports(session, neff, size)) {
-		say_error("%s: cannot be loaded: it has no table of tensors", name);
+		say_error("%s: cannot be loaded: it has no table of tensors: compile the model again", name);
 		goto failed;
 	}
 	if (make_tensors(&priv->in_set, &priv->in, session->inputs,
@@ -257,7 +257,7 @@ bool session_set_input(struct session *session, unsigned int index,
 	if (!fits(port, tensor)) {
 		memcpy(a.dims, port->dims, sizeof(a.dims));
 		memcpy(b.dims, tensor->dims, sizeof(b.dims));
-		say_error("input '%s' is %s %s of %zu bytes, the data for it is %s %s of %zu bytes",
+		say_error("input '%s' is %s %s of %zu bytes, the data for it is %s %s of %zu bytes: give data of its type and shape",
 			  port->name, nc_dtype_name(port->dtype),
 			  nc_shape_text(&a, want), port->size,
 			  tensor->dtype ? nc_dtype_name(tensor->dtype) : "bare",
@@ -269,7 +269,7 @@ bool session_set_input(struct session *session, unsigned int index,
 					  0, tensor->size);
 	if (status == NRT_SUCCESS)
 		return true;
-	say_error("input '%s' cannot be written (%s)", port->name,
+	say_error("input '%s' cannot be written: %s (%s)", port->name, neuron_error(),
 		  nrt_get_status_as_str(status));
 	return false;
 }
@@ -327,7 +327,7 @@ bool session_get_output(struct session *session, unsigned int index,
 					 0, tensor->size);
 	if (status == NRT_SUCCESS)
 		return true;
-	say_error("output '%s' cannot be read (%s)", port->name,
+	say_error("output '%s' cannot be read: %s (%s)", port->name, neuron_error(),
 		  nrt_get_status_as_str(status));
 	tensor_free(tensor);
 	return false;
