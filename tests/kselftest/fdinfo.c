@@ -90,6 +90,21 @@ TEST_F(fdinfo, shared_memory)
 	close(other);
 }
 
+/* The client's jobs take time; on a kernel whose clock ticks, most seem to take none. */
+static bool takes_time(int fd, char *text, size_t size)
+{
+	int i;
+
+	for (i = 0; i < 5000; i++) {
+		if (core_works(fd, 0))
+			return false;
+		if (value(fd, text, size, "drm-engine-compute") > 0)
+			return true;
+	}
+
+	return false;
+}
+
 TEST_F(fdinfo, engines)
 {
 	struct bo bo = bo_new(self->fd, DRM_NEURON_BO_DRAM, 64 << 20);
@@ -104,8 +119,7 @@ TEST_F(fdinfo, engines)
 	EXPECT_EQ(0, VALUE("drm-engine-compute"));
 	EXPECT_EQ(0, VALUE("drm-engine-copy"));
 
-	ASSERT_EQ(0, core_works(self->fd, 0));
-	EXPECT_LT(0, VALUE("drm-engine-compute"));
+	EXPECT_TRUE(takes_time(self->fd, self->text, sizeof(self->text)));
 	EXPECT_EQ(0, VALUE("drm-engine-copy"));
 	ASSERT_EQ(0, copy_sync(self->fd, &fill));
 	EXPECT_LT(0, VALUE("drm-engine-copy"));
@@ -142,8 +156,7 @@ TEST_F(fdinfo, per_file)
 {
 	int other = dev_open();
 
-	ASSERT_EQ(0, core_works(other, 0));
-	EXPECT_LT(0, value(other, self->text, sizeof(self->text), "drm-engine-compute"));
+	EXPECT_TRUE(takes_time(other, self->text, sizeof(self->text)));
 	EXPECT_EQ(0, VALUE("drm-engine-compute"));
 	close(other);
 }
