@@ -15,7 +15,7 @@ qemu_sources	:= $(wildcard qemu-device/*.[ch] $(foreach d,chip isa kernels timin
 module_sources	:= $(wildcard Kbuild driver/* driver/tests/* include/neuron/*.h include/uapi/drm/*.h) \
 			scripts/build-module
 
-.PHONY: setup qemu qemu-asan kernel module module-debug debug-kernel clean-cache
+.PHONY: setup qemu qemu-asan kernel module module-debug module-kcsan debug-kernel clean-cache
 
 setup: $(BUILD)/.packages kernel qemu ## install and fetch what is missing, build QEMU
 	@:
@@ -30,6 +30,8 @@ debug-kernel: kernel-debug ## build a kernel with KASAN, lockdep and the like
 module: $(MODULE_STAMP) ## build neuron.ko for the guest's kernel
 	@:
 module-debug: $(DEBUG_STAMP) ## build neuron.ko for the debug kernel
+	@:
+module-kcsan: $(BUILD)/module/kcsan ## build a kernel that finds data races, and neuron.ko for it
 	@:
 
 $(BUILD)/.packages: scripts/packages.txt
@@ -55,13 +57,16 @@ $(BUILD)/qemu-asan/qemu-system-x86_64: $(qemu_sources) | $(BUILD)/.packages
 
 # Always run, since a look costs nothing; they touch NAME.release when it is
 # another kernel than before.
-.PHONY: kernel-stock kernel-debug
+.PHONY: kernel-stock kernel-debug kernel-kcsan
 kernel-stock: | $(BUILD)/.packages
 	$(Q)scripts/fetch-kernel
 kernel-debug: | $(BUILD)/.packages
 	$(Q)scripts/build-debug-kernel
+kernel-kcsan: | $(BUILD)/.packages
+	$(Q)scripts/build-debug-kernel kcsan
 $(BUILD)/kernel/stock.release: | kernel-stock ;
 $(BUILD)/kernel/debug.release: | kernel-debug ;
+$(BUILD)/kernel/kcsan.release: | kernel-kcsan ;
 
 $(MODULE_STAMP): $(module_sources) $(BUILD)/kernel/stock.release
 	$(Q)scripts/build-module stock
@@ -69,6 +74,10 @@ $(MODULE_STAMP): $(module_sources) $(BUILD)/kernel/stock.release
 
 $(DEBUG_STAMP): $(module_sources) $(BUILD)/kernel/debug.release
 	$(Q)scripts/build-module debug
+	$(Q)touch $@
+
+$(BUILD)/module/kcsan: $(module_sources) $(BUILD)/kernel/kcsan.release
+	$(Q)scripts/build-module kcsan
 	$(Q)touch $@
 
 HOST_TESTS += tests/vm/test-neuron-vm

@@ -60,6 +60,8 @@ def kernel_command_line(opts):
     ]
     if opts.iommu:
         words += ["intel_iommu=on", "iommu.passthrough=0", "iommu.strict=1"]
+    if opts.kernel == "kcsan":
+        words.append("kcsan.early_enable=1")
     if opts.panic_on_warn:
         words.append("panic_on_warn=1")
     return " ".join(words + opts.append)
