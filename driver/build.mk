@@ -30,3 +30,5 @@ $(BUILD)/tests/kselftest/sleep: LDFLAGS += -static
 kselftest: $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS) sleep) ## build the tests of the driver
 
 VM_TESTS += $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS)) tests/kselftest/kunit
+IOMMU_TESTS += $(addprefix $(BUILD)/tests/kselftest/,bo prime copy submit resident fault sync isolation \
+		core recovery stress lifetime fuzz)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
 # The suite. Folders add their programs to UNIT_TESTS, HOST_TESTS (scripts on
-# this machine) and VM_TESTS (run inside the virtual machine).
+# this machine), VM_TESTS (run inside the virtual machine) and IOMMU_TESTS (those
+# of them that run once more, behind an IOMMU).
 
 .PHONY: check-unit check-vm check-style check-long
 
@@ -29,7 +30,7 @@ check-style: ## formatting, SPDX lines, checkpatch, sparse, shellcheck
 	$(Q)tests/run --logs $(BUILD)/check $(STYLE_TESTS)
 
 # The PCI device without a guest.
-QTEST_OBJS := $(addprefix $(BUILD)/obj/tests/qtest/,qtest.o neuron-qtest.o)
+QTEST_OBJS := $(addprefix $(BUILD)/obj/tests/qtest/,qtest.o vtd.o neuron-qtest.o)
 
 $(BUILD)/tests/qtest/neuron-qtest: $(QTEST_OBJS)
 	$(call say,LD,$@)
@@ -129,15 +130,15 @@ HOST_TESTS += tests/docs/commands tests/docs/dependencies
 # Last, when the lists are complete.
 check: all setup module $(UNIT_TESTS) $(HOST_TESTS) $(VM_TESTS)
 	$(Q)tests/check --style "$(STYLE_TESTS)" --unit "$(UNIT_TESTS)" \
-		--host "$(HOST_TESTS)" --vm "$(VM_TESTS)"
+		--host "$(HOST_TESTS)" --vm "$(VM_TESTS)" --iommu "$(IOMMU_TESTS)"
 
 check-unit: $(UNIT_TESTS) ## only the tests that need neither VM nor driver
 	$(Q)tests/run --logs $(BUILD)/check $(UNIT_TESTS)
 
 check-vm: all setup module $(VM_TESTS) ## only the tests inside the virtual machine
-	$(Q)tests/check --vm "$(VM_TESTS)"
+	$(Q)tests/check --vm "$(VM_TESTS)" --iommu "$(IOMMU_TESTS)"
 
 # LONG='--seconds 60' and the like: see tests/check-long.
 LONG_FILES := $(MIGRATE_FILES) $(BUILD)/tests/fuzz/chip
-check-long: all setup module debug-kernel module-debug kselftest $(LONG_FILES) ## the promises at their full counts: hours
+check-long: all setup module debug-kernel module-debug module-kcsan kselftest $(LONG_FILES) ## the promises at their full counts: hours
 	$(Q)tests/check-long $(LONG)

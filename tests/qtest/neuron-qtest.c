@@ -17,6 +17,7 @@
 #include <neuron/regs.h>
 
 #include "qtest.h"
+#include "vtd.h"
 #include "tests/ktap.h"
 
 #define DEVFN		(4 << 3)
@@ -34,6 +35,7 @@
 #define REPORT		0x600000
 #define SQ(q)		(0x700000 + 0x10000 * (q))
 #define CQ(q)		(0x900000 + 0x10000 * (q))
+#define IOMMU_TABLES	0x2000000
 
 #define SHIFT		2		/* four entries: wraps soon */
 #define ENTRIES		(1u << SHIFT)
@@ -111,13 +113,16 @@ static void pci_setup(void)
 			    qtest_config_readl(qt, DEVFN, msix) | 0x80000000);
 }
 
-/* @incoming: for a machine that waits for the state of another; NULL: none. */
-static void start_machine(const char *extra, char *incoming)
+/*
+ * @option: one more option and its argument, NULL: none: "-incoming" for a machine that waits
+ * for the state of another, say
+ */
+static void start_machine(const char *extra, char *option, char *argument)
 {
 	char device[160];
 	char *argv[] = {
-		"-machine", "q35,usb=off", "-cpu", "max", "-m", "64", "-device", device,
-		incoming ? "-incoming" : NULL, incoming, NULL
+		"-machine", "q35,usb=off", "-cpu", "max", "-m", "64", option ?: "-name",
+		option ? argument : "neuron-qtest", "-device", device, NULL
 	};
 
 	snprintf(device, sizeof(device),
@@ -127,7 +132,7 @@ static void start_machine(const char *extra, char *incoming)
 
 static void start(const char *extra)
 {
-	start_machine(extra, NULL);
+	start_machine(extra, NULL, NULL);
 	pci_setup();
 }
 
@@ -522,6 +527,128 @@ static void dma_to_mmio(void)
 	stop();
 }
 
+/* A machine whose IOMMU lets the device reach nothing. */
+static void start_confined(struct vtd *vtd)
+{
+	struct vtd_fault fault;
+
+	start_machine("", "-device", "intel-iommu,aw-bits=39");
+	pci_setup();
+	vtd_enable(vtd, qt, IOMMU_TABLES);
+	CHECK(!vtd_take_fault(vtd, &fault));
+}
+
+static void expect_fault(struct vtd *vtd, uint64_t addr, bool read)
+{
+	struct vtd_fault fault = { 0 };
+
+	CHECK(vtd_take_fault(vtd, &fault));
+	CHECK_EQ(fault.addr, addr);
+	CHECK_EQ(fault.source, DEVFN);
+	CHECK_EQ(fault.read, read);
+	CHECK(fault.reason);
+	while (vtd_take_fault(vtd, &fault))
+		CHECK_EQ(fault.source, DEVFN);
+}
+
+/* Whatever a ring or a page list says, the device reaches what is mapped for it, and no more. */
+static void iommu_confines(void)
+{
+	static uint8_t in[2 * NEURON_PAGE_SIZE], out[sizeof(in)], kept[sizeof(in)];
+	struct neuron_sqe nop = { .opcode = NEURON_SQE_NOP }, sqe;
+	struct neuron_slot slots[2];
+	struct vtd_fault fault;
+	struct vtd vtd;
+
+	/* Nothing is: the ring is out of reach. */
+	start_confined(&vtd);
+	queue_enable(0);
+	submit(0, &nop);
+	CHECK(wait_reg(NEURON_REG_ERROR, NEURON_ERROR_RING_DMA, NEURON_ERROR_RING_DMA));
+	expect_fault(&vtd, SQ(0), true);
+	stop();
+
+	/* All below BUFFER_B is, and the rings. */
+	start_confined(&vtd);
+	vtd_map(&vtd, DEVFN, 0, 0, BUFFER_B, VTD_READ | VTD_WRITE);
+	vtd_map(&vtd, DEVFN, SQ(0), SQ(0), IOMMU_TABLES - SQ(0), VTD_READ | VTD_WRITE);
+	queue_enable(DMA_QUEUE);
+	pattern(in, sizeof(in), 1);
+	pattern(kept, sizeof(kept), 2);
+	qtest_write(qt, BAR_DRAM, in, sizeof(in));
+	qtest_write(qt, BUFFER_B, kept, sizeof(kept));
+
+	dram_slot(slots, 0, 0, sizeof(in), NEURON_SLOT_READ);
+	host_slot(slots, 1, BUFFER_A, sizeof(in), NEURON_SLOT_WRITE);
+	sqe = copy_sqe(slots, 2, sizeof(in));
+	expect_done(DMA_QUEUE, submit(DMA_QUEUE, &sqe), NEURON_FAULT_NONE);
+	qtest_read(qt, BUFFER_A, out, sizeof(out));
+	CHECK(!memcmp(out, in, sizeof(in)));
+	CHECK(!vtd_take_fault(&vtd, &fault));
+
+	host_slot(slots, 1, BUFFER_B, sizeof(in), NEURON_SLOT_WRITE);
+	sqe = copy_sqe(slots, 2, sizeof(in));
+	expect_done(DMA_QUEUE, submit(DMA_QUEUE, &sqe), NEURON_FAULT_DMA_ABORT);
+	expect_fault(&vtd, BUFFER_B, false);
+
+	/* The last page that is mapped, and the first that is not. */
+	host_slot(slots, 1, BUFFER_B - NEURON_PAGE_SIZE, sizeof(in), NEURON_SLOT_WRITE);
+	sqe = copy_sqe(slots, 2, sizeof(in));
+	expect_done(DMA_QUEUE, submit(DMA_QUEUE, &sqe), NEURON_FAULT_DMA_ABORT);
+	expect_fault(&vtd, BUFFER_B, false);
+
+	/* A page to read is none to write. */
+	vtd_map(&vtd, DEVFN, BUFFER_B, BUFFER_B, sizeof(in), VTD_READ);
+	host_slot(slots, 1, BUFFER_B, sizeof(in), NEURON_SLOT_WRITE);
+	sqe = copy_sqe(slots, 2, sizeof(in));
+	expect_done(DMA_QUEUE, submit(DMA_QUEUE, &sqe), NEURON_FAULT_DMA_ABORT);
+	expect_fault(&vtd, BUFFER_B, false);
+	qtest_read(qt, BUFFER_B, out, sizeof(out));
+	CHECK(!memcmp(out, kept, sizeof(kept)));
+	host_slot(slots, 0, BUFFER_B, sizeof(in), NEURON_SLOT_READ);
+	dram_slot(slots, 1, 0, sizeof(in), NEURON_SLOT_WRITE);
+	sqe = copy_sqe(slots, 2, sizeof(in));
+	expect_done(DMA_QUEUE, submit(DMA_QUEUE, &sqe), NEURON_FAULT_NONE);
+	qtest_read(qt, BAR_DRAM, out, sizeof(out));
+	CHECK(!memcmp(out, kept, sizeof(kept)));
+
+	/* What has been reached is out of reach once its mapping is gone. */
+	vtd_map(&vtd, DEVFN, BUFFER_B, BUFFER_B, sizeof(in), 0);
+	expect_done(DMA_QUEUE, submit(DMA_QUEUE, &sqe), NEURON_FAULT_DMA_ABORT);
+	expect_fault(&vtd, BUFFER_B, true);
+	stop();
+}
+
+/* Its addresses are the IOMMU's, not memory's. */
+static void iommu_translates(void)
+{
+	static uint8_t in[NEURON_PAGE_SIZE], out[sizeof(in)], kept[sizeof(in)];
+	struct neuron_slot slots[2];
+	struct neuron_sqe sqe;
+	struct vtd_fault fault;
+	struct vtd vtd;
+
+	start_confined(&vtd);
+	vtd_map(&vtd, DEVFN, 0, 0, BUFFER_A, VTD_READ | VTD_WRITE);
+	vtd_map(&vtd, DEVFN, SQ(0), SQ(0), IOMMU_TABLES - SQ(0), VTD_READ | VTD_WRITE);
+	vtd_map(&vtd, DEVFN, BUFFER_A, BUFFER_B, sizeof(in), VTD_WRITE);
+	queue_enable(DMA_QUEUE);
+	pattern(in, sizeof(in), 3);
+	pattern(kept, sizeof(kept), 4);
+	qtest_write(qt, BAR_DRAM, in, sizeof(in));
+	qtest_write(qt, BUFFER_A, kept, sizeof(kept));
+	dram_slot(slots, 0, 0, sizeof(in), NEURON_SLOT_READ);
+	host_slot(slots, 1, BUFFER_A, sizeof(in), NEURON_SLOT_WRITE);
+	sqe = copy_sqe(slots, 2, sizeof(in));
+	expect_done(DMA_QUEUE, submit(DMA_QUEUE, &sqe), NEURON_FAULT_NONE);
+	qtest_read(qt, BUFFER_B, out, sizeof(out));
+	CHECK(!memcmp(out, in, sizeof(in)));
+	qtest_read(qt, BUFFER_A, out, sizeof(out));
+	CHECK(!memcmp(out, kept, sizeof(kept)));
+	CHECK(!vtd_take_fault(&vtd, &fault));
+	stop();
+}
+
 static void flr(void)
 {
 	struct neuron_sqe sqe = { .opcode = NEURON_SQE_NOP };
@@ -760,7 +887,7 @@ static void migration(void)
 	pattern(out, sizeof(out), 11);
 	save_machine(path, out, sizeof(out), ids);
 
-	start_machine("", "defer");
+	start_machine("", "-incoming", "defer");
 	CHECK(migrate("migrate-incoming", path));
 	unlink(path);
 	CHECK_EQ(queue_read(1, NEURON_QUEUE_SQ_HEAD), 3);
@@ -792,7 +919,7 @@ static void migration_to_another(void)
 	snprintf(path, sizeof(path), "/tmp/neuron-qtest-%d", getpid());
 	save_machine(path, data, sizeof(data), ids);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		start_machine(others[i], "defer");
+		start_machine(others[i], "-incoming", "defer");
 		CHECK(!migrate("migrate-incoming", path));
 		stop();
 	}
@@ -835,7 +962,7 @@ static void hostile_migration(void)
 		CHECK(f && fwrite(bad, 1, size, f) == size);
 		if (f)
 			fclose(f);
-		start_machine("", "defer");
+		start_machine("", "-incoming", "defer");
 		if (migrate("migrate-incoming", path)) {
 			qtest_qmp(qt, "{\"execute\": \"cont\"}");
 			for (unsigned int q = 0; q < 8; q++)
@@ -865,6 +992,8 @@ int main(int argc, char **argv)
 	ktap_run("execute", execute);
 	ktap_run("bus_master_off", bus_master_off);
 	ktap_run("dma_to_mmio", dma_to_mmio);
+	ktap_run("IOMMU confines", iommu_confines);
+	ktap_run("IOMMU translates", iommu_translates);
 	ktap_run("flr", flr);
 	ktap_run("chip_reset", chip_reset);
 	ktap_run("hang_and_core_reset", hang_and_core_reset);
