@@ -124,8 +124,8 @@ MIGRATE_FILES := $(addprefix $(BUILD)/tests/vm/migrate-,loop init) $(BUILD)/keyw
 check: $(BUILD)/tests/vm/jobs $(BUILD)/tests/kselftest/sleep $(MIGRATE_FILES)
 HOST_TESTS += tests/vm/steady-memory tests/vm/test-sleep tests/vm/migrate
 
-# The documents: what their commands do, and the dependency rule.
-HOST_TESTS += tests/docs/commands tests/docs/dependencies
+# The documents: what their commands do, the dependency rule, and the options of the tools.
+HOST_TESTS += tests/docs/commands tests/docs/dependencies tests/docs/options
 
 # Last, when the lists are complete.
 check: all setup module $(UNIT_TESTS) $(HOST_TESTS) $(VM_TESTS)

@@ -112,6 +112,7 @@ $(BUILD)/tests/conformance/count-allocations: $(BUILD)/obj/tests/conformance/all
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(LIBNEURON_LIBS)
 
+check check-vm: $(BUILD)/keyword.neff
 VM_TESTS += tests/vm/watching
 
 # What the simulator puts out is made outside of the VM, before.
