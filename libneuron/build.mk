@@ -58,7 +58,8 @@ $(BUILD)/man/man3: $(NRT_HEADERS) libneuron/man/kdoc2man libneuron/man/libneuron
 
 # What of libnrt's API there is, and what programs that are there rely on. Both are
 # kept in the tree, so that a change of them is seen; tests/unit/nrt_headers compares.
-NRT_API_TABLE	:= libneuron/api/coverage libneuron/api/libnrt.txt libneuron/include
+NRT_API_TABLE	:= libneuron/api/coverage libneuron/api/libnrt.txt libneuron/include \
+			$(wildcard tests/unit/nrt_*.c)
 NRT_ABI		:= libneuron/api/abi $(BUILD)/lib/libneuron.so.1 libneuron/include
 
 .PHONY: api
