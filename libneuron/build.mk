@@ -69,7 +69,7 @@ api: libneuron ## write down the API's coverage and the ABI anew
 
 # They link statically, so that sanitizers see the library, too.
 NRT_UNIT_TESTS := neff neff_steps nrt_steps nrt_init nrt_tensor nrt_execute nrt_threads nrt_device nrt_alloc \
-	nrt_calls nrt_async nrt_profile nrt_version nrt_errors nrt_failing nrt_driver
+	nrt_calls nrt_async nrt_profile nrt_version nrt_errors nrt_failing nrt_driver nrt_refused
 
 # Those of the API run in the VM as well, with the driver.
 VM_TESTS += $(addprefix $(BUILD)/tests/unit/,$(filter-out nrt_version nrt_driver,$(filter nrt_%,$(NRT_UNIT_TESTS))))

@@ -302,13 +302,24 @@ static void losses(void)
 static void nodes(void)
 {
 	struct neuron_device *none;
-	char loop[] = "/tmp/neuron.XXXXXX";
+	char path[] = "/tmp/neuron.XXXXXX";
+	int fd;
 
 	CHECK_FAILS(neuron_device_open(NODE, 1, &none), -ENODEV, "is one device");
 	CHECK_FAILS(neuron_device_open("/dev/no-such-node", 0, &none), -ENODEV, "modprobe neuron");
-	if (mkdtemp(loop) && !rmdir(loop) && !symlink(loop, loop)) {
-		CHECK_FAILS(neuron_device_open(loop, 0, &none), -ELOOP, "dmesg");
-		unlink(loop);
+	if (mkdtemp(path) && !rmdir(path) && !symlink(path, path)) {
+		CHECK_FAILS(neuron_device_open(path, 0, &none), -ELOOP, "dmesg");
+		unlink(path);
+	}
+	/* Nobody may open it but root, who is somebody else meanwhile. */
+	strcpy(path, "/tmp/neuron.XXXXXX");
+	fd = geteuid() ? -1 : mkstemp(path);
+	if (fd >= 0) {
+		CHECK_EQ(seteuid(65534), 0);
+		CHECK_FAILS(neuron_device_open(path, 0, &none), -EACCES, "device's group");
+		CHECK_EQ(seteuid(0), 0);
+		close(fd);
+		unlink(path);
 	}
 	CHECK_FAILS(neuron_inject(device, 1, 0, 1, 0), -EOPNOTSUPP, "debug window");
 }

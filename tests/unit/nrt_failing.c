@@ -412,6 +412,9 @@ int main(void)
 	char command[96];
 
 	t_setup();
+	/* Two chips: between them there is no DMA. */
+	if (t_sim())
+		setenv("NEURON_RT_DEVICE", "sim:2", 1);
 	snprintf(dir, sizeof(dir), "%s/failing.XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") :
 		 "/tmp");
 	if (!mkdtemp(dir))
