@@ -31,7 +31,7 @@ check-style: ## formatting, SPDX lines, checkpatch, sparse, shellcheck
 	$(Q)tests/run --logs $(BUILD)/check $(STYLE_TESTS)
 
 # The PCI device without a guest.
-QTEST_OBJS := $(addprefix $(BUILD)/obj/tests/qtest/,qtest.o vtd.o neuron-qtest.o)
+QTEST_OBJS := $(addprefix $(BUILD)/obj/tests/qtest/,qtest.o vtd.o machine.o iommu.o migration.o neuron-qtest.o)
 
 $(BUILD)/tests/qtest/neuron-qtest: $(QTEST_OBJS)
 	$(call say,LD,$@)

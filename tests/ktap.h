@@ -23,9 +23,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static int ktap_count, ktap_failures;
-static bool ktap_failed;
-static const char *ktap_skip_reason;
+/* Weak: a program of several files has one of each. */
+__attribute__((weak)) int ktap_count, ktap_failures;
+__attribute__((weak)) bool ktap_failed;
+__attribute__((weak)) const char *ktap_skip_reason;
 
 #define CHECK(cond)							\
 	do {								\
