@@ -21,21 +21,26 @@ class KernelError(Exception):
     pass
 
 
+# What makes each kernel, and the driver for it.
+TARGETS = {"debug": "debug-kernel module-debug", "kcsan": "module-kcsan"}
+
+
 class Kernel:
     def __init__(self, folder):
+        target = TARGETS.get(os.path.basename(folder), "setup")
         self.folder = folder
         try:
             with open(os.path.join(folder, "release")) as f:
                 self.release = f.read().strip()
         except OSError:
-            raise KernelError(f"no kernel at {folder}: run 'make setup'") from None
+            raise KernelError(f"no kernel at {folder}: run 'make {target}'") from None
         # An uncompressed kernel saves the guest the unpacking.
         for name in ("vmlinux", "vmlinuz"):
             self.image = os.path.join(folder, name)
             if os.path.exists(self.image):
                 break
         else:
-            raise KernelError(f"no kernel image in {folder}: run 'make setup'")
+            raise KernelError(f"no kernel image in {folder}: run 'make {target}'")
         self.modules = os.path.join(folder, "modules")
 
     def dependencies(self):
