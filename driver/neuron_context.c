@@ -326,6 +326,9 @@ static void neuron_context_poll(struct neuron_context *ctx, u64 number)
 	} while (neuron_context_is_pending(ctx, number, NULL) && !need_resched() &&
 		 !signal_pending(current) && ktime_before(ktime_get(), limit));
 	drm_dev_exit(idx);
+
+	if (!neuron_context_is_pending(ctx, number, NULL))
+		set_bit(q->index, &ctx->polled);
 }
 
 static int neuron_context_wait(struct neuron_context *ctx, u64 number, s64 timeout_ns)

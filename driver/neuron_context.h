@@ -41,6 +41,7 @@ struct neuron_results {
  * @closed: the file is closed: what is left of its jobs has no purpose
  * @core: entities of the cores
  * @copy: entity of the DMA queues
+ * @polled: bits of the cores whose latest job was seen to end by who waited for it
  * @submit_lock: keeps numbers of jobs, and jobs in an entity, in order
  * @last_job: number of the latest job; written under @submit_lock
  * @num_pending: jobs that have not ended
@@ -62,6 +63,7 @@ struct neuron_context {
 	bool closed;
 	struct drm_sched_entity core[NEURON_MAX_CORES];
 	struct drm_sched_entity copy;
+	unsigned long polled;
 
 	struct mutex submit_lock; /* numbers and order of jobs */
 	u64 last_job;

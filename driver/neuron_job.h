@@ -82,6 +82,7 @@ struct neuron_op {
  * @depends: the scheduler knows of something that it waits for
  * @waiting: counted in &neuron_queue.waiting
  * @direct: it was handed to the device past the scheduler
+ * @late: if it is, its interrupt may come late, since its completion is looked for
  * @result: filled in on completion
  * @ops: submission entries; @slots and @bos are in the same memory
  * @num_ops: how many
@@ -108,6 +109,7 @@ struct neuron_job {
 	bool depends;
 	bool waiting;
 	bool direct;
+	bool late;
 	struct neuron_result result;
 	struct neuron_op *ops;
 	unsigned int num_ops;

@@ -33,6 +33,11 @@
  * Of the credits one context gets a quarter at a time, so that it can't keep
  * others out by a long backlog: see neuron_queue_wait_turn().
  *
+ * Who waits for a short job looks for its completion instead of going to sleep. The
+ * interrupt would only take the processor from others, and costs more than such a job, so
+ * the device is asked to hold it back, and then told that it was not needed:
+ * NEURON_SQE_LATE_IRQ, CQ_HEAD.
+ *
  * The device is not trusted. Completions are copied once and then checked: a
  * queue executes in order, so there is exactly one id that can be next. Ids
  * are never used twice, thus an old completion (from before a reset, or a
@@ -155,6 +160,12 @@ static void neuron_queue_emit_locked(struct neuron_queue *q, struct neuron_job *
 	}
 }
 
+static void neuron_queue_ack_locked(struct neuron_queue *q)
+{
+	q->cq_acked = q->cq_head;
+	neuron_queue_write(q, NEURON_QUEUE_CQ_HEAD, q->cq_head & neuron_queue_mask(q));
+}
+
 static void neuron_queue_ring_locked(struct neuron_queue *q)
 {
 	/* writel() orders the entries before the doorbell. */
@@ -247,6 +258,12 @@ bool neuron_queue_push_idle(struct neuron_queue *q, struct neuron_job *job)
 		job->direct = true;
 		neuron_job_get(job);
 		neuron_job_init_fence_locked(job, q);
+		/* All that was complete has been taken. */
+		if (q->owed)
+			neuron_queue_ack_locked(q);
+		q->owed = job->late;
+		if (job->late)
+			job->ops[0].sqe.flags |= NEURON_SQE_LATE_IRQ;
 		neuron_queue_push_locked(q, job);
 	}
 	spin_unlock_irqrestore(&q->lock, flags);
@@ -470,10 +487,8 @@ void neuron_queue_poll_locked(struct neuron_queue *q, struct list_head *done)
 		neuron_queue_complete_locked(q, &cqe, done);
 	}
 
-	if (q->state == NEURON_QUEUE_LIVE && q->cq_head - q->cq_acked > mask / 4) {
-		q->cq_acked = q->cq_head;
-		neuron_queue_write(q, NEURON_QUEUE_CQ_HEAD, q->cq_head & mask);
-	}
+	if (q->state == NEURON_QUEUE_LIVE && q->cq_head - q->cq_acked > mask / 4)
+		neuron_queue_ack_locked(q);
 
 	if (q->broken && q->state == NEURON_QUEUE_LIVE) {
 		q->watchdog_at = jiffies;
@@ -517,6 +532,7 @@ int neuron_queue_enable(struct neuron_queue *q)
 	spin_lock_irq(&q->lock);
 	q->cq_head = 0;
 	q->cq_acked = 0;
+	q->owed = false;
 	q->base_id = q->next_id;
 	q->done_id = q->next_id;
 	q->broken = false;

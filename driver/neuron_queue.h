@@ -75,6 +75,7 @@ enum neuron_verdict {
  * @base_id: id that index 0 of the ring had when the queue was enabled
  * @cq_head: completions taken since the queue was enabled
  * @cq_acked: of them, told to the device
+ * @owed: the device may owe an interrupt for completions that have been taken
  * @jobs: jobs of the queue, oldest first; the first is executing
  * @waiting: jobs that the scheduler has and has not handed over yet
  * @started: when the first of @jobs came to be the first
@@ -115,6 +116,7 @@ struct neuron_queue {
 	u64 base_id;
 	u32 cq_head;
 	u32 cq_acked;
+	bool owed;
 	struct list_head jobs;
 	unsigned int waiting;
 	ktime_t started;

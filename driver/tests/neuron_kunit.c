@@ -443,6 +443,27 @@ static void ring_idle(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, third->fence->base.seqno, first->fence->base.seqno + 1);
 }
 
+/* The device hears what has been seen before it would interrupt for it. */
+static void late_interrupt(struct kunit *test)
+{
+	struct neuron_job *job[3] = { fake_job(test, 1), fake_job(test, 1), fake_job(test, 1) };
+	struct fake *f = test->priv;
+	unsigned int i;
+	LIST_HEAD(done);
+
+	for (i = 0; i < ARRAY_SIZE(job); i++) {
+		kref_init(&job[i]->ref);
+		job[i]->late = i == 1;
+		KUNIT_ASSERT_TRUE(test, neuron_queue_push_idle(f->q, job[i]));
+		KUNIT_EXPECT_EQ(test, f->q->sq[i].flags, i == 1 ? NEURON_SQE_LATE_IRQ : 0);
+		KUNIT_EXPECT_EQ(test, neuron_queue_read(f->q, NEURON_QUEUE_CQ_HEAD),
+				i == 2 ? 2 : 0);
+		device_completes(f);
+		KUNIT_ASSERT_EQ(test, poll(f, &done), i + 1);
+	}
+	KUNIT_EXPECT_FALSE(test, f->q->owed);
+}
+
 static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_wraps),
 	KUNIT_CASE(ring_batch),
@@ -451,6 +472,7 @@ static struct kunit_case ring_cases[] = {
 	KUNIT_CASE(ring_stopped),
 	KUNIT_CASE(ring_turns),
 	KUNIT_CASE(ring_idle),
+	KUNIT_CASE(late_interrupt),
 	{}
 };
 

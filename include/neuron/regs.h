@@ -38,7 +38,7 @@
 #define NEURON_REG_VERSION		0x004	/* major << 16 | minor */
 #define   NEURON_VERSION_MAJOR(v)	((v) >> 16)
 #define   NEURON_VERSION_MINOR(v)	((v) & 0xffff)
-#define   NEURON_VERSION		0x00010000u
+#define   NEURON_VERSION		0x00010001u
 #define NEURON_REG_UNITS		0x008
 #define   NEURON_UNITS_CORES(v)		((v) & 0xff)
 #define   NEURON_UNITS_DMA_QUEUES(v)	(((v) >> 8) & 0xff)
@@ -168,11 +168,17 @@ enum neuron_sqe_opcode {
 #define NEURON_SQE_PROFILE	0x1
 /* EXEC: only make ready for jobs of this program: check it, do its resident loads. */
 #define NEURON_SQE_PREPARE	0x2
+/*
+ * Any entry, since version 1.1: the interrupt may come this much later, and need not
+ * come if CQ_HEAD has passed the completion by then.
+ */
+#define NEURON_SQE_LATE_IRQ	0x4
+#define   NEURON_LATE_IRQ_US	200
 
 /**
  * struct neuron_sqe - submission entry, 64 bytes
  * @opcode: enum neuron_sqe_opcode
- * @flags: for EXEC NEURON_SQE_PROFILE or NEURON_SQE_PREPARE; else zero
+ * @flags: NEURON_SQE_LATE_IRQ; for EXEC also NEURON_SQE_PROFILE or NEURON_SQE_PREPARE
  * @reserved: must be zero
  * @num_slots: entries of the slot table, at most NEURON_MAX_SLOTS
  * @id: returned in the completion

@@ -90,6 +90,8 @@ struct queue_work {
  * @resetting: a reset waits for the thread
  * @raise_error: the thread shall raise the error vector
  * @raise_late: the thread shall raise the queue's vector: it was delayed when it was saved
+ * @late_at: CLOCK_MONOTONIC ns at which the thread shall raise it, for a completion whose
+ *	     interrupt may come late; 0: for none
  * @raising: it does so right now
  * @started: @thread exists
  * @wake: something changed for the thread
@@ -123,6 +125,7 @@ struct queue {
 	bool resetting;
 	bool raise_error;
 	bool raise_late;
+	uint64_t late_at;
 	bool raising;
 	bool started;
 	pthread_cond_t wake;

@@ -48,6 +48,7 @@ void queue_abandon(struct queue *q)
 	__atomic_store_n(&q->generation, q->generation + 1, __ATOMIC_RELEASE);
 	q->stuck = false;
 	q->raise_late = false;
+	q->late_at = 0;
 	if (q->core)
 		core_cancel(q->core, true);
 	if (q->started)
@@ -60,20 +61,25 @@ static void set_waits(struct queue *q, enum neuron_queue_waits waits)
 	pthread_cond_broadcast(&q->chip->idle);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+static struct timespec timespec_of(uint64_t ns)
+{
+	return (struct timespec) { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+}
+
 /* queue_park() with the lock held, which is given up only once it is known what we wait for. */
 static void park_locked(struct queue *q, uint32_t microseconds)
 {
 	struct neuron_chip *chip = q->chip;
-	struct timespec until;
+	struct timespec until = timespec_of(now_ns() + microseconds * 1000ull);
 	bool over = false;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += microseconds / 1000000;
-	until.tv_nsec += microseconds % 1000000 * 1000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
 
 	set_waits(q, microseconds ? NEURON_WAITS_DELAY : NEURON_WAITS_RESET);
 	while (!queue_stale(q) && (!over || chip->paused)) {
@@ -134,10 +140,11 @@ static enum neuron_fault_kind bad_entry(struct neuron_cqe *cqe, uint64_t field)
 static enum neuron_fault_kind execute(struct queue *q, const struct neuron_sqe *sqe,
 				      struct neuron_cqe *cqe)
 {
+	uint8_t flags = sqe->flags & ~NEURON_SQE_LATE_IRQ;
 	enum neuron_fault_kind kind;
 
-	if (sqe->flags && (sqe->opcode != NEURON_SQE_EXEC ||
-			   (sqe->flags != NEURON_SQE_PROFILE && sqe->flags != NEURON_SQE_PREPARE)))
+	if (flags && (sqe->opcode != NEURON_SQE_EXEC ||
+		      (flags != NEURON_SQE_PROFILE && flags != NEURON_SQE_PREPARE)))
 		return bad_entry(cqe, offsetof(struct neuron_sqe, flags));
 	if (sqe->reserved)
 		return bad_entry(cqe, offsetof(struct neuron_sqe, reserved));
@@ -205,7 +212,19 @@ static bool post(struct queue *q, const struct ring_position *ring,
 	return kind == NEURON_FAULT_NONE;
 }
 
-static void interrupt(struct queue *q)
+/* An interrupt that need not come, if the driver looks for the completion itself. */
+static void interrupt_late(struct queue *q)
+{
+	pthread_mutex_lock(&q->chip->lock);
+	if (!queue_stale(q) && q->cq_head != q->cq_tail && !q->late_at) {
+		q->late_at = now_ns() + NEURON_LATE_IRQ_US * 1000ull;
+		/* neuron_chip_work() is not the thread that keeps the time. */
+		pthread_cond_signal(&q->wake);
+	}
+	pthread_mutex_unlock(&q->chip->lock);
+}
+
+static void interrupt(struct queue *q, bool late)
 {
 	uint64_t delay;
 
@@ -213,6 +232,8 @@ static void interrupt(struct queue *q)
 		return;
 	if (inject_strikes(q->chip, q->index, NEURON_INJECT_DELAY_IRQ, &delay) && delay)
 		queue_park(q, delay < CHIP_MAX_DELAY ? delay : CHIP_MAX_DELAY);
+	else if (late)
+		return interrupt_late(q);
 	bus_raise(q, NEURON_VECTOR_QUEUE(q->index));
 }
 
@@ -227,7 +248,7 @@ static bool room_for_two(struct queue *q)
 }
 
 static void complete(struct queue *q, const struct ring_position *ring,
-		     struct neuron_cqe *cqe)
+		     struct neuron_cqe *cqe, bool late)
 {
 	struct neuron_chip *chip = q->chip;
 	bool twice = false;
@@ -241,7 +262,7 @@ static void complete(struct queue *q, const struct ring_position *ring,
 		twice = inject_strikes(chip, q->index, NEURON_INJECT_CQE_DUPLICATE,
 				       NULL);
 	if (post(q, ring, cqe) && (!twice || post(q, ring, cqe)))
-		interrupt(q);
+		interrupt(q, late);
 }
 
 static void process(struct queue *q, const struct ring_position *ring)
@@ -267,7 +288,7 @@ static void process(struct queue *q, const struct ring_position *ring)
 	if (kind == NEURON_FAULT_CANCELLED)
 		return;
 	cqe.fault.kind = kind;
-	complete(q, ring, &cqe);
+	complete(q, ring, &cqe, sqe.flags & NEURON_SQE_LATE_IRQ);
 }
 
 /* Start on the next entry. Lock held. */
@@ -307,11 +328,17 @@ static void raise_apart(struct queue *q, unsigned int vector)
 	q->raising = false;
 }
 
+/* Whether a late interrupt has to come: it does not wait for another entry. Lock held. */
+static bool late_is_due(const struct queue *q)
+{
+	return q->late_at && (q->sq_head != q->sq_tail || now_ns() >= q->late_at);
+}
+
 /* Whether there is anything to do but entries. Lock held. */
 static bool called(const struct queue *q)
 {
 	return q->resetting || q->stuck ||
-	       ((q->raise_error || q->raise_late) && !q->chip->paused);
+	       ((q->raise_error || q->raise_late || late_is_due(q)) && !q->chip->paused);
 }
 
 /* Do the most urgent thing. The lock is held before and after. */
@@ -336,8 +363,9 @@ static void work(struct queue *q)
 	} else if (q->raise_error && !chip->paused) {
 		q->raise_error = false;
 		raise_apart(q, NEURON_VECTOR_ERROR);
-	} else if (q->raise_late && !chip->paused) {
+	} else if ((q->raise_late || q->late_at) && !chip->paused) {
 		q->raise_late = false;
+		q->late_at = 0;
 		raise_apart(q, NEURON_VECTOR_QUEUE(q->index));
 	} else {
 		q->busy = true;
@@ -372,6 +400,17 @@ bool queue_step(struct queue *q)
 	return something;
 }
 
+/* Until there may be something to do. The lock is held before and after. */
+static void wait_for_work(struct queue *q)
+{
+	struct timespec until = timespec_of(q->late_at);
+
+	if (q->late_at && !q->chip->paused)
+		pthread_cond_timedwait(&q->wake, &q->chip->lock, &until);
+	else
+		pthread_cond_wait(&q->wake, &q->chip->lock);
+}
+
 static void *queue_main(void *arg)
 {
 	struct queue *q = arg;
@@ -383,7 +422,7 @@ static void *queue_main(void *arg)
 	pthread_mutex_lock(&chip->lock);
 	while (!chip->exit)
 		if (!step(q))
-			pthread_cond_wait(&q->wake, &chip->lock);
+			wait_for_work(q);
 	pthread_mutex_unlock(&chip->lock);
 	return NULL;
 }

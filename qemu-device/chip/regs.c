@@ -282,6 +282,8 @@ static const char *write_cq_head(struct queue *q, uint32_t value)
 		return bad_doorbell(q, "CQ_HEAD went past the completions");
 	q->cq_head = value;
 	q->full = false;
+	if (q->cq_head == q->cq_tail)
+		q->late_at = 0;
 	/* It can have waited for room only with an entry at hand. */
 	if (q->sq_head != q->sq_tail)
 		pthread_cond_signal(&q->wake);

@@ -29,10 +29,10 @@ static void save_queue(const struct queue *q, struct neuron_queue_state *state)
 		.full = q->full,
 		.raise_error = q->raise_error,
 		.waits = q->stuck ? NEURON_WAITS_RESET :
-			 q->raise_late ? NEURON_WAITS_DELAY : q->waits,
+			 q->raise_late || q->late_at ? NEURON_WAITS_DELAY : q->waits,
 	};
 	/* Its entry was abandoned, and the thread is about to notice. */
-	if (queue_stale(q) && !q->stuck && !q->raise_late)
+	if (queue_stale(q) && !q->stuck && !q->raise_late && !q->late_at)
 		state->waits = NEURON_WAITS_NOT;
 }
 

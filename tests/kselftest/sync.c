@@ -85,6 +85,27 @@ TEST_F(sync, status_waits)
 	EXPECT_EQ(DRM_NEURON_JOB_DONE, status.state);
 }
 
+/*
+ * Who waited for the last job awake waits otherwise for the next one: it gets its interrupt
+ * all the same, long before the watchdog looks for what is lost.
+ */
+TEST_F(sync, fence_after_status)
+{
+	struct drm_neuron_job_status status;
+	int64_t job;
+	int i;
+
+	for (i = 0; i < 200; i++) {
+		self->s.args.out_syncs.count = 0;
+		job = submit(self->fd, &self->s);
+		ASSERT_LT(0, job);
+		ASSERT_EQ(0, job_status_wait(self->fd, job, INT64_MAX, &status));
+		submission_out(&self->s, self->sync, 0);
+		ASSERT_LT(0, submit(self->fd, &self->s));
+		ASSERT_EQ(0, syncobj_wait(self->fd, self->sync, 0, SECOND_NS / 2));
+	}
+}
+
 /* The time passes, a signal comes, the job is stopped. */
 TEST_F(sync, status_wait_ends)
 {

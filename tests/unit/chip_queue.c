@@ -272,6 +272,10 @@ static void bad_entries(void)
 	sqe = sqe_nop(1);
 	sqe.flags = 1;
 	REFUSED(&core, &sqe, flags);
+	sqe.flags = NEURON_SQE_LATE_IRQ | NEURON_SQE_PROFILE;
+	REFUSED(&core, &sqe, flags);
+	sqe.flags = NEURON_SQE_LATE_IRQ << 1;
+	REFUSED(&dma, &sqe, flags);
 	sqe = sqe_nop(1);
 	sqe.reserved = 1;
 	REFUSED(&core, &sqe, reserved);
@@ -575,6 +579,100 @@ static void control_reset(void)
 	tear_down();
 }
 
+static int64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000ll + now.tv_nsec / 1000;
+}
+
+static void late_nop(unsigned int entries)
+{
+	struct neuron_sqe sqe = sqe_nop(1);
+
+	sqe.flags = NEURON_SQE_LATE_IRQ;
+	while (entries--)
+		q_put(&dma, &sqe);
+	q_ring(&dma);
+}
+
+static void settle(void)
+{
+	int64_t until = now_us() + 5 * NEURON_LATE_IRQ_US;
+
+	while (now_us() < until)
+		m_nap();
+}
+
+static void late_interrupt(void)
+{
+	unsigned int vector = NEURON_VECTOR_QUEUE(4);
+	struct neuron_cqe cqe;
+	int64_t start;
+
+	set_up();
+	/* Nobody has seen the completion: once, and not before its time. */
+	for (unsigned int i = 1; i <= 20; i++) {
+		start = now_us();
+		late_nop(1);
+		CHECK(m_until(m_irqs(&m, vector) == i));
+		CHECK(now_us() - start >= NEURON_LATE_IRQ_US);
+		CHECK(q_wait(&dma, &cqe));
+	}
+	settle();
+	CHECK_EQ(m_irqs(&m, vector), 20);
+
+	/* It does not wait for the next entry, the last one's for its time. */
+	late_nop(2);
+	CHECK(m_until(rd(&m, q_reg(&dma, NEURON_QUEUE_SQ_HEAD)) == dma.tail));
+	CHECK(m_until(m_irqs(&m, vector) == 22));
+	CHECK(q_wait(&dma, &cqe));
+	CHECK(q_wait(&dma, &cqe));
+
+	/* One that may not be late tells of both. */
+	late_nop(1);
+	CHECK_EQ(q_run(&dma, &(struct neuron_sqe) { .id = 2 }, &cqe), NEURON_FAULT_NONE);
+	CHECK(q_wait(&dma, &cqe));
+	CHECK(m_until(m_irqs(&m, vector) >= 23));
+	tear_down();
+}
+
+/* Seen and said so in time: no interrupt. What took longer does not count. */
+static void late_interrupt_spared(void)
+{
+	unsigned int vector = NEURON_VECTOR_QUEUE(4), before, quick = 0;
+	struct neuron_cqe cqe;
+	int64_t start;
+
+	set_up();
+	for (unsigned int i = 0; i < 20000 && quick < 20; i++) {
+		before = m_irqs(&m, vector);
+		start = now_us();
+		late_nop(1);
+		while (!q_peek(&dma, &cqe) && now_us() - start < 10000000)
+			;
+		CHECK(q_wait(&dma, &cqe));
+		if (now_us() - start >= NEURON_LATE_IRQ_US)
+			continue;
+		quick++;
+		settle();
+		CHECK_EQ(m_irqs(&m, vector), before);
+	}
+	CHECK(quick);
+
+	/* A queue that is stopped owes none. */
+	for (unsigned int i = 0; i < 20; i++) {
+		late_nop(1);
+		CHECK(q_stop(&dma));
+		before = m_irqs(&m, vector);
+		settle();
+		CHECK_EQ(m_irqs(&m, vector), before);
+		q_enable(&dma);
+	}
+	tear_down();
+}
+
 static void quiesce(void)
 {
 	struct neuron_sqe sqe = sqe_nop(3);
@@ -613,6 +711,8 @@ int main(void)
 	ktap_run("stop and start", stop_and_start);
 	ktap_run("no access after a reset returned", reset_while_copying);
 	ktap_run("reset through CONTROL", control_reset);
+	ktap_run("an interrupt that may be late comes late", late_interrupt);
+	ktap_run("or not at all if the completion was seen", late_interrupt_spared);
 	ktap_run("quiesce", quiesce);
 	return ktap_done();
 }

@@ -175,6 +175,29 @@ static void delayed_interrupt(void)
 	tear_down();
 }
 
+/* Before the move or after it, once. */
+static void late_interrupt(void)
+{
+	unsigned int vector = NEURON_VECTOR_QUEUE(4), before, moved = 0;
+
+	set_up();
+	for (unsigned int i = 0; i < 50; i++) {
+		before = m_irqs(&m, vector);
+		copy.flags = NEURON_SQE_LATE_IRQ;
+		q_put(&dma, &copy);
+		copy.flags = 0;
+		q_ring(&dma);
+		CHECK(m_until(q_peek(&dma, &cqe)));
+		neuron_chip_quiesce(m.chip, true);
+		moved += m_irqs(&m, vector) == before;
+		travel();
+		CHECK(m_until(m_irqs(&m, vector) == before + 1));
+		CHECK(q_wait(&dma, &cqe));
+	}
+	printf("# %u of 50 interrupts came after the move\n", moved);
+	tear_down();
+}
+
 /* Loading abandons what the chip did itself. */
 static void over_a_running_chip(void)
 {
@@ -326,6 +349,7 @@ int main(void)
 	ktap_run("a hung core stays one until it is reset", hung_core);
 	ktap_run("a hung core is saved as one right after it was loaded", hung_core_at_once);
 	ktap_run("a delayed interrupt comes when the chip goes on", delayed_interrupt);
+	ktap_run("a late interrupt comes before or after the move", late_interrupt);
 	ktap_run("loading abandons what the chip did", over_a_running_chip);
 	ktap_run("impossible states are refused", impossible_states);
 	ktap_run("random states are refused or contained", random_states);
