@@ -8,6 +8,7 @@
 
 #include "neuron_context.h"
 #include "neuron_device.h"
+#include "neuron_entity.h"
 #include "neuron_job.h"
 #include "neuron_pm.h"
 #include "neuron_queue.h"
@@ -69,9 +70,7 @@ void neuron_context_put_job(struct neuron_context *ctx)
 int neuron_context_open(struct drm_device *drm, struct drm_file *file)
 {
 	struct neuron_device *ndev = to_neuron_device(drm);
-	struct drm_gpu_scheduler *sched;
 	struct neuron_context *ctx;
-	unsigned int i;
 	int ret;
 
 	ctx = kzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
@@ -88,25 +87,12 @@ int neuron_context_open(struct drm_device *drm, struct drm_file *file)
 	if (!ctx->user)
 		goto put_pm;
 
-	for (i = 0; i < ndev->num_cores; i++) {
-		sched = &ndev->queue[i]->sched;
-		ret = drm_sched_entity_init(&ctx->core[i], DRM_SCHED_PRIORITY_NORMAL, &sched, 1,
-					    NULL);
-		if (ret)
-			goto fini_cores;
-	}
-
-	/* The array is used for as long as the entity lives. */
-	ret = drm_sched_entity_init(&ctx->copy, DRM_SCHED_PRIORITY_NORMAL, ndev->dma_sched,
-				    ndev->num_dma_queues, NULL);
-	if (ret)
-		goto fini_cores;
-
 	kref_init(&ctx->ref);
 	init_waitqueue_head(&ctx->freed);
 	init_waitqueue_head(&ctx->ended);
 	drm_dev_get(drm);
 	ctx->ndev = ndev;
+	ctx->priority = DRM_SCHED_PRIORITY_NORMAL;
 	ctx->cookie = atomic64_inc_return(&ndev->next_context);
 	mutex_init(&ctx->submit_lock);
 	hash_init(ctx->pending);
@@ -115,10 +101,6 @@ int neuron_context_open(struct drm_device *drm, struct drm_file *file)
 
 	return 0;
 
-fini_cores:
-	while (i--)
-		drm_sched_entity_fini(&ctx->core[i]);
-	neuron_user_put(ctx->user);
 put_pm:
 	neuron_pm_put(ndev);
 free_ctx:
@@ -178,24 +160,11 @@ static void neuron_context_disown(struct neuron_context *ctx, u32 mask)
 void neuron_context_postclose(struct drm_device *drm, struct drm_file *file)
 {
 	struct neuron_context *ctx = file->driver_priv;
-	struct neuron_device *ndev = ctx->ndev;
-	unsigned int i;
 
 	neuron_context_disown(ctx, ~0u);
 	WRITE_ONCE(ctx->closed, true);
 
-	/*
-	 * Not drm_sched_entity_destroy(), which waits until all is executed. A
-	 * scheduler that takes a job of an entity just now would sort the entity in
-	 * again after drm_sched_entity_fini() has taken it out (up to Linux 6.12 at
-	 * least), so none must.
-	 */
-	neuron_queues_pause(ndev);
-	for (i = 0; i < ndev->num_cores; i++)
-		drm_sched_entity_fini(&ctx->core[i]);
-	drm_sched_entity_fini(&ctx->copy);
-	neuron_queues_continue(ndev);
-
+	neuron_entities_close(ctx);
 	neuron_context_hurry(ctx);
 
 	/*
@@ -549,19 +518,15 @@ int neuron_ioctl_priority(struct drm_device *drm, void *data, struct drm_file *f
 		[DRM_NEURON_PRIORITY_LOW] = DRM_SCHED_PRIORITY_LOW,
 		[DRM_NEURON_PRIORITY_HIGH] = DRM_SCHED_PRIORITY_HIGH,
 	};
-	struct neuron_device *ndev = to_neuron_device(drm);
 	struct neuron_context *ctx = file->driver_priv;
 	const struct drm_neuron_priority *args = data;
-	unsigned int i;
 
 	if (args->pad || args->priority >= ARRAY_SIZE(levels))
 		return -EINVAL;
 	if (args->priority == DRM_NEURON_PRIORITY_HIGH && !capable(CAP_SYS_NICE))
 		return -EPERM;
 
-	for (i = 0; i < ndev->num_cores; i++)
-		drm_sched_entity_set_priority(&ctx->core[i], levels[args->priority]);
-	drm_sched_entity_set_priority(&ctx->copy, levels[args->priority]);
+	neuron_entities_set_priority(ctx, levels[args->priority]);
 
 	return 0;
 }

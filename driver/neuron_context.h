@@ -39,10 +39,11 @@ struct neuron_results {
  * @user: who opened the file, a reference
  * @cookie: the chip's name for it; never reused
  * @closed: the file is closed: what is left of its jobs has no purpose
- * @core: entities of the cores
- * @copy: entity of the DMA queues
+ * @entity: by &neuron_job.core, each NULL while it is not needed
+ * @priority: of its jobs; both under @submit_lock
  * @polled: bits of the cores whose latest job was seen to end by who waited for it
- * @submit_lock: keeps numbers of jobs, and jobs in an entity, in order
+ * @submit_lock: keeps numbers of jobs, and jobs in an entity, in order; not taken
+ *		 where fences signal
  * @last_job: number of the latest job; written under @submit_lock
  * @num_pending: jobs that have not ended
  * @ended: woken when a job has ended
@@ -61,8 +62,8 @@ struct neuron_context {
 	struct neuron_user *user;
 	u64 cookie;
 	bool closed;
-	struct drm_sched_entity core[NEURON_MAX_CORES];
-	struct drm_sched_entity copy;
+	struct neuron_entity *entity[NEURON_MAX_CORES + 1];
+	enum drm_sched_priority priority;
 	unsigned long polled;
 
 	struct mutex submit_lock; /* numbers and order of jobs */

@@ -166,8 +166,7 @@ int neuron_ioctl_copy(struct drm_device *drm, void *data, struct drm_file *file)
 
 	ret = neuron_syncs_get(&syncs, file, &args->in_syncs, &args->out_syncs);
 	if (!ret)
-		ret = neuron_job_submit(job, &ctx->copy, file, &syncs, neuron_copy_fill_slots,
-					ranges);
+		ret = neuron_job_submit(job, file, &syncs, neuron_copy_fill_slots, ranges);
 	neuron_syncs_put(&syncs);
 	if (!ret)
 		args->job = job->result.job;

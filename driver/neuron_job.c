@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "neuron_context.h"
 #include "neuron_device.h"
+#include "neuron_entity.h"
 #include "neuron_gem.h"
 #include "neuron_job.h"
 #include "neuron_queue.h"
@@ -157,6 +158,12 @@ static LLIST_HEAD(neuron_released_jobs);
 static void neuron_job_free(struct neuron_job *job)
 {
 	unsigned int i;
+
+	if (job->entity) {
+		mutex_lock(&job->ctx->submit_lock);
+		neuron_entity_put_locked(job);
+		mutex_unlock(&job->ctx->submit_lock);
+	}
 
 	for (i = 0; i < job->num_bos; i++)
 		drm_gem_object_put(job->bos[i].obj);
@@ -490,11 +497,13 @@ static struct dma_fence *neuron_job_push(struct neuron_job *job)
 		trace_neuron_job_submit(job, q->name);
 		if (neuron_job_start(job, q)) {
 			drm_sched_job_cleanup(&job->base);
+			neuron_entity_put_locked(job);
 			return dma_fence_get(&job->fence->base);
 		}
 		neuron_queue_expect(q, job);
 	}
 
+	job->entity->queued = true;
 	drm_sched_job_arm(&job->base);
 	if (!q)
 		trace_neuron_job_submit(job, to_neuron_queue(job->base.sched)->name);
@@ -508,7 +517,6 @@ static struct dma_fence *neuron_job_push(struct neuron_job *job)
 /**
  * neuron_job_submit() - give a job to the scheduler, or to the device
  * @job: job; the reference of the caller is not consumed
- * @entity: of @job->ctx
  * @file: who submits
  * @syncs: what to wait for and what to signal
  * @fill: writes the slot tables, once the buffers have addresses
@@ -517,8 +525,7 @@ static struct dma_fence *neuron_job_push(struct neuron_job *job)
  * Return: 0; -EINTR and the like when interrupted, with nothing done; or
  * another negative error code.
  */
-int neuron_job_submit(struct neuron_job *job, struct drm_sched_entity *entity,
-		      struct drm_file *file, struct neuron_syncs *syncs,
+int neuron_job_submit(struct neuron_job *job, struct drm_file *file, struct neuron_syncs *syncs,
 		      int (*fill)(struct neuron_job *job, void *data), void *data)
 {
 	struct neuron_context *ctx = job->ctx;
@@ -527,7 +534,14 @@ int neuron_job_submit(struct neuron_job *job, struct drm_sched_entity *entity,
 	unsigned int i;
 	int ret;
 
-	ret = neuron_sched_job_init(&job->base, entity, job->num_ops, file->client_id);
+	mutex_lock(&ctx->submit_lock);
+	ret = neuron_entity_get_locked(job);
+	mutex_unlock(&ctx->submit_lock);
+	if (ret)
+		return ret;
+
+	ret = neuron_sched_job_init(&job->base, &job->entity->base, job->num_ops,
+				    file->client_id);
 	if (ret)
 		return ret;
 

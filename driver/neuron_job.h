@@ -15,6 +15,7 @@
 
 struct drm_gem_object;
 struct neuron_context;
+struct neuron_entity;
 struct neuron_syncs;
 
 /**
@@ -77,6 +78,7 @@ struct neuron_op {
  * @released: in the list of jobs whose last reference is gone
  * @pending: in &neuron_context.pending
  * @core: that it is for, plus one; 0: it is for a DMA queue
+ * @entity: through which the scheduler gets it, or NULL
  * @timeout_ms: time it may execute
  * @unordered: it does not wait for other users of its buffers
  * @depends: the scheduler knows of something that it waits for
@@ -104,6 +106,7 @@ struct neuron_job {
 	struct llist_node released;
 	struct hlist_node pending;
 	unsigned int core;
+	struct neuron_entity *entity;
 	u32 timeout_ms;
 	bool unordered;
 	bool depends;
@@ -146,8 +149,7 @@ struct neuron_job *neuron_job_alloc(struct neuron_device *ndev, struct neuron_co
 struct neuron_job *neuron_job_get(struct neuron_job *job);
 void neuron_job_put(struct neuron_job *job);
 int neuron_job_add_bo(struct neuron_job *job, struct drm_file *file, u32 handle, bool write);
-int neuron_job_submit(struct neuron_job *job, struct drm_sched_entity *entity,
-		      struct drm_file *file, struct neuron_syncs *syncs,
+int neuron_job_submit(struct neuron_job *job, struct drm_file *file, struct neuron_syncs *syncs,
 		      int (*fill)(struct neuron_job *job, void *data), void *data);
 struct dma_fence *neuron_job_submit_own(struct neuron_job *job,
 					struct drm_sched_entity *entity);

@@ -182,8 +182,7 @@ int neuron_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *fil
 
 	ret = neuron_syncs_get(&syncs, file, &args->in_syncs, &args->out_syncs);
 	if (!ret)
-		ret = neuron_job_submit(job, &ctx->core[args->core], file, &syncs,
-					neuron_submit_fill, slots);
+		ret = neuron_job_submit(job, file, &syncs, neuron_submit_fill, slots);
 	neuron_syncs_put(&syncs);
 	if (ret == -EDQUOT)
 		neuron_counter_event(&ndev->stats.core[args->core].status

@@ -262,6 +262,7 @@ static void write_job(const char *dir, const char *name)
 	s->byte = 2;
 	memcpy(s++->bytes, &sqe, sizeof(sqe));
 	sqe.opcode = NEURON_SQE_FILL;
+	sqe.flags = NEURON_SQE_LATE_IRQ;
 	memset(&sqe.fill, 0, sizeof(sqe.fill));
 	sqe.fill.dst_slot = 1;
 	sqe.fill.length = 65536;
