@@ -93,6 +93,7 @@ int neuron_context_open(struct drm_device *drm, struct drm_file *file)
 	drm_dev_get(drm);
 	ctx->ndev = ndev;
 	ctx->priority = DRM_SCHED_PRIORITY_NORMAL;
+	ctx->polled = ~0ul;
 	ctx->cookie = atomic64_inc_return(&ndev->next_context);
 	mutex_init(&ctx->submit_lock);
 	hash_init(ctx->pending);
@@ -283,8 +284,11 @@ static void neuron_context_poll(struct neuron_context *ctx, u64 number)
 	ktime_t limit;
 	int idx;
 
-	if (!neuron_context_is_pending(ctx, number, &q) || !q || !neuron_queue_is_quick(q) ||
-	    !drm_dev_enter(&ctx->ndev->drm, &idx))
+	if (!neuron_context_is_pending(ctx, number, &q)) {
+		WRITE_ONCE(ctx->polled, ~0ul);
+		return;
+	}
+	if (!q || !neuron_queue_is_quick(q) || !drm_dev_enter(&ctx->ndev->drm, &idx))
 		return;
 
 	limit = ktime_add_ns(ktime_get(), NEURON_QUICK_NS);

@@ -41,7 +41,7 @@ struct neuron_results {
  * @closed: the file is closed: what is left of its jobs has no purpose
  * @entity: by &neuron_job.core, each NULL while it is not needed
  * @priority: of its jobs; both under @submit_lock
- * @polled: bits of the cores whose latest job was seen to end by who waited for it
+ * @polled: bits of the cores whose next job's end is expected to be looked for
  * @submit_lock: keeps numbers of jobs, and jobs in an entity, in order; not taken
  *		 where fences signal
  * @last_job: number of the latest job; written under @submit_lock

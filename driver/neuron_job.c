@@ -478,7 +478,7 @@ static bool neuron_job_start(struct neuron_job *job, struct neuron_queue *q)
 	if (job->depends || !drm_dev_enter(&job->ndev->drm, &idx))
 		return false;
 
-	/* One who looked for the last one's completion will most likely do so again. */
+	/* Who did not sleep until the last one was complete will most likely do so again. */
 	job->late = test_and_clear_bit(q->index, &job->ctx->polled) && neuron_queue_is_quick(q) &&
 		    NEURON_VERSION_MINOR(job->ndev->hw_version) >= 1;
 	started = neuron_queue_push_idle(q, job);
