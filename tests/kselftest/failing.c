@@ -361,7 +361,7 @@ static const struct {
  * When the result of a call can't be copied to the user any more, DRM leaves what was
  * made: it goes with the file. So the balance is drawn when that is closed.
  */
-TEST_F_TIMEOUT(failing, calls, 280)
+TEST_F_TIMEOUT(failing, calls, 600)
 {
 	struct drm_neuron_memory_info before = memory_info(self->fd), after;
 	FIXTURE_DATA(failing) file = *self;
@@ -404,7 +404,7 @@ TEST_F_TIMEOUT(failing, calls, 280)
 }
 
 /* In an order that is spread over all of it, for as long as there is time. */
-TEST_F_TIMEOUT(failing, probe, 290)
+TEST_F_TIMEOUT(failing, probe, 600)
 {
 	static const char bind[] = "/sys/bus/pci/drivers/neuron/bind";
 	static const char unbind[] = "/sys/bus/pci/drivers/neuron/unbind";

@@ -103,7 +103,7 @@ static int count_pending(int fd, int64_t last)
 }
 
 /* Behind a backlog of one client, a job of another gets its turn soon. */
-TEST_F_TIMEOUT(fair, no_backlog_keeps_others_out, 60)
+TEST_F_TIMEOUT(fair, no_backlog_keeps_others_out, 120)
 {
 	uint32_t gate = syncobj_new(self->fd);
 	struct submission s, quick;
@@ -134,7 +134,7 @@ TEST_F_TIMEOUT(fair, no_backlog_keeps_others_out, 60)
 }
 
 /* Of two backlogs the one of the higher priority is worked off first. */
-TEST_F_TIMEOUT(fair, priorities, 60)
+TEST_F_TIMEOUT(fair, priorities, 120)
 {
 	uint32_t gate = syncobj_new(self->fd), theirs;
 	int64_t closed, last = 0, job = 0;

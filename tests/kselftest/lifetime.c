@@ -190,7 +190,7 @@ static int load_until_gone(int ready, uint32_t core)
 	return ret;
 }
 
-TEST_F_TIMEOUT(lifetime, unbind_under_load, 60)
+TEST_F_TIMEOUT(lifetime, unbind_under_load, 120)
 {
 	int i, j, status, ready[2];
 	pid_t pids[3];
@@ -429,7 +429,7 @@ TEST_F(module, in_use_by_fence)
 }
 
 /* Unloading and loading, with work in between, leaves no memory behind. */
-TEST_F_TIMEOUT(module, again_and_again, 120)
+TEST_F_TIMEOUT(module, again_and_again, 240)
 {
 	long before = 0, after;
 	uint32_t handle;

@@ -98,8 +98,8 @@ TEST_F(recovery, queued_jobs_have_time)
 	int i;
 
 	ASSERT_EQ(0, inject("hang-core 0 3 0"));
-	self->s.args.timeout_ms = 250;
 	for (i = 0; i < 4; i++) {
+		self->s.args.timeout_ms = i < 3 ? 100 : 5000;
 		jobs[i] = submit(self->fd, &self->s);
 		ASSERT_LT(0, jobs[i]);
 	}
@@ -137,6 +137,69 @@ TEST_F(recovery, only_the_guilty)
 	EXPECT_EQ(DRM_NEURON_JOB_TIMEOUT, job_wait(self->fd, guilty, 0));
 	EXPECT_TRUE(is_filled(counter.map, 41, 0xab));
 	EXPECT_TRUE(is_filled(counter.map + 41, 200, 0));
+}
+
+#define ROUNDS	10
+#define MARKS	30
+
+/*
+ * Each core hangs by turns, while another client has jobs on all of them: none of those is
+ * lost, repeated or late, and no other core is reset.
+ */
+TEST_F_TIMEOUT(recovery, hangs_hurt_nobody_else, 120)
+{
+	uint32_t core, hung, resets[NEURON_MAX_CORES];
+	int64_t jobs[NEURON_MAX_CORES][MARKS], guilty, late;
+	struct program copy = program_new(self->other);
+	struct submission s[NEURON_MAX_CORES];
+	struct bo marks[NEURON_MAX_CORES];
+	int round, i;
+
+	/* Each job makes its core's run of marks longer by one. */
+	program_copy(&copy, 1, 0, 1, 1, 255);
+	for (core = 0; core < self->num_cores; core++) {
+		marks[core] = bo_new(self->other, DRM_NEURON_BO_HOST, SIZE);
+		ASSERT_TRUE(marks[core].map);
+		submission_init(&s[core], &copy, core);
+		submission_slot(&s[core], marks[core].handle,
+				DRM_NEURON_SLOT_READ | DRM_NEURON_SLOT_WRITE);
+		resets[core] = core_info(self->fd, core).resets;
+	}
+	self->s.args.timeout_ms = 100;
+
+	for (round = 0; round < ROUNDS; round++) {
+		hung = round % self->num_cores;
+		for (core = 0; core < self->num_cores; core++) {
+			memset(marks[core].map, 0, 256);
+			marks[core].map[0] = 0xab;
+		}
+		ASSERT_EQ(0, inject("hang-core %u 1 0", hung));
+		self->s.args.core = hung;
+		late = now_ns() + 100 * MS_NS;
+		guilty = submit(self->fd, &self->s);
+		ASSERT_LT(0, guilty);
+		for (i = 0; i < MARKS; i++) {
+			for (core = 0; core < self->num_cores; core++) {
+				jobs[core][i] = submit(self->other, &s[core]);
+				ASSERT_LT(0, jobs[core][i]);
+			}
+		}
+
+		/* Reset within a second, as far as we have had time to ask. */
+		if (late < now_ns())
+			late = now_ns();
+		ASSERT_EQ(DRM_NEURON_JOB_TIMEOUT, job_wait(self->fd, guilty, 5 * SECOND_NS));
+		EXPECT_GT(late + SECOND_NS, now_ns());
+		resets[hung]++;
+		for (core = 0; core < self->num_cores; core++) {
+			for (i = 0; i < MARKS; i++)
+				ASSERT_EQ(DRM_NEURON_JOB_DONE,
+					  job_wait(self->other, jobs[core][i], 5 * SECOND_NS));
+			ASSERT_TRUE(is_filled(marks[core].map, MARKS + 1, 0xab));
+			ASSERT_TRUE(is_filled(marks[core].map + MARKS + 1, 200, 0));
+			ASSERT_EQ(resets[core], core_info(self->fd, core).resets);
+		}
+	}
 }
 
 TEST_F(recovery, other_cores_go_on)
@@ -466,7 +529,7 @@ TEST_F(recovery, close_with_jobs_under_way)
 }
 
 /* Hang after hang, with another client at work on the same core. */
-TEST_F_TIMEOUT(recovery, again_and_again, 60)
+TEST_F_TIMEOUT(recovery, again_and_again, 120)
 {
 	int64_t hung, job;
 	int i;
