@@ -30,6 +30,4 @@ $(BUILD)/tests/kselftest/sleep: LDFLAGS += -static
 kselftest: $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS) sleep) ## build the tests of the driver
 
 VM_TESTS += $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS)) tests/kselftest/kunit
-IOMMU_TESTS += $(addprefix $(BUILD)/tests/kselftest/,bo prime copy submit resident fault sync isolation \
-		core recovery stress lifetime fuzz)
-DEBUG_TESTS += tests/kselftest/kunit $(addprefix $(BUILD)/tests/kselftest/,failing fuzz)
+DEBUG_TESTS += tests/kselftest/kunit $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS))

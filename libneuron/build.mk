@@ -116,7 +116,7 @@ $(BUILD)/tests/unit/nrt_models: $(BUILD)/obj/tests/unit/nrt_models.o $(BUILD)/li
 # Runs on the host with the simulator, and in the VM with the driver.
 UNIT_TESTS += $(BUILD)/tests/unit/nrt_programs
 VM_TESTS += $(BUILD)/tests/unit/nrt_programs
-IOMMU_TESTS += $(BUILD)/tests/unit/nrt_execute
+DEBUG_TESTS += $(BUILD)/tests/unit/nrt_execute
 $(BUILD)/tests/unit/nrt_programs: tests/unit/nrt_programs \
 		$(addprefix $(BUILD)/tests/unit/,nrt_by_name nrt_doc_async nrt_hold nrt_models nrt_ranks) \
 		$(BUILD)/examples/execute

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
 # The suite. Folders add their programs to UNIT_TESTS, HOST_TESTS (scripts on
-# this machine), VM_TESTS (run inside the virtual machine), IOMMU_TESTS (those
-# of them that run once more, behind an IOMMU) and DEBUG_TESTS (under the debug
-# kernel, in a checkout that has built it).
+# this machine), VM_TESTS (run inside the virtual machine) and DEBUG_TESTS (in one
+# with the debug kernel, behind an IOMMU).
 
-.PHONY: check-unit check-vm check-style check-long
+.PHONY: check-unit check-vm check-debug check-style check-long
 
 STYLE_TESTS += tests/style/style
 
@@ -128,26 +127,19 @@ HOST_TESTS += tests/vm/steady-memory tests/vm/test-sleep tests/vm/migrate
 # The documents: what their commands do, the dependency rule, and the options of the tools.
 HOST_TESTS += tests/docs/commands tests/docs/dependencies tests/docs/options
 
-# Building the debug kernel takes many minutes, so that is asked for: make debug-kernel.
-ifneq ($(wildcard $(BUILD)/kernel/debug/release),)
-DEBUG_LIST := $(DEBUG_TESTS) tests/vm/kmemleak
-check check-vm: module-debug
-else
-DEBUG_LIST :=
-endif
-
 # Last, when the lists are complete.
-check: all setup module $(UNIT_TESTS) $(HOST_TESTS) $(VM_TESTS)
+check: all setup module module-debug $(UNIT_TESTS) $(HOST_TESTS) $(VM_TESTS) $(DEBUG_TESTS)
 	$(Q)tests/check --style "$(STYLE_TESTS)" --unit "$(UNIT_TESTS)" \
-		--host "$(HOST_TESTS)" --vm "$(VM_TESTS)" --iommu "$(IOMMU_TESTS)" \
-		--debug "$(DEBUG_LIST)"
+		--host "$(HOST_TESTS)" --vm "$(VM_TESTS)" --debug "$(DEBUG_TESTS) tests/vm/kmemleak"
 
 check-unit: $(UNIT_TESTS) ## only the tests that need neither VM nor driver
 	$(Q)tests/run --logs $(BUILD)/check $(UNIT_TESTS)
 
 check-vm: all setup module $(VM_TESTS) ## only the tests inside the virtual machine
-	$(Q)tests/check --vm "$(VM_TESTS)" --iommu "$(IOMMU_TESTS)" \
-		--debug "$(DEBUG_LIST)"
+	$(Q)tests/check --vm "$(VM_TESTS)"
+
+check-debug: setup module-debug $(DEBUG_TESTS) ## only those under the debug kernel, behind an IOMMU
+	$(Q)tests/check --debug "$(DEBUG_TESTS) tests/vm/kmemleak"
 
 # LONG='--seconds 60' and the like: see tests/check-long.
 LONG_FILES := $(MIGRATE_FILES) $(BUILD)/tests/fuzz/chip
