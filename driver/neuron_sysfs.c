@@ -24,7 +24,8 @@
  * "device" leads to the PCI device.
  *
  * Directories and files live as long as the driver is bound: their removal
- * waits for readers, so whoever reads may use the device's structure.
+ * waits for readers, so whoever reads may use the device's structure. All of them
+ * go with the class device, before the memory of any file is freed.
  */
 
 static const struct class neuron_class = {
@@ -201,7 +202,7 @@ static struct kobject *neuron_dirs_add(struct neuron_device *ndev, struct kobjec
 	return IS_ERR(dir) ? dir : neuron_dir_add(ndev, dir, second);
 }
 
-/* The file goes with its directory, its memory later. */
+/* The file goes with the class device, its memory later. */
 static int neuron_leaf_add(struct kobject *dir, const char *name, umode_t mode,
 			   const struct neuron_leaf *leaf)
 {
@@ -456,8 +457,14 @@ int neuron_sysfs_add(struct neuron_device *ndev)
 		return ret;
 	}
 
-	ret = devm_add_action_or_reset(&ndev->pdev->dev, neuron_sysfs_remove, dev) ?:
-	      neuron_tree_add(ndev, dev);
+	ret = neuron_tree_add(ndev, dev);
+	if (ret) {
+		neuron_sysfs_remove(dev);
+		return ret;
+	}
+
+	/* Last, and so the first to be done when the driver is unbound. */
+	ret = devm_add_action_or_reset(&ndev->pdev->dev, neuron_sysfs_remove, dev);
 	if (ret)
 		return ret;
 

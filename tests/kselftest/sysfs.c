@@ -326,4 +326,67 @@ TEST_F(sysfs, unbind)
 	close(reset);
 }
 
+struct user {
+	char path[128];
+	bool write;
+	int started;
+	int error;
+};
+
+/* As fast as it goes, in a file that is open, until that is gone. */
+static void *use(void *data)
+{
+	struct user *user = data;
+	int fd = open(user->path, user->write ? O_WRONLY : O_RDONLY);
+	char value[32];
+	ssize_t done;
+
+	do {
+		done = user->write ? pwrite(fd, "0", 1, 0) : pread(fd, value, sizeof(value), 0);
+		__atomic_store_n(&user->started, 1, __ATOMIC_RELEASE);
+	} while (done > 0 || errno == EINVAL);
+	user->error = errno;
+	close(fd);
+
+	return NULL;
+}
+
+/* A file's memory outlives whoever uses the file, whatever order the tree goes in. */
+TEST_F_TIMEOUT(sysfs, used_until_unbind, 120)
+{
+	static const struct {
+		const char *name;
+		bool write;
+	} files[] = {
+		{ "neuron_core0/reset", true },
+		{ INFO "nc_time_in_use/total", false },
+		{ "stats/hardware/mem_ecc_corrected", false },
+	};
+	struct user users[3];
+	pthread_t threads[3];
+	int i, k;
+
+	for (i = 0; i < 10; i++) {
+		close(self->fd);
+		self->fd = -1;
+		for (k = 0; k < 3; k++) {
+			users[k] = (struct user) { .write = files[k].write };
+			snprintf(users[k].path, sizeof(users[k].path), "%s/%s", self->tree,
+				 files[k].name);
+			ASSERT_EQ(0, pthread_create(&threads[k], NULL, use, &users[k]));
+		}
+		for (k = 0; k < 3; k++)
+			while (!__atomic_load_n(&users[k].started, __ATOMIC_ACQUIRE))
+				usleep(1000);
+		EXPECT_EQ(0, write_file("/sys/bus/pci/drivers/neuron/unbind", self->address));
+		for (k = 0; k < 3; k++) {
+			pthread_join(threads[k], NULL);
+			EXPECT_EQ(ENODEV, users[k].error);
+		}
+		EXPECT_EQ(0, bind_driver(self->address));
+		self->fd = dev_open();
+		ASSERT_TRUE(find_tree(self->fd, self->tree, sizeof(self->tree)));
+	}
+}
+
 TEST_HARNESS_MAIN
