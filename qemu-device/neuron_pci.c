@@ -726,7 +726,7 @@ static const VMStateDescription neuron_vmstate_queue = {
 
 static const VMStateDescription neuron_vmstate = {
     .name = TYPE_NEURON,
-    .version_id = 1,
+    .version_id = 2,    /* the guest may use what VERSION 1.1 has */
     .minimum_version_id = 1,
     .pre_save = neuron_pre_save,
     .pre_load = neuron_pre_load,

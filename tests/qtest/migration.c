@@ -110,31 +110,74 @@ void migration_to_another(void)
 	unlink(path);
 }
 
-/* Bytes of the device's state are changed: it is refused, or it is a state like any. */
-void hostile_migration(void)
+#define MOST_STATE	(16 << 20)
+
+/* The saved machine; what follows the name of the device's section is at @first. */
+static size_t read_state(const char *path, uint8_t *bytes, size_t *first)
 {
 	static const char name[] = "0000:00:04.0/neuron";
-	static uint8_t good[16 << 20], bad[16 << 20];
+	FILE *f = fopen(path, "rb");
+	size_t size = f ? fread(bytes, 1, MOST_STATE, f) : 0;
+
+	if (f)
+		fclose(f);
+	CHECK(size > 1000 && size < MOST_STATE);
+	*first = 0;
+	/* A whole section (4), its number, and its name behind the name's length. */
+	for (size_t i = 6; i + sizeof(name) < size; i++)
+		if (!memcmp(bytes + i, name, sizeof(name) - 1) &&
+		    bytes[i - 1] == sizeof(name) - 1 && bytes[i - 6] == 4)
+			*first = i + sizeof(name) - 1;
+	CHECK(*first);
+	return size;
+}
+
+static void write_state(const char *path, const uint8_t *bytes, size_t size)
+{
+	FILE *f = fopen(path, "wb");
+
+	CHECK(f && fwrite(bytes, 1, size, f) == size);
+	if (f)
+		fclose(f);
+}
+
+/* What the guest knows of, it may use: an older device has to refuse, a newer one not. */
+void migration_of_versions(void)
+{
+	static uint8_t state[MOST_STATE];
 	static const uint8_t data[16];
-	unsigned int refused = 0, seed = 1;
-	size_t size, first = 0;
+	size_t size, first;
 	char path[64];
 	uint64_t ids[3];
-	FILE *f;
 
 	snprintf(path, sizeof(path), "/tmp/neuron-qtest-%d", getpid());
 	save_machine(path, data, sizeof(data), ids);
-	f = fopen(path, "rb");
-	size = f ? fread(good, 1, sizeof(good), f) : 0;
-	if (f)
-		fclose(f);
-	CHECK(size > 1000 && size < sizeof(good));
-	/* A whole section (4), its number, and its name behind the name's length. */
-	for (size_t i = 6; i + sizeof(name) < size; i++)
-		if (!memcmp(good + i, name, sizeof(name) - 1) &&
-		    good[i - 1] == sizeof(name) - 1 && good[i - 6] == 4)
-			first = i + sizeof(name) - 1;
-	CHECK(first);
+	size = read_state(path, state, &first);
+	/* Behind the name: which of them, and the version, big-endian. */
+	CHECK_EQ(state[first + 7], 2);
+	for (unsigned int version = 0; version < 4 && first; version++) {
+		state[first + 7] = version;
+		write_state(path, state, size);
+		start_machine("", "-incoming", "defer");
+		CHECK_EQ(migrate("migrate-incoming", path), version == 1 || version == 2);
+		stop();
+	}
+	unlink(path);
+}
+
+/* Bytes of the device's state are changed: it is refused, or it is a state like any. */
+void hostile_migration(void)
+{
+	static uint8_t good[MOST_STATE], bad[MOST_STATE];
+	static const uint8_t data[16];
+	unsigned int refused = 0, seed = 1;
+	size_t size, first;
+	char path[64];
+	uint64_t ids[3];
+
+	snprintf(path, sizeof(path), "/tmp/neuron-qtest-%d", getpid());
+	save_machine(path, data, sizeof(data), ids);
+	size = read_state(path, good, &first);
 	for (int round = 0; round < 25 && first; round++) {
 		memcpy(bad, good, size);
 		for (int k = 0; k < 1 + round; k++) {
@@ -142,10 +185,7 @@ void hostile_migration(void)
 			/* Configuration space of 4 KiB, log of errors, MSI-X, registers. */
 			bad[first + (seed >> 8) % 6000 % (size - first)] = seed >> 24;
 		}
-		f = fopen(path, "wb");
-		CHECK(f && fwrite(bad, 1, size, f) == size);
-		if (f)
-			fclose(f);
+		write_state(path, bad, size);
 		start_machine("", "-incoming", "defer");
 		if (migrate("migrate-incoming", path)) {
 			qtest_qmp(qt, "{\"execute\": \"cont\"}");

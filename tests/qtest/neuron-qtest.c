@@ -481,6 +481,7 @@ int main(int argc, char **argv)
 	ktap_run("sixteen_chips", sixteen_chips);
 	ktap_run("migration", migration);
 	ktap_run("migration to another chip", migration_to_another);
+	ktap_run("migration from another version", migration_of_versions);
 	ktap_run("hostile migration", hostile_migration);
 	return ktap_done();
 }

@@ -10,6 +10,7 @@ void iommu_translates(void);
 /* migration.c */
 void migration(void);
 void migration_to_another(void);
+void migration_of_versions(void);
 void hostile_migration(void);
 
 #endif /* TESTS_QTEST_TESTS_H */
