@@ -230,10 +230,12 @@ static void interrupt(struct queue *q, bool late)
 
 	if (inject_strikes(q->chip, q->index, NEURON_INJECT_DROP_IRQ, NULL))
 		return;
-	if (inject_strikes(q->chip, q->index, NEURON_INJECT_DELAY_IRQ, &delay) && delay)
+	if (inject_strikes(q->chip, q->index, NEURON_INJECT_DELAY_IRQ, &delay) && delay) {
 		queue_park(q, delay < CHIP_MAX_DELAY ? delay : CHIP_MAX_DELAY);
-	else if (late)
-		return interrupt_late(q);
+	} else if (late) {
+		interrupt_late(q);
+		return;
+	}
 	bus_raise(q, NEURON_VECTOR_QUEUE(q->index));
 }
 

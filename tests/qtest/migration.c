@@ -112,13 +112,19 @@ void migration_to_another(void)
 
 #define MOST_STATE	(16 << 20)
 
-/* The saved machine; what follows the name of the device's section is at @first. */
-static size_t read_state(const char *path, uint8_t *bytes, size_t *first)
+/* A saved machine, also in @path; what follows the name of the device's section is at @first. */
+static size_t saved_state(char path[64], uint8_t *bytes, size_t *first)
 {
 	static const char name[] = "0000:00:04.0/neuron";
-	FILE *f = fopen(path, "rb");
-	size_t size = f ? fread(bytes, 1, MOST_STATE, f) : 0;
+	static const uint8_t data[16];
+	uint64_t ids[3];
+	size_t size;
+	FILE *f;
 
+	snprintf(path, 64, "/tmp/neuron-qtest-%d", getpid());
+	save_machine(path, data, sizeof(data), ids);
+	f = fopen(path, "rb");
+	size = f ? fread(bytes, 1, MOST_STATE, f) : 0;
 	if (f)
 		fclose(f);
 	CHECK(size > 1000 && size < MOST_STATE);
@@ -145,14 +151,10 @@ static void write_state(const char *path, const uint8_t *bytes, size_t size)
 void migration_of_versions(void)
 {
 	static uint8_t state[MOST_STATE];
-	static const uint8_t data[16];
 	size_t size, first;
 	char path[64];
-	uint64_t ids[3];
 
-	snprintf(path, sizeof(path), "/tmp/neuron-qtest-%d", getpid());
-	save_machine(path, data, sizeof(data), ids);
-	size = read_state(path, state, &first);
+	size = saved_state(path, state, &first);
 	/* Behind the name: which of them, and the version, big-endian. */
 	CHECK_EQ(state[first + 7], 2);
 	for (unsigned int version = 0; version < 4 && first; version++) {
@@ -169,15 +171,11 @@ void migration_of_versions(void)
 void hostile_migration(void)
 {
 	static uint8_t good[MOST_STATE], bad[MOST_STATE];
-	static const uint8_t data[16];
 	unsigned int refused = 0, seed = 1;
 	size_t size, first;
 	char path[64];
-	uint64_t ids[3];
 
-	snprintf(path, sizeof(path), "/tmp/neuron-qtest-%d", getpid());
-	save_machine(path, data, sizeof(data), ids);
-	size = read_state(path, good, &first);
+	size = saved_state(path, good, &first);
 	for (int round = 0; round < 25 && first; round++) {
 		memcpy(bad, good, size);
 		for (int k = 0; k < 1 + round; k++) {
