@@ -29,5 +29,5 @@ $(BUILD)/tests/kselftest/sleep: LDFLAGS += -static
 .PHONY: kselftest
 kselftest: $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS) sleep) ## build the tests of the driver
 
-VM_TESTS += $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS)) tests/kselftest/kunit
-DEBUG_TESTS += tests/kselftest/kunit $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS))
+VM_TESTS += tests/vm/clock $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS)) tests/kselftest/kunit
+DEBUG_TESTS += tests/vm/clock tests/kselftest/kunit $(addprefix $(BUILD)/tests/kselftest/,$(KSELFTESTS))
