@@ -236,7 +236,7 @@ int main(int argc, char **argv)
 			print_result(&settings, &result, output, seconds);
 			status = EXIT_OK;
 		}
-	} else {
+	} else if (!model_says_unreadable(settings.model, onnx, size)) {
 		say_lines(result.errors);
 	}
 	if (fflush(stdout) || ferror(stdout)) {

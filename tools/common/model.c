@@ -6,6 +6,11 @@
 #include "model.h"
 #include "say.h"
 
+static void say_unreadable(const char *path, const char *error)
+{
+	say_error("%s: the model cannot be read: %s", path, error);
+}
+
 bool model_open(struct model *model, const char *path)
 {
 	const char *error;
@@ -23,9 +28,20 @@ bool model_open(struct model *model, const char *path)
 	error = nc_probe(model->bytes, model->size, &model->probe);
 	if (!error)
 		return true;
-	say_error("%s: the model cannot be read: %s", path, error);
+	say_unreadable(path, error);
 	model_close(model);
 	return false;
+}
+
+bool model_says_unreadable(const char *path, const void *onnx, size_t size)
+{
+	struct nc_probe probe;
+	const char *error = nc_probe(onnx, size, &probe);
+
+	if (error)
+		say_unreadable(path, error);
+	nc_probe_free(&probe);
+	return error;
 }
 
 void model_close(struct model *model)

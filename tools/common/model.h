@@ -28,6 +28,9 @@ struct model {
 bool model_open(struct model *model, const char *path);
 void model_close(struct model *model);
 
+/* After a compilation that failed: was it the file? Return: true after a line that says so. */
+bool model_says_unreadable(const char *path, const void *onnx, size_t size);
+
 /**
  * model_compile() - compile a model for given inputs
  * @model: an ONNX model
