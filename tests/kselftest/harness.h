@@ -7,7 +7,10 @@
  * 150 MB that running the tests should not depend on. With HARNESS= naming a
  * kselftest_harness.h (of tools/testing/selftests) the tests are built with that.
  *
- * Each test is a process of its own: a crash or a time-out ends that test alone.
+ * Each test is a process of its own: a crash or a time-out ends that test alone. With
+ * TEST_TIMEOUT_FACTOR in the environment, each has that many times its time: a time-out
+ * shall say that a test hangs, not that the machine is slow. With TEST_TIMES all run that
+ * many times, until one fails.
  * ASSERT_* end the test, EXPECT_* let it go on. The output is KTAP.
  */
 #ifdef NEURON_KSELFTEST_HARNESS
@@ -201,6 +204,15 @@ static inline void harness_child(struct __test_metadata *test, const void *varia
 	_exit(test->failed ? HARNESS_FAIL : test->skipped ? HARNESS_SKIP : HARNESS_PASS);
 }
 
+/* A number of the environment, 1 to @max; 1 where it is not set. */
+static inline unsigned int harness_env(const char *name, int max)
+{
+	const char *text = getenv(name);
+	int value = text ? atoi(text) : 1;
+
+	return value < 1 ? 1 : value > max ? max : value;
+}
+
 static inline int harness_wait(pid_t pid, unsigned int seconds, bool *timed_out)
 {
 	unsigned int step = 0, steps = seconds * 200;
@@ -226,10 +238,10 @@ static inline int harness_wait(pid_t pid, unsigned int seconds, bool *timed_out)
 static int harness_count, harness_failures;
 
 static inline void harness_run(struct __test_metadata *test,
-			       const struct __variant_metadata *variant)
+			       const struct __variant_metadata *variant, const char *name)
 {
-	const char *dot = variant ? "." : "", *name = variant ? variant->name : "";
 	char reason[sizeof(test->reason)] = "";
+	unsigned int limit = test->timeout * harness_env("TEST_TIMEOUT_FACTOR", 100);
 	int status, report[2];
 	bool timed_out;
 	ssize_t got;
@@ -244,62 +256,78 @@ static inline void harness_run(struct __test_metadata *test,
 	if (!pid)
 		harness_child(test, variant ? variant->data : NULL, report[1]);
 	close(report[1]);
-	status = harness_wait(pid, test->timeout, &timed_out);
+	status = harness_wait(pid, limit, &timed_out);
 	got = read(report[0], reason, sizeof(reason) - 1);
 	reason[got > 0 ? got : 0] = '\0';
 	close(report[0]);
 
 	harness_count++;
 	if (timed_out)
-		printf("# %s: no end after %u seconds\n", test->name, test->timeout);
+		printf("# %s: no end after %u seconds\n", test->name, limit);
 	else if (WIFSIGNALED(status))
 		printf("# %s: killed by signal %d\n", test->name, WTERMSIG(status));
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == HARNESS_SKIP) {
-		printf("ok %d %s%s%s.%s # SKIP %s\n", harness_count, test->fixture, dot, name,
-		       test->name, reason);
+		printf("ok %d %s # SKIP %s\n", harness_count, name, reason);
 	} else if (WIFEXITED(status) && WEXITSTATUS(status) == HARNESS_PASS) {
-		printf("ok %d %s%s%s.%s\n", harness_count, test->fixture, dot, name, test->name);
+		printf("ok %d %s\n", harness_count, name);
 	} else {
 		harness_failures++;
-		printf("not ok %d %s%s%s.%s\n", harness_count, test->fixture, dot, name,
-		       test->name);
+		printf("not ok %d %s\n", harness_count, name);
 	}
 }
 
-/* Arguments: names of tests to run, by substring; none for all. */
-static inline bool harness_wanted(const struct __test_metadata *test, int argc, char **argv)
+/* Arguments: names of tests to run, by substring of what is printed; none for all. */
+static inline bool harness_wanted(const char *name, int argc, char **argv)
 {
 	int i;
 
 	for (i = 1; i < argc; i++)
-		if (strstr(test->name, argv[i]) || strstr(test->fixture, argv[i]))
+		if (strstr(name, argv[i]))
 			return true;
 
 	return argc < 2;
 }
 
-static inline int test_harness_run(int argc, char **argv)
+static inline void harness_run_wanted(struct __test_metadata *test,
+				      const struct __variant_metadata *variant,
+				      int argc, char **argv)
+{
+	char name[160];
+
+	snprintf(name, sizeof(name), "%s%s%s.%s", test->fixture, variant ? "." : "",
+		 variant ? variant->name : "", test->name);
+	if (harness_wanted(name, argc, argv))
+		harness_run(test, variant, name);
+}
+
+static inline void harness_run_all(int argc, char **argv)
 {
 	struct __variant_metadata *variant;
 	struct __test_metadata *test;
 	bool has_variants;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("KTAP version 1\n");
 	for (test = harness_tests; test; test = test->next) {
-		if (!harness_wanted(test, argc, argv))
-			continue;
 		has_variants = false;
 		for (variant = harness_variants; variant; variant = variant->next) {
 			if (strcmp(variant->fixture, test->fixture))
 				continue;
 			has_variants = true;
-			harness_run(test, variant);
+			harness_run_wanted(test, variant, argc, argv);
 		}
 		if (!has_variants)
-			harness_run(test, NULL);
+			harness_run_wanted(test, NULL, argc, argv);
 	}
+}
+
+static inline int test_harness_run(int argc, char **argv)
+{
+	unsigned int times = harness_env("TEST_TIMES", 1000000);
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("KTAP version 1\n");
+	while (times-- && !harness_failures)
+		harness_run_all(argc, argv);
 	printf("1..%d\n", harness_count);
 
 	return harness_failures ? 1 : 0;

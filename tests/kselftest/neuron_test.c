@@ -2,11 +2,13 @@
 
 #include <glob.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "neuron_test.h"
@@ -48,6 +50,57 @@ int64_t now_ns(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 
 	return t.tv_sec * SECOND_NS + t.tv_nsec;
+}
+
+/* Shared with the process that watches. */
+static struct stalls {
+	int64_t ns;
+	int64_t beats;
+} *stalls;
+
+#define BEAT_NS		(2 * MS_NS)
+#define ON_TIME_NS	(10 * MS_NS)
+
+/* The watcher ends with the test, whose process group the harness kills. */
+void stalls_watch(void)
+{
+	struct timespec beat = { .tv_nsec = BEAT_NS };
+	int64_t start, late;
+	pid_t pid;
+
+	stalls = mmap(NULL, sizeof(*stalls), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+	pid = stalls == MAP_FAILED ? -1 : fork();
+	if (pid < 0) {
+		stalls = NULL;
+		return;
+	}
+	if (pid)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close_range(3, ~0u, 0);
+	for (;;) {
+		start = now_ns();
+		nanosleep(&beat, NULL);
+		late = now_ns() - start - BEAT_NS;
+		if (late > ON_TIME_NS)
+			__atomic_fetch_add(&stalls->ns, late, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&stalls->beats, 1, __ATOMIC_RELEASE);
+	}
+}
+
+int64_t stalls_ns(void)
+{
+	int64_t beats;
+
+	if (!stalls)
+		return 0;
+	/* A stall counts when it is over. */
+	beats = __atomic_load_n(&stalls->beats, __ATOMIC_ACQUIRE);
+	while (__atomic_load_n(&stalls->beats, __ATOMIC_ACQUIRE) < beats + 2)
+		usleep(1000);
+
+	return __atomic_load_n(&stalls->ns, __ATOMIC_RELAXED);
 }
 
 int bo_create(int fd, uint32_t flags, uint64_t size, uint32_t *handle)

@@ -32,6 +32,20 @@ int dev_open(void);
 int dev_ioctl(int fd, unsigned long request, void *arg);
 int64_t now_ns(void);
 
+/*
+ * How long, in all, the machine has kept a process of this test from running that wanted
+ * to, since stalls_watch(). What has to happen within a time gets that on top: a host with
+ * other work is no fault of the driver.
+ */
+void stalls_watch(void);
+int64_t stalls_ns(void);
+
+#define EXPECT_WITHIN(ns, since) do {				\
+	int64_t took = now_ns() - (since);			\
+								\
+	EXPECT_GT((ns) + stalls_ns(), took);			\
+} while (0)
+
 /**
  * struct bo - a buffer object
  * @handle: handle, 0 if it could not be created

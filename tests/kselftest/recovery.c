@@ -42,6 +42,7 @@ FIXTURE_SETUP(recovery)
 	program_inst(&self->nop_other, NEURON_OP_NOP, NEURON_ENGINE_PE);
 	submission_init(&self->s, &self->nop, 0);
 	submission_init(&self->t, &self->nop_other, 0);
+	stalls_watch();
 }
 
 FIXTURE_TEARDOWN(recovery)
@@ -75,15 +76,15 @@ TEST_F(recovery, hang_times_out)
 	int64_t start, job;
 
 	ASSERT_EQ(0, inject("hang-core 0 1 0"));
-	self->s.args.timeout_ms = 300;
+	self->s.args.timeout_ms = 800;
 	start = now_ns();
 	job = submit(self->fd, &self->s);
 	ASSERT_LT(0, job);
 	EXPECT_EQ(-ETIME, job_wait(self->fd, job, 200 * MS_NS));
 	EXPECT_EQ(DRM_NEURON_CORE_BUSY, core_info(self->fd, 0).state);
 	EXPECT_EQ(DRM_NEURON_JOB_TIMEOUT, job_wait(self->fd, job, 5 * SECOND_NS));
-	EXPECT_LE(300 * MS_NS, now_ns() - start);
-	EXPECT_GT(1300 * MS_NS, now_ns() - start);
+	EXPECT_WITHIN(1800 * MS_NS, start);
+	EXPECT_LE(800 * MS_NS, now_ns() - start);
 	ASSERT_EQ(0, job_status(self->fd, job, &status));
 	EXPECT_EQ(0, status.fault_kind);
 	EXPECT_EQ(0, core_works(self->fd, 0));
@@ -189,7 +190,7 @@ TEST_F_TIMEOUT(recovery, hangs_hurt_nobody_else, 120)
 		if (late < now_ns())
 			late = now_ns();
 		ASSERT_EQ(DRM_NEURON_JOB_TIMEOUT, job_wait(self->fd, guilty, 5 * SECOND_NS));
-		EXPECT_GT(late + SECOND_NS, now_ns());
+		EXPECT_WITHIN(SECOND_NS, late);
 		resets[hung]++;
 		for (core = 0; core < self->num_cores; core++) {
 			for (i = 0; i < MARKS; i++)
@@ -275,7 +276,7 @@ TEST_F(recovery, lost_interrupt)
 	job = submit(self->fd, &self->s);
 	ASSERT_LT(0, job);
 	EXPECT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->fd, job, 5 * SECOND_NS));
-	EXPECT_GT(2 * SECOND_NS, now_ns() - start);
+	EXPECT_WITHIN(2 * SECOND_NS, start);
 	EXPECT_EQ(before.resets, core_info(self->fd, 0).resets);
 }
 
@@ -300,7 +301,7 @@ TEST_F(recovery, completion_of_unknown_id)
 	job = submit(self->fd, &self->s);
 	ASSERT_LT(0, job);
 	EXPECT_EQ(DRM_NEURON_JOB_FAULT, job_wait(self->fd, job, 5 * SECOND_NS));
-	EXPECT_GT(2 * SECOND_NS, now_ns() - start);
+	EXPECT_WITHIN(2 * SECOND_NS, start);
 	ASSERT_EQ(0, job_status(self->fd, job, &status));
 	EXPECT_EQ(NEURON_FAULT_INTERNAL, status.fault_kind);
 	EXPECT_EQ(before.resets + 1, core_info(self->fd, 0).resets);
@@ -431,7 +432,7 @@ TEST_F(recovery, chip_fails)
 		EXPECT_EQ(NEURON_FAULT_INTERNAL, status.fault_kind);
 	}
 	EXPECT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->other, queued, 10 * SECOND_NS));
-	EXPECT_GT(10 * SECOND_NS, now_ns() - start);
+	EXPECT_WITHIN(10 * SECOND_NS, start);
 }
 
 /* A core that does not reset takes the chip with it: others' running jobs are cancelled. */
@@ -503,7 +504,7 @@ TEST_F(recovery, owner_of_hung_job_killed)
 	job = submit(self->fd, &self->s);
 	ASSERT_LT(0, job);
 	EXPECT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->fd, job, 5 * SECOND_NS));
-	EXPECT_GT(2 * SECOND_NS, now_ns() - start);
+	EXPECT_WITHIN(2 * SECOND_NS, start);
 }
 
 TEST_F(recovery, close_with_jobs_under_way)
