@@ -288,40 +288,48 @@ TEST_F(lifetime, fails_for_good)
 	lost_and_found(_metadata, self, "fatal 0 9 0");
 }
 
-/* The function is reset under the driver: what executes is cancelled, the rest done. */
-TEST_F(lifetime, function_reset)
+/*
+ * The function is reset under the driver, ten times: what executes is cancelled, the
+ * rest done.
+ */
+TEST_F_TIMEOUT(lifetime, function_reset, 60)
 {
 	int64_t hung, jobs[30], copies[30];
 	struct drm_neuron_copy_op op = {
-		.dst_handle = self->dram.handle, .size = SIZE, .value = 0x21,
+		.dst_handle = self->dram.handle, .size = SIZE,
 	};
 	char path[80];
-	int i, state;
+	int i, round, state;
 
 	if (!can_inject())
 		SKIP(return, "the device has no fault injection");
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", self->address);
-	ASSERT_EQ(0, inject("hang-core 0 1 0"));
-	hung = submit(self->fd, &self->s);
-	ASSERT_LT(0, hung);
-	for (i = 0; i < 30; i++) {
-		jobs[i] = submit(self->fd, &self->s);
-		copies[i] = copy_async(self->fd, &op, 1, 0, 0);
-		ASSERT_LT(0, jobs[i]);
-		ASSERT_LT(0, copies[i]);
-	}
-	EXPECT_EQ(-ETIME, job_wait(self->fd, hung, 100 * MS_NS));
-	ASSERT_EQ(0, write_file(path, "1"));
-	EXPECT_EQ(DRM_NEURON_JOB_CANCELLED, job_wait(self->fd, hung, 5 * SECOND_NS));
-	for (i = 0; i < 30; i++) {
-		EXPECT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->fd, jobs[i], 5 * SECOND_NS));
-		state = job_wait(self->fd, copies[i], 5 * SECOND_NS);
-		EXPECT_TRUE(state == DRM_NEURON_JOB_DONE || state == DRM_NEURON_JOB_CANCELLED);
-	}
-	for (i = 0; i < 20; i++)
+	for (round = 1; round <= 10; round++) {
+		op.value = 0x20 + round;
+		ASSERT_EQ(0, inject("hang-core 0 1 0"));
+		hung = submit(self->fd, &self->s);
+		ASSERT_LT(0, hung);
+		for (i = 0; i < 30; i++) {
+			jobs[i] = submit(self->fd, &self->s);
+			copies[i] = copy_async(self->fd, &op, 1, 0, 0);
+			ASSERT_LT(0, jobs[i]);
+			ASSERT_LT(0, copies[i]);
+		}
+		EXPECT_EQ(-ETIME, job_wait(self->fd, hung, 20 * MS_NS));
 		ASSERT_EQ(0, write_file(path, "1"));
-	EXPECT_EQ(0, copy_sync(self->fd, &op));
-	EXPECT_TRUE(is_filled(self->dram.map, SIZE, 0x21));
+		EXPECT_EQ(DRM_NEURON_JOB_CANCELLED, job_wait(self->fd, hung, 5 * SECOND_NS));
+		for (i = 0; i < 30; i++) {
+			EXPECT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->fd, jobs[i], 5 * SECOND_NS));
+			state = job_wait(self->fd, copies[i], 5 * SECOND_NS);
+			EXPECT_TRUE(state == DRM_NEURON_JOB_DONE ||
+				    state == DRM_NEURON_JOB_CANCELLED);
+		}
+		EXPECT_EQ(0, copy_sync(self->fd, &op));
+		EXPECT_TRUE(is_filled(self->dram.map, SIZE, op.value));
+	}
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(0, write_file(path, "1"));
+	EXPECT_EQ(0, core_works(self->fd, 0));
 }
 
 /* Orderly hot-unplug and rediscovery, with the file open. */

@@ -5,8 +5,10 @@
  * in the VM's memory, because the VM's root, virtio-9p, does not survive sleep.
  */
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -77,7 +79,10 @@ TEST_F(sleep, buffers_and_mappings_stay)
 	munmap(empty.map, SIZE);
 }
 
-/* Jobs that wait for their turn go on afterwards, in order, each once. */
+/*
+ * Jobs that wait for their turn go on afterwards, in order, each once; whoever has a
+ * sync file or a syncobj of the last one is told, and a dma-buf shows what they did.
+ */
 TEST_F(sleep, jobs_go_on)
 {
 	struct drm_neuron_copy_op there = {
@@ -86,20 +91,35 @@ TEST_F(sleep, jobs_go_on)
 	struct drm_neuron_copy_op back = {
 		.src_handle = self->bo.handle, .dst_handle = self->host.handle, .size = SIZE,
 	};
+	uint32_t sync = syncobj_new(self->fd);
+	int shared = prime_export(self->fd, self->host.handle);
+	struct pollfd p = { .events = POLLIN };
 	int64_t job = 0;
+	void *map;
 	int i;
 
+	ASSERT_LE(0, shared);
+	map = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, shared, 0);
+	ASSERT_NE(MAP_FAILED, map);
 	fill_pattern(self->host.map, SIZE, 5);
 	for (i = 0; i < 40; i++) {
-		job = copy_async(self->fd, i % 2 ? &back : &there, 1, 0, 0);
+		job = copy_async(self->fd, i % 2 ? &back : &there, 1, 0, i == 39 ? sync : 0);
 		ASSERT_LT(0, job);
 	}
+	p.fd = syncobj_export(self->fd, sync, true);
+	ASSERT_LE(0, p.fd);
 	ASSERT_EQ(0, sleep_once(variant->state));
+	EXPECT_EQ(0, syncobj_wait(self->fd, sync, 0, 20 * SECOND_NS));
+	EXPECT_EQ(1, poll(&p, 1, 20000));
 	ASSERT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->fd, job, 20 * SECOND_NS));
 	for (i = 1; i <= job; i++)
 		EXPECT_EQ(DRM_NEURON_JOB_DONE, job_wait(self->fd, i, SECOND_NS));
 	EXPECT_TRUE(check_pattern(self->host.map, SIZE, 5));
 	EXPECT_TRUE(check_pattern(self->bo.map, SIZE, 5));
+	EXPECT_TRUE(check_pattern(map, SIZE, 5));
+	munmap(map, SIZE);
+	close(shared);
+	close(p.fd);
 }
 
 /* A job that never ends does not hang the system: the sleep is refused. */
