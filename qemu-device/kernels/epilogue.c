@@ -330,6 +330,10 @@ void nk_epilogue_row(const struct nk_epilogue *ep, const void *sums, bool intege
 		finish(ep, sums, channel, dst, n, stats);
 		return;
 	}
+	if (ep->exact && !ep->bias_i32 && !ep->accumulate && step == sizeof(int32_t)) {
+		memcpy(dst, sums, n * sizeof(int32_t));
+		return;
+	}
 	memcpy(v.f, sums, n * sizeof(v.f[0]));
 	if (ep->bias_i32)
 		bias_row_i32(v.u, ep->bias_i32, channel, advance, n);
