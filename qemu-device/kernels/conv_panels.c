@@ -5,12 +5,10 @@
  *
  * The library shares out an image's rows among threads, and each of them reads all
  * weights: that is slow where these are more than the image. Here filters are shared
- * out. A kernel of one without strides reads the picture where it is. Without strides, and
- * with channels that fill steps of a panel, it is copied with its padding: then the same
- * element of neighbouring windows is that of neighbouring positions, those behind the end of
- * a line included, whose sums nobody wants. For all others the elements of the windows are
- * copied side by side first; larger images are better off in the library, which does
- * without that copy.
+ * out. A kernel of one without strides reads the picture where it is. With channels that
+ * fill steps of a panel, it is copied with its padding (conv_picture.c). For all others the
+ * elements of the windows are copied side by side first; larger images are better off in the
+ * library, which does without that copy.
  */
 #include "conv_plan.h"
 #include "matmul_plan.h"
@@ -20,11 +18,10 @@
 #define LEAST_MACS	((uint64_t)8 << 20)
 /* The same for pictures that are only padded. */
 #define LEAST_SHIFTED	((uint64_t)4 << 20)
+/* Most positions for which dot products are faster than the library, which has the same. */
+#define DOT_POSITIONS	100
 /* Most elements of windows. */
 #define MOST_ELEMENTS	((uint64_t)16 << 20)
-
-/* Bytes of the padded picture, which are read many times. */
-#define MOST_PADDED	((uint64_t)64 << 20)
 
 /* Elements of a window. */
 static uint32_t window(const struct conv_plan *plan)
@@ -90,48 +87,14 @@ static void find_tiles(struct conv_plan *plan)
 		.a_type = plan->in_type,
 	};
 
+	if (plan->panels.picture.shift)
+		product.a_row_bytes = plan->panels.picture.copies * plan->channels *
+				      nk_size(plan->in_type);
 	matmul_panels_tiles(&product);
 	plan->panels.rows = product.rows;
 	plan->panels.columns = product.columns;
 	plan->panels.row_tiles = (plan->panels.m + plan->panels.rows - 1) / plan->panels.rows;
 	plan->panels.column_tiles = (plan->filters + plan->panels.columns - 1) / plan->panels.columns;
-}
-
-/* Where each step of a window lies from its beginning, in the padded picture. */
-static bool find_shifts(struct conv_plan *plan, uint64_t images)
-{
-	size_t bytes = plan->channels * nk_size(plan->in_type), steps = bytes / PANEL_STEP;
-	int64_t reach[2], *line = &plan->panels.line, *lines = &plan->panels.lines;
-	ptrdiff_t *shift;
-
-	if (plan->in_type == NEURON_F32 || bytes % PANEL_STEP || plan->in_dims[0] > 1 ||
-	    plan->out_dims[0] > 1 || plan->kernel[0] > 1 || plan->pad_lo[0] ||
-	    plan->panels.weights.zero_point)
-		return false;
-	for (unsigned int i = 0; i < 2; i++)
-		reach[i] = (plan->kernel[1 + i] - 1) * plan->dilation[1 + i];
-	for (unsigned int i = 1; i < 3; i++)
-		if (plan->stride[i] != 1)
-			return false;
-	*lines = plan->out_dims[1] + reach[0];
-	*line = plan->out_dims[2] + reach[1];
-	/* Sums that nobody wants cost as much as the others. */
-	if (*line > 2 * plan->out_dims[2] || (images > 1 && *lines > 2 * plan->out_dims[1]))
-		return false;
-	plan->panels.padded = ((images * *lines + reach[0]) * *line + reach[1] + PANEL_ROWS) * bytes;
-	if (plan->panels.padded > MOST_PADDED)
-		return false;
-	shift = malloc(steps * plan->kernel[1] * plan->kernel[2] * sizeof(*shift));
-	plan->panels.shift = shift;
-	if (!shift)
-		return false;
-	for (int64_t y = 0; y < plan->kernel[1]; y++)
-	for (int64_t x = 0; x < plan->kernel[2]; x++)
-		for (size_t i = 0; i < steps; i++)
-			*shift++ = (y * plan->dilation[1] * *line + x * plan->dilation[2]) *
-				   (ptrdiff_t)bytes + (ptrdiff_t)i * PANEL_STEP;
-	plan->panels.m = ((images - 1) * *lines + plan->out_dims[1]) * *line;
-	return true;
 }
 
 bool conv_choose_panels(struct conv_plan *plan, const struct nk_call *call,
@@ -141,17 +104,23 @@ bool conv_choose_panels(struct conv_plan *plan, const struct nk_call *call,
 	const struct neuron_tensor *w = call->op[2].desc;
 	uint64_t m = nk_elements(out) / plan->filters;
 	uint64_t taps = (uint64_t)plan->kernel[0] * plan->kernel[1] * plan->kernel[2];
+	enum panels_by by = panels_by(lib, in->dtype, w->dtype);
 	bool plain = true, same;
 
-	if (!panels_has(lib, in->dtype, w->dtype) || plan->transpose || plan->groups > 1 ||
+	if (by == PANELS_NONE || plan->transpose || plan->groups > 1 ||
 	    !is_one_sequence(out, &plan->panels.out_row) || m > UINT32_MAX ||
 	    m * taps * plan->channels > MOST_ELEMENTS ||
 	    m * taps * plan->channels * plan->filters < LEAST_SHIFTED)
 		return false;
+	if (by == PANELS_DOT && (m > DOT_POSITIONS ||
+				 m * taps * plan->channels * plan->filters < LEAST_MACS))
+		return false;
 	/* Zero points that fit, as choose_types() has found, and weights without any. */
 	if (plan->integer && (plan->as_f32 || w->dtype != NEURON_I8))
 		return false;
+	plan->panels.weights.by = by;
 	plan->panels.weights.dtype = w->dtype;
+	plan->panels.weights.a_dtype = in->dtype;
 	plan->panels.weights.k = window(plan);
 	plan->panels.weights.n = plan->filters;
 	plan->panels.weights.zero_point = plan->integer ? w->zero_point : 0;
@@ -160,7 +129,9 @@ bool conv_choose_panels(struct conv_plan *plan, const struct nk_call *call,
 	for (unsigned int i = 0; i < 3; i++)
 		plain &= plan->kernel[i] == 1 && plan->stride[i] == 1 && !plan->pad_lo[i] &&
 			 plan->pad_hi[i] <= 0 && plan->in_dims[i] == plan->out_dims[i];
-	if (plain || !find_shifts(plan, in->dims[0])) {
+	if (!plain && conv_find_picture(plan, in->dims[0])) {
+		plan->panels.m = conv_picture_positions(plan, in->dims[0]);
+	} else if (!plain || by != PANELS_DOT) {
 		if (plan->integer || m > FEW_POSITIONS ||
 		    m * taps * plan->channels * plan->filters < LEAST_MACS)
 			return false;
@@ -176,7 +147,7 @@ bool conv_choose_panels(struct conv_plan *plan, const struct nk_call *call,
 	same = is_one_sequence(in, &plan->panels.in_row);
 	if (plan->pack_in)
 		plan->panels.in_row = plan->channels;
-	plan->panels.gathers = !plan->panels.shift && (!plain || (!plan->pack_in && !same));
+	plan->panels.gathers = !plan->panels.picture.shift && (!plain || (!plan->pack_in && !same));
 	plan->panels.out_row *= (ptrdiff_t)nk_size(out->dtype);
 	find_tiles(plan);
 	plan->packed_bytes = panels_size(&plan->panels.weights);
@@ -316,56 +287,20 @@ static enum nk_status gather_tile(void *arg, size_t tile, unsigned int thread,
 	return NK_OK;
 }
 
-/* A line of the padded picture. */
-static enum nk_status pad_tile(void *arg, size_t tile, unsigned int thread, struct nk_stats *stats)
-{
-	const struct run *run = arg;
-	const struct conv_plan *plan = run->plan;
-	size_t bytes = plan->channels * nk_size(plan->in_type), row = plan->panels.line * bytes;
-	int64_t image = tile / plan->panels.lines, y = tile % plan->panels.lines - plan->pad_lo[1];
-	int64_t before = plan->pad_lo[2], n = plan->in_dims[2];
-	int zero = nk_is_byte(plan->in_type) ? run->call->op[1].desc->zero_point : 0;
-	char *to = run->windows + tile * row;
-	const char *from;
-
-	(void)thread;
-	(void)stats;
-	if (tile == (size_t)plan->panels.lines * run->call->op[1].desc->dims[0]) {
-		memset(to, zero, run->windows + plan->panels.padded - to);
-		return NK_OK;
-	}
-	if (y < 0 || y >= plan->in_dims[1]) {
-		memset(to, zero, row);
-		return NK_OK;
-	}
-	/* The last of the input may lie outside of all windows. */
-	if (n > plan->panels.line - before)
-		n = plan->panels.line - before;
-	memset(to, zero, before * bytes);
-	from = run->in + image * run->image + y * run->stride[1];
-	if (run->stride[2] == (ptrdiff_t)bytes) {
-		memcpy(to + before * bytes, from, n * bytes);
-	} else {
-		for (int64_t x = 0; x < n; x++)
-			memcpy(to + (before + x) * bytes, from + x * run->stride[2], bytes);
-	}
-	memset(to + (before + n) * bytes, zero, (plan->panels.line - before - n) * bytes);
-	return NK_OK;
-}
-
-/* The sums of positions of the padded picture from @first on, without those behind its lines. */
+/* The sums of the copy's positions from @first on, without those that the output has not. */
 static void store_padded(const struct run *run, const char *sums, uint32_t first, uint32_t rows,
 			 uint32_t column, uint32_t columns, struct nk_stats *stats)
 {
 	const struct conv_plan *plan = run->plan;
+	const struct conv_picture *picture = &plan->panels.picture;
 	const struct nk_view *out = &run->call->op[0];
 	ptrdiff_t step = nk_stride(out->desc, 1);
 	int64_t width = plan->out_dims[2], height = plan->out_dims[1];
 
 	for (uint32_t p = first; p < first + rows;) {
-		int64_t x = p % plan->panels.line, line = p / plan->panels.line;
-		int64_t y = line % plan->panels.lines, image = line / plan->panels.lines;
-		int64_t n = plan->panels.line - x;	/* to the next line */
+		int64_t x = p % picture->line, line = p / picture->line;
+		int64_t y = line % picture->lines, image = line / picture->lines;
+		int64_t n = picture->line - x;	/* to the next line */
 
 		if (n > first + rows - p)
 			n = first + rows - p;
@@ -396,17 +331,18 @@ static enum nk_status multiply_tile(void *arg, size_t tile, unsigned int thread,
 	ptrdiff_t step = nk_stride(out->desc, 1);
 	const char *a = run->in + (ptrdiff_t)row * a_row * (ptrdiff_t)nk_size(plan->in_type);
 
-	if (plan->panels.shift) {
+	if (plan->panels.picture.shift) {
 		a_row = plan->channels;
 		a = run->windows + row * plan->channels * nk_size(plan->in_type);
 	} else if (run->windows) {
 		a = run->windows + row * run->window_bytes;
 	}
-	panels_tile(&plan->panels.weights, plan->in_type, rows, a, a_row, plan->panels.shift, column,
+	panels_tile(&plan->panels.weights, rows, a, a_row, plan->panels.picture.shift, column,
 		    columns, run->packed, sums,
 		    (columns + PANEL_COLUMNS - 1) / PANEL_COLUMNS * PANEL_COLUMNS);
 	panels_close_gaps(sums, rows, columns);
-	if (plan->panels.shift) {
+	if (plan->panels.picture.shift &&
+	    !conv_picture_is_output(plan, run->call->op[1].desc->dims[0])) {
 		store_padded(run, sums, row, rows, column, columns, stats);
 		return NK_OK;
 	}
@@ -419,6 +355,7 @@ static enum nk_status multiply_tile(void *arg, size_t tile, unsigned int thread,
 enum nk_status conv_panels_run(struct conv_plan *plan, const struct nk_call *call,
 			       const struct nk_epilogue *ep, const void *in, const void *packed)
 {
+	const struct conv_picture *picture = &plan->panels.picture;
 	const struct neuron_tensor *desc = call->op[1].desc;
 	struct neuron_tensor last;
 	struct run run = {
@@ -440,17 +377,16 @@ enum nk_status conv_panels_run(struct conv_plan *plan, const struct nk_call *cal
 		run.stride[i] = i + desc->rank >= 5 ? nk_stride(desc, i + desc->rank - 3) : 0;
 	run.step = panels_sums_bytes(plan->panels.rows, plan->panels.columns);
 	run.temp = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) * run.step);
-	if (plan->panels.gathers || plan->panels.shift) {
-		run.windows = nk_scratch(call->ctx, NK_SCRATCH_OUT, plan->panels.shift ?
-					 plan->panels.padded : plan->panels.m * run.window_bytes);
+	if (plan->panels.gathers || picture->shift) {
+		run.windows = nk_scratch(call->ctx, NK_SCRATCH_OUT, picture->shift ?
+					 picture->bytes : plan->panels.m * run.window_bytes);
 		if (!run.windows)
 			return NK_NO_MEMORY;
 	}
 	if (!run.temp)
 		return NK_NO_MEMORY;
-	if (plan->panels.shift)
-		status = nk_parallel(call, (size_t)plan->panels.lines *
-				     call->op[1].desc->dims[0] + 1, pad_tile, &run);
+	if (picture->shift)
+		status = conv_fill_picture(plan, call, in, run.image, run.stride, run.windows);
 	else if (plan->panels.gathers)
 		status = nk_parallel(call, (plan->panels.m + PANEL_ROWS - 1) / PANEL_ROWS, gather_tile,
 				     &run);

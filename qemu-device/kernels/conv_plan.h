@@ -2,7 +2,8 @@
 /*
  * The plan of a CONV or CONV_TRANSPOSE through the library: its shape and tiles
  * (conv_shape.c), the library's primitives (conv_op.c) and the weights in the
- * order that these like (conv_weights.c).
+ * order that these like (conv_weights.c); or as a product (conv_panels.c), of what may
+ * be a copy of the input (conv_picture.c).
  */
 #ifndef NEURON_NK_CONV_PLAN_H
 #define NEURON_NK_CONV_PLAN_H
@@ -12,6 +13,26 @@
 #include "lib.h"
 
 #define CONV_MAX_KINDS	16
+
+/**
+ * struct conv_picture - a copy of the input with its padding, in which all elements of a
+ *			 window lie at the same distances from its position
+ * @shift: where each PANEL_STEP of a window lies from its position, in bytes; NULL: there
+ *	   is no copy
+ * @exact: the lines have no positions but the output's
+ * @line: positions of a line
+ * @lines: of an image
+ * @copies: of each line: exact ones have one for each column of the kernel
+ * @phases: lines that are a stride of the kernel apart follow each other
+ * @phase_bytes: of such lines of all images
+ * @bytes: of everything, with what is read behind it
+ */
+struct conv_picture {
+	ptrdiff_t *shift;
+	bool exact;
+	int64_t line, lines, copies, phases;
+	size_t phase_bytes, bytes;
+};
 
 /* A tile's shape: primitives are made for each that occurs. */
 struct conv_kind {
@@ -50,10 +71,7 @@ struct conv_plan {
 		ptrdiff_t in_row;	/* distance of positions where they are, in elements */
 		ptrdiff_t out_row;	/* the same of the output, in bytes */
 		struct panels weights;
-		/* In a copy of the picture with its padding; NULL: not in one. */
-		ptrdiff_t *shift;	/* where the steps of a window lie */
-		int64_t line, lines;	/* positions of a line, lines of an image */
-		size_t padded;		/* bytes of all images and what is read behind them */
+		struct conv_picture picture;
 	} panels;
 
 	unsigned int kinds;
@@ -137,6 +155,28 @@ enum nk_status conv_keep(struct conv_plan *plan, enum nk_status status, void **p
 /* The packed weights of what the operand holds now; they may lie in NK_SCRATCH_WEIGHT. */
 enum nk_status conv_update_weights(struct conv_plan *plan, const struct nk_call *call,
 				   void **packed);
+
+/* conv_picture.c */
+
+/* Find the copy that is best, if there is one. */
+bool conv_find_picture(struct conv_plan *plan, uint64_t images);
+/* Positions of it, and whether those are the output's, one after the other. */
+uint64_t conv_picture_positions(const struct conv_plan *plan, uint64_t images);
+bool conv_picture_is_output(const struct conv_plan *plan, uint64_t images);
+
+/**
+ * conv_fill_picture() - make the copy
+ * @plan: the plan, which has one
+ * @call: the instruction
+ * @in: input, where channels are contiguous
+ * @image: distance of its images, in bytes
+ * @stride: the same of its three dimensions
+ * @to: @plan->panels.picture.bytes of memory
+ *
+ * Return: as nk_parallel().
+ */
+enum nk_status conv_fill_picture(const struct conv_plan *plan, const struct nk_call *call,
+				 const char *in, ptrdiff_t image, const ptrdiff_t *stride, char *to);
 
 /* conv_panels.c */
 

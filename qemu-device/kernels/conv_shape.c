@@ -16,6 +16,7 @@
 #define MANY_TILES	4
 #define MANY_MACS	((uint64_t)4 << 20)
 #define DEPTHWISE_MACS	((uint64_t)1 << 18)
+#define START_MACS	((uint64_t)1 << 18)	/* in the time that it takes to start one */
 #define MAX_PIECES	64
 
 /*
@@ -172,6 +173,31 @@ static uint64_t count_pieces(const struct conv_plan *plan, const struct lib_feat
 	return pieces < MAX_PIECES ? pieces : MAX_PIECES;
 }
 
+/*
+ * Lines of a tile where tiles are cheap: as matmul_choose_tiles() does, those with which the
+ * last of one, two and four threads is done first. @rows: about so many; @macs: of a line.
+ */
+static int64_t best_rows(int64_t all, int64_t rows, int64_t unit, uint64_t macs)
+{
+	double least = 0;
+	int64_t best = rows;
+
+	for (int64_t n = (rows + 2 * unit - 1) / (2 * unit) * unit; n <= rows * 3 / 2; n += unit) {
+		int64_t tiles = (all + n - 1) / n;
+		double cost = (double)(tiles + (tiles + 1) / 2 + (tiles + 3) / 4) *
+			      (n * macs + START_MACS);
+
+		/* Each kind of tile is a primitive. */
+		if (all % n)
+			cost *= 1.05;
+		if (least > 0 && cost >= least)
+			continue;
+		least = cost;
+		best = n;
+	}
+	return best;
+}
+
 static void choose_tiles(struct conv_plan *plan, const struct lib_features *lib, uint32_t images)
 {
 	uint64_t macs = (uint64_t)plan->filters * (plan->channels / plan->groups);
@@ -189,7 +215,13 @@ static void choose_tiles(struct conv_plan *plan, const struct lib_features *lib,
 	pieces = count_pieces(plan, lib, macs);
 	if (plan->split == 2 && (uint64_t)plan->rows > pieces * MAX_LINE)
 		pieces = (plan->rows + MAX_LINE - 1) / MAX_LINE;
-	if (pieces > 1) {
+	if (!lib->amx && macs >= 2 * START_MACS) {
+		int64_t unit = plan->transpose ? plan->stride[plan->split] : 1, rows = plan->rows;
+
+		plan->rows = (rows + pieces - 1) / pieces;
+		plan->rows = (plan->rows + unit - 1) / unit * unit;
+		plan->rows = best_rows(rows, plan->rows, unit, macs / rows);
+	} else if (pieces > 1) {
 		int64_t unit = plan->transpose ? plan->stride[plan->split] : 1, rows = plan->rows;
 
 		plan->rows = (rows + pieces - 1) / pieces;

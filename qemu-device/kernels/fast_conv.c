@@ -25,7 +25,7 @@ static void destroy(struct nk_plan *head)
 
 	conv_destroy_ops(plan);
 	conv_destroy_weights(plan);
-	free(plan->panels.shift);
+	free(plan->panels.picture.shift);
 	free(plan);
 }
 

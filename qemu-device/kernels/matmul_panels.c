@@ -25,8 +25,10 @@ static uint32_t round_up(uint32_t n, uint32_t to)
 
 static bool stays_near(const struct matmul_plan *plan, uint32_t rows, uint32_t columns)
 {
-	return ((size_t)rows + columns) * plan->k * nk_size(plan->a_type) +
-	       (size_t)rows * columns * sizeof(float) <= L2_BYTES;
+	size_t column = plan->k * nk_size(plan->a_type);
+	size_t row = plan->a_row_bytes ? plan->a_row_bytes : column;
+
+	return rows * row + columns * column + (size_t)rows * columns * sizeof(float) <= L2_BYTES;
 }
 
 void matmul_panels_tiles(struct matmul_plan *plan)
@@ -45,7 +47,9 @@ void matmul_panels_tiles(struct matmul_plan *plan)
 
 bool matmul_choose_panels(struct matmul_plan *plan, const struct lib_features *lib)
 {
-	if (!panels_has(lib, plan->a.dtype, plan->b.dtype))
+	enum panels_by by = panels_by(lib, plan->a.dtype, plan->b.dtype);
+
+	if (by == PANELS_NONE)
 		return false;
 	plan->as_f32 = false;
 	plan->a_type = plan->a.dtype;
@@ -60,7 +64,9 @@ bool matmul_choose_panels(struct matmul_plan *plan, const struct lib_features *l
 	/* One matrix for all entries of the batch may be kept. */
 	plan->packs = nk_elements(&plan->b) == (uint64_t)plan->k * plan->n;
 	plan->b_panels = (struct panels){
+		.by = by,
 		.dtype = plan->b_type,
+		.a_dtype = plan->a_type,
 		.k = plan->k,
 		.n = plan->n,
 		.row = plan->b_layout.row,
@@ -104,8 +110,7 @@ void matmul_panels_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t 
 		first = 0;
 		b = temp;
 	}
-	panels_tile(&own, plan->a_type, rows, a, plan->a_layout.row, NULL, first, columns, b, out,
-		    sums_row);
+	panels_tile(&own, rows, a, plan->a_layout.row, NULL, first, columns, b, out, sums_row);
 	if (!plan->direct)
 		panels_close_gaps(out, rows, columns);
 }

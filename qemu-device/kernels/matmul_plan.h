@@ -35,6 +35,7 @@ struct matmul_plan {
 	uint32_t rows, columns;		/* of a tile */
 	uint32_t row_tiles, column_tiles;
 	uint64_t entries;		/* batch entries of a tile */
+	size_t a_row_bytes;		/* where rows share elements: new ones of each; 0: all */
 	struct matmul_layout a_layout, b_layout;
 	size_t temp_bytes;		/* of a thread, for the library */
 	struct lib_op op[2][2];		/* whole and last rows, whole and last columns */

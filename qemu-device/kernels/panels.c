@@ -5,13 +5,34 @@
  */
 #include "panels.h"
 
-bool panels_has(const struct lib_features *lib, unsigned int a_dtype, unsigned int b_dtype)
+enum panels_by panels_by(const struct lib_features *lib, unsigned int a_dtype,
+			 unsigned int b_dtype)
 {
+	bool bf16 = a_dtype == NEURON_BF16 && b_dtype == NEURON_BF16;
+
 	if (a_dtype == NEURON_F32 && b_dtype == NEURON_F32)
-		return lib->avx512 && f32_available();
-	return lib->amx && amx_available() &&
-	       ((a_dtype == NEURON_BF16 && b_dtype == NEURON_BF16) ||
-		(nk_is_byte(a_dtype) && nk_is_byte(b_dtype)));
+		return lib->avx512 && f32_available() ? PANELS_F32 : PANELS_NONE;
+	if (!bf16 && !(nk_is_byte(a_dtype) && nk_is_byte(b_dtype)))
+		return PANELS_NONE;
+	if (lib->amx && amx_available())
+		return PANELS_AMX;
+	return (bf16 ? lib->bf16 : lib->int8) && dot_available(a_dtype) ? PANELS_DOT : PANELS_NONE;
+}
+
+/* Dot products take unsigned bytes of rows and signed ones of columns: others are flipped. */
+static bool flips_columns(const struct panels *w)
+{
+	return w->by == PANELS_DOT && w->dtype == NEURON_U8;
+}
+
+static int32_t column_zero_point(const struct panels *w)
+{
+	return w->zero_point - (flips_columns(w) ? 128 : 0);
+}
+
+static int32_t row_zero_point(const struct panels *w)
+{
+	return w->a_zero_point + (w->by == PANELS_DOT && w->a_dtype == NEURON_I8 ? 128 : 0);
 }
 
 static void pack(const struct panels *w, uint32_t n, const void *b, void *packed)
@@ -19,7 +40,17 @@ static void pack(const struct panels *w, uint32_t n, const void *b, void *packed
 	if (w->dtype == NEURON_F32)
 		f32_pack(w->k, n, b, w->row, w->column, packed);
 	else
-		amx_pack(w->dtype, w->k, n, b, w->row, w->column, packed);
+		steps_pack(w->dtype, w->k, n, b, w->row, w->column, packed);
+	if (flips_columns(w))
+		steps_flip(w->k, n, packed);
+}
+
+static void sum_columns(const struct panels *w, uint32_t n, const void *packed, uint32_t *sums)
+{
+	if (w->by == PANELS_DOT)
+		dot_column_sums(n, w->k, packed, sums);
+	else
+		amx_column_sums(w->dtype, n, w->k, packed, sums);
 }
 
 struct pack {
@@ -31,7 +62,7 @@ struct pack {
 
 static bool has_zero_points(const struct panels *w)
 {
-	return nk_is_byte(w->dtype) && (w->zero_point || w->a_zero_point);
+	return nk_is_byte(w->dtype) && (column_zero_point(w) || row_zero_point(w));
 }
 
 static uint32_t *column_sums(const struct panels *w, const void *packed)
@@ -57,7 +88,7 @@ static enum nk_status pack_tile(void *arg, size_t tile, unsigned int thread,
 	(void)stats;
 	pack(w, columns, p->data + (ptrdiff_t)first * w->column * (ptrdiff_t)nk_size(w->dtype), to);
 	if (has_zero_points(w))
-		amx_column_sums(w->dtype, columns, w->k, to, column_sums(w, p->packed) + first);
+		sum_columns(w, columns, to, column_sums(w, p->packed) + first);
 	return NK_OK;
 }
 
@@ -73,7 +104,32 @@ void panels_fill_own(const struct panels *w, const void *data, void *packed)
 {
 	pack(w, w->n, data, packed);
 	if (has_zero_points(w))
-		amx_column_sums(w->dtype, w->n, w->k, packed, column_sums(w, packed));
+		sum_columns(w, w->n, packed, column_sums(w, packed));
+}
+
+NK_CLONES static int32_t sum_signed(const int8_t *x, size_t n)
+{
+	int32_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += x[i];
+	return sum;
+}
+
+NK_CLONES static int32_t sum_unsigned(const uint8_t *x, size_t n)
+{
+	int32_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += x[i];
+	return sum;
+}
+
+static uint32_t sum_row(const struct panels *w, const void *row)
+{
+	if (w->a_dtype == NEURON_U8)
+		return sum_unsigned(row, w->k);
+	return sum_signed(row, w->k) + (w->by == PANELS_DOT ? 128 * w->k : 0);
 }
 
 NK_CLONES static void subtract(uint32_t *restrict sums, const uint32_t *restrict columns,
@@ -83,26 +139,26 @@ NK_CLONES static void subtract(uint32_t *restrict sums, const uint32_t *restrict
 		sums[i] -= by_column * columns[i] + rest;
 }
 
-void panels_tile(const struct panels *w, unsigned int a_dtype, uint32_t rows, const void *a,
-		 ptrdiff_t a_row, const ptrdiff_t *shift, uint32_t first, uint32_t columns,
-		 const void *packed, void *out, ptrdiff_t out_row)
+void panels_tile(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t a_row,
+		 const ptrdiff_t *shift, uint32_t first, uint32_t columns, const void *packed,
+		 void *out, ptrdiff_t out_row)
 {
 	const uint32_t *of_columns = column_sums(w, packed) + first;
-	uint32_t az = w->a_zero_point, bz = w->zero_point, k = w->k;
+	uint32_t az = row_zero_point(w), bz = column_zero_point(w), k = w->k;
 
 	packed = (const char *)packed + panels_bytes(w->dtype, k, first);
-	if (w->dtype == NEURON_F32)
+	if (w->by == PANELS_F32)
 		f32_multiply(rows, columns, k, a, a_row, packed, out, out_row);
+	else if (w->by == PANELS_DOT)
+		dot_multiply(w->a_dtype, rows, columns, k, a, a_row, shift, packed, out, out_row);
 	else
-		amx_multiply(a_dtype, w->dtype, rows, columns, k, a, a_row, shift, packed, out,
+		amx_multiply(w->a_dtype, w->dtype, rows, columns, k, a, a_row, shift, packed, out,
 			     out_row);
 	if (!has_zero_points(w))
 		return;
 	for (uint32_t i = 0; i < rows; i++) {
-		uint32_t of_row = 0;
+		uint32_t of_row = bz ? sum_row(w, (const char *)a + i * a_row) : 0;
 
-		if (bz)
-			amx_row_sums(a_dtype, 1, k, (const char *)a + i * a_row, a_row, &of_row);
 		subtract((uint32_t *)out + i * out_row, of_columns, az,
 			 bz * of_row - k * az * bz, columns);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Products from weights in an order of our own, which is made from plain rows or columns
- * at little more than the cost of a copy: on AMX tiles for bf16 and bytes, with AVX-512
- * for fp32.
+ * at little more than the cost of a copy: on AMX tiles or with AVX-512's dot products for
+ * bf16 and bytes, with AVX-512 for fp32.
  *
  * The second operand is packed in panels of PANEL_COLUMNS columns, one after the other;
  * a panel is a sequence of steps of 64 bytes of a column, the last one filled up: bf16
@@ -17,8 +17,17 @@
 #define PANEL_ROWS	32	/* that are computed together */
 #define PANEL_STEP	64	/* bytes of a row or column */
 
-/* Whether products of these types are here: fp32, bf16 with bf16, bytes with bytes. */
-bool panels_has(const struct lib_features *lib, unsigned int a_dtype, unsigned int b_dtype);
+/* Who computes them. */
+enum panels_by {
+	PANELS_NONE,
+	PANELS_F32,	/* AVX-512's fused multiply-adds */
+	PANELS_DOT,	/* its dot products */
+	PANELS_AMX,
+};
+
+/* Products of fp32, bf16 with bf16, bytes with bytes: who has them on this processor. */
+enum panels_by panels_by(const struct lib_features *lib, unsigned int a_dtype,
+			 unsigned int b_dtype);
 
 static inline size_t panel_bytes(unsigned int dtype, uint32_t k)
 {
@@ -32,7 +41,9 @@ static inline size_t panels_bytes(unsigned int dtype, uint32_t k, uint32_t n)
 
 /**
  * struct panels - a second operand
+ * @by: who multiplies with it
  * @dtype: of its elements
+ * @a_dtype: of those that it is multiplied with
  * @k: rows
  * @n: columns
  * @row: distance of its rows, in elements
@@ -41,7 +52,8 @@ static inline size_t panels_bytes(unsigned int dtype, uint32_t k, uint32_t n)
  * @a_zero_point: of those that it is multiplied with
  */
 struct panels {
-	unsigned int dtype;
+	enum panels_by by;
+	unsigned int dtype, a_dtype;
 	uint32_t k, n;
 	ptrdiff_t row, column;
 	int32_t zero_point, a_zero_point;
@@ -69,8 +81,7 @@ void panels_fill_own(const struct panels *w, const void *data, void *packed);
 /**
  * panels_tile() - some rows and columns of a product, without zero points
  * @w: the weights
- * @a_dtype: of the first operand
- * @rows: of it
+ * @rows: of the first operand
  * @a: where they are
  * @a_row: their distance, in elements
  * @shift: as for amx_multiply(); then @w->zero_point is 0, and it isn't fp32
@@ -82,9 +93,9 @@ void panels_fill_own(const struct panels *w, const void *data, void *packed);
  *
  * (a - az) * (b - bz) adds up to the sum of a * b - az * b - bz * a + k * az * bz.
  */
-void panels_tile(const struct panels *w, unsigned int a_dtype, uint32_t rows, const void *a,
-		 ptrdiff_t a_row, const ptrdiff_t *shift, uint32_t first, uint32_t columns,
-		 const void *packed, void *out, ptrdiff_t out_row);
+void panels_tile(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t a_row,
+		 const ptrdiff_t *shift, uint32_t first, uint32_t columns, const void *packed,
+		 void *out, ptrdiff_t out_row);
 
 /* A tile's sums without the gaps behind its rows, as an epilogue expects them. */
 void panels_close_gaps(void *sums, uint32_t rows, uint32_t columns);
@@ -95,12 +106,10 @@ static inline size_t panels_sums_bytes(uint32_t rows, uint32_t columns)
 	       ((columns + PANEL_COLUMNS - 1) / PANEL_COLUMNS * PANEL_COLUMNS) * sizeof(float);
 }
 
-/* panels_amx.c */
-
-bool amx_available(void);
+/* panels_pack.c */
 
 /**
- * amx_pack() - bring a matrix into panels
+ * steps_pack() - bring a matrix of bf16 or bytes into panels
  * @dtype: of its elements
  * @k: rows
  * @n: columns
@@ -109,8 +118,14 @@ bool amx_available(void);
  * @column: distance of its columns, in elements; this or @row is 1
  * @packed: panels_bytes() of memory aligned to 64
  */
-void amx_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff_t row,
-	      ptrdiff_t column, void *packed);
+void steps_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff_t row,
+		ptrdiff_t column, void *packed);
+/* Of unsigned bytes make signed ones: those minus 128. */
+void steps_flip(uint32_t k, uint32_t n, void *packed);
+
+/* panels_amx.c */
+
+bool amx_available(void);
 
 /**
  * amx_multiply() - sums of products
@@ -124,7 +139,7 @@ void amx_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff
  * @shift: where each PANEL_STEP of a row lies from its beginning, in bytes: @k fills the
  *	   steps, and whatever follows the last row may be read as further rows. NULL: one
  *	   after the other
- * @packed: the second operand, from amx_pack()
+ * @packed: the second operand, from steps_pack()
  * @sums: receives fp32 or int32; @n rounded up to PANEL_COLUMNS columns and @m to PANEL_ROWS
  *	  rows are written
  * @sums_row: distance of its rows, in elements
@@ -137,12 +152,19 @@ void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32
 		  const void *a, ptrdiff_t a_row, const ptrdiff_t *shift, const void *packed,
 		  void *sums, ptrdiff_t sums_row);
 
-/* Sums of @k bytes of each of @m rows. */
-void amx_row_sums(unsigned int dtype, uint32_t m, uint32_t k, const void *a, ptrdiff_t a_row,
-		  uint32_t *sums);
 /* Sums of @k bytes of each of @n packed columns. */
 void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *packed,
 		     uint32_t *sums);
+
+/*
+ * panels_dot.c: the same, of no more than @m rows, with columns of bf16 or of signed bytes.
+ * Signed bytes of rows count 128 more than they are.
+ */
+bool dot_available(unsigned int dtype);
+void dot_multiply(unsigned int a_dtype, uint32_t m, uint32_t n, uint32_t k, const void *a,
+		  ptrdiff_t a_row, const ptrdiff_t *shift, const void *packed, void *sums,
+		  ptrdiff_t sums_row);
+void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t *sums);
 
 /* panels_f32.c: the same for fp32, which is added with fused multiply-adds over ascending k. */
 bool f32_available(void);

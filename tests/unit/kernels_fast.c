@@ -508,8 +508,8 @@ static void pointwise_convolutions(void)
 }
 
 /*
- * Convolutions without strides of as many channels as fill the processor's tiles, and with
- * enough work for these: their pictures are copied together with their padding.
+ * Convolutions of as many channels as fill a step of a panel, and with enough work for that:
+ * their pictures are copied together with their padding.
  */
 static void padded_convolutions(void)
 {
@@ -521,9 +521,12 @@ static void padded_convolutions(void)
 	};
 	static const uint32_t filters[] = { 64, 100, 160 };
 
-	for (unsigned int i = 0; i < CASES / 4; i++) {
+	for (unsigned int i = 0; i < CASES / 2; i++) {
 		const struct types *t = &types[test_below(4)];
-		uint32_t images = 1 + test_below(3), channels = 64 << test_below(2);
+		/* Few positions of much, or many of less: who computes them differs. */
+		bool small = test_below(2);
+		uint32_t images = 1 + test_below(small ? 2 : 3);
+		uint32_t channels = (small ? 128 : 64) << test_below(2);
 		uint32_t in[4] = { images, channels }, out[4] = { images, filters[test_below(3)] };
 		uint32_t w[4] = { out[1], channels };
 		unsigned int spatial = 1 + test_below(2);
@@ -538,13 +541,14 @@ static void padded_convolutions(void)
 			uint32_t behind, extent;
 
 			w[2 + d] = 2 + test_below(3);
-			p->stride[d] = 1;
+			p->stride[d] = test_below(3) ? 1 : 1 + test_below(3);
 			p->dilation[d] = 1 + test_below(2);
 			extent = (w[2 + d] - 1) * p->dilation[d] + 1;
 			p->pad[d] = test_below(extent);
 			behind = test_below(extent);
-			in[2 + d] = spatial == 1 ? 100 + test_below(300) : 10 + test_below(15);
-			out[2 + d] = in[2 + d] + p->pad[d] + behind + 1 - extent;
+			in[2 + d] = spatial == 1 ? (small ? 20 : 100) + test_below(small ? 70 : 300) :
+				    small ? 6 + test_below(6) : 10 + test_below(15);
+			out[2 + d] = (in[2 + d] + p->pad[d] + behind - extent) / p->stride[d] + 1;
 		}
 		add(&x, 0, t->out, 2 + spatial, out, test_below(4) ? TEST_CHANNELS_LAST :
 		    TEST_DENSE);
@@ -552,9 +556,9 @@ static void padded_convolutions(void)
 		add(&x, 2, t->b, 2 + spatial, w, TEST_DENSE);
 		random_epilogue(&x, t, out[1], channels * w[2] * (spatial == 2 ? w[3] : 1));
 		snprintf(x.text, sizeof(x.text), "types %u %u, %u images of %u channels, %u x %u, "
-			 "%u filters of %u x %u, pad %d %d, dilation %u %u", t->out, t->a, images,
-			 channels, in[2], in[3], out[1], w[2], w[3], p->pad[0], p->pad[1],
-			 p->dilation[0], p->dilation[1]);
+			 "%u filters of %u x %u, pad %d %d, stride %u %u, dilation %u %u", t->out, t->a,
+			 images, channels, in[2], in[3], out[1], w[2], w[3], p->pad[0], p->pad[1],
+			 p->stride[0], p->stride[1], p->dilation[0], p->dilation[1]);
 		check(&x);
 		drop(&x);
 	}
