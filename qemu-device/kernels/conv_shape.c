@@ -215,7 +215,7 @@ static void choose_tiles(struct conv_plan *plan, const struct lib_features *lib,
 	pieces = count_pieces(plan, lib, macs);
 	if (plan->split == 2 && (uint64_t)plan->rows > pieces * MAX_LINE)
 		pieces = (plan->rows + MAX_LINE - 1) / MAX_LINE;
-	if (!lib->amx && macs >= 2 * START_MACS) {
+	if (!lib->amx && macs >= 4 * START_MACS) {
 		int64_t unit = plan->transpose ? plan->stride[plan->split] : 1, rows = plan->rows;
 
 		plan->rows = (rows + pieces - 1) / pieces;

@@ -188,6 +188,9 @@ static void add_position(const struct pool *pool, struct state *s, const int64_t
  */
 #define ROW_ELEMENTS	1024
 
+/* What is worth a loop over vectors of its own. */
+#define FEW_CHANNELS	32
+
 struct row_state {
 	union {
 		float f[ROW_ELEMENTS];
@@ -207,11 +210,15 @@ NK_CLONES static void sweep_##name(struct row_state *s, size_t first, const char
 				   ptrdiff_t step, size_t positions, size_t channels)	\
 {											\
 	for (size_t p = 0; p < positions; p++, x += step) {				\
-		size_t at = (first + p) * channels;					\
+		size_t at = (first + p) * channels, i = 0;				\
 		const type *in = (const type *)x;					\
 											\
+		/* Where the widest registers would not be filled. */			\
+		for (; channels < FEW_CHANNELS && i + 8 <= channels; i += 8)		\
+			for (size_t j = i; j < i + 8; j++)				\
+				accumulate(at + j, load(in[j]));			\
 		NK_INDEPENDENT								\
-		for (size_t i = 0; i < channels; i++)					\
+		for (; i < channels; i++)						\
 			accumulate(at + i, load(in[i]));				\
 	}										\
 }
