@@ -135,18 +135,26 @@ static inline uint16_t nk_round_bf16(float f)
 	return (u & 0x7fffffff) > 0x7f800000 ? u >> 16 | 0x40 : rounded;
 }
 
+/* What is rounded to integers of few bits stays within it. */
+#define NK_ROUND_MOST	0x1p21f
+
 /*
- * Nearest, ties to even; 0 for NaN. In [2^23, 2^24) floats are the integers, so
- * adding 1.5 * 2^23 leaves the nearest one in the low bits. Only for results
- * that saturate to far fewer bits: beyond 2^21 it is 2^21.
+ * Nearest, ties to even, of no more than NK_ROUND_MOST. In [2^23, 2^24) floats are the
+ * integers, so adding 1.5 * 2^23 leaves the nearest one in the low bits.
  */
+static inline int32_t nk_round_small(float f)
+{
+	return (int32_t)(nk_bits(f + 12582912.0f) - 0x4b400000u);
+}
+
+/* The same for any number, only for results that saturate to far fewer bits; 0 for NaN. */
 static inline int32_t nk_round_i32(float f)
 {
-	float near = f > -0x1p21f ? f : -0x1p21f;
+	float near = f > -NK_ROUND_MOST ? f : -NK_ROUND_MOST;
 
-	near = near < 0x1p21f ? near : 0x1p21f;
+	near = near < NK_ROUND_MOST ? near : NK_ROUND_MOST;
 	near = f == f ? near : 0;
-	return (int32_t)(nk_bits(near + 12582912.0f) - 0x4b400000u);
+	return nk_round_small(near);
 }
 
 /* ctx.c: memory that lives as long as the context and only grows */
@@ -382,6 +390,7 @@ struct nk_epilogue {
 	int32_t zero_point;
 	bool accumulate;
 	bool exact;
+	bool finite;		/* @scale is: no product with an integer is NaN */
 	const struct nk_view *real;
 	const struct neuron_inst *inst;
 };

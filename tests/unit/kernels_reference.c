@@ -776,6 +776,53 @@ static void scatters(void)
 	}
 }
 
+/* [19 22; 43 50], scaled and clipped, to int8 with the zero point -3. */
+static void requantized(struct test_tensor *out, struct test_tensor *a, struct test_tensor *b,
+			struct test_tensor *scale)
+{
+	static const struct {
+		double scale[2];
+		float alpha, beta;
+		double want[4];
+		uint32_t saturations;
+	} cases[] = {
+		{ { 1, 1 }, 20, 45, { 17, 19, 40, 42 }, 0 },
+		{ { 1, 1 }, -INFINITY, INFINITY, { 16, 19, 40, 47 }, 0 },
+		/* The upper limit is the last word, also of two that are in the wrong order. */
+		{ { 1, 1 }, 30, 10, { 7, 7, 7, 7 }, 0 },
+		{ { 1, 1 }, 1e30f, 2e30f, { 127, 127, 127, 127 }, 4 },
+		{ { 1, 1 }, -2e30f, -1e30f, { -128, -128, -128, -128 }, 4 },
+		/* NaN limits nothing. */
+		{ { 1, 1 }, NAN, 40, { 16, 19, 37, 37 }, 0 },
+		{ { 1, 1 }, 20, NAN, { 17, 19, 40, 47 }, 0 },
+		/* Larger than what is rounded, infinite, and no number: that is 0. */
+		{ { 3e38, -3e38 }, -INFINITY, INFINITY, { 127, -128, 127, -128 }, 4 },
+		{ { INFINITY, 1 }, -5, 20, { 17, 17, 17, 17 }, 0 },
+		{ { NAN, 1 }, -5, 20, { -3, 17, -3, 17 }, 0 },
+	};
+	struct neuron_inst inst = test_inst(NEURON_OP_MATMUL);
+	struct neuron_params_MATMUL *p = NEURON_PARAMS(MATMUL, &inst);
+
+	p->act = NEURON_ACT_CLIP;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct nk_stats stats = { 0 };
+		double seen[4];
+		char name[32];
+
+		p->alpha = cases[i].alpha;
+		p->beta = cases[i].beta;
+		for (unsigned int k = 0; k < 2; k++)
+			test_put(scale, k, cases[i].scale[k]);
+		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ out, a, b, NULL, scale },
+				  &stats), NK_OK);
+		for (unsigned int k = 0; k < 4; k++)
+			seen[k] = test_get(out, k);
+		snprintf(name, sizeof(name), "clipped int8, case %zu", i);
+		check_numbers(name, seen, cases[i].want, 4);
+		CHECK_EQ(stats.saturations, cases[i].saturations);
+	}
+}
+
 /* By hand: [1 2; 3 4] * [5 6; 7 8] = [19 22; 43 50], then scale, bias and act. */
 static void epilogues(void)
 {
@@ -856,6 +903,7 @@ static void epilogues(void)
 		seen[i] = test_get(&out, i);
 	check_numbers("int8", seen, (const double[]){ 45, -128, 105, -128 }, 4);
 	CHECK_EQ(stats.saturations, 2);
+	requantized(&out, &a, &b, &scale);
 	test_free(&out);
 	test_free(&a);
 	test_free(&b);
