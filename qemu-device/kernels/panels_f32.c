@@ -109,12 +109,16 @@ void f32_multiply(uint32_t m, uint32_t n, uint32_t k, const float *a, ptrdiff_t 
 		  const float *packed, float *sums, ptrdiff_t sums_row)
 {
 	size_t panel = panel_bytes(NEURON_F32, k) / sizeof(*packed);
+	uint32_t blocks = (m + ROWS - 1) / ROWS;
 
-	for (uint32_t j = 0; j < n; j += PANEL_COLUMNS, packed += panel)
-		for (uint32_t r = 0; r < m; r += ROWS)
+	for (uint32_t j = 0; j < n; j += PANEL_COLUMNS, packed += panel) {
+		/* Of about the same size: few rows don't keep the processor busy. */
+		for (uint32_t i = 0, r = 0, end; i < blocks; i++, r = end) {
+			end = (uint32_t)((uint64_t)m * (i + 1) / blocks);
 			multiply_some(a + (ptrdiff_t)r * a_row, a_row, packed, k,
-				      sums + (ptrdiff_t)r * sums_row + j, sums_row,
-				      m - r < ROWS ? m - r : ROWS);
+				      sums + (ptrdiff_t)r * sums_row + j, sums_row, end - r);
+		}
+	}
 }
 
 #else
