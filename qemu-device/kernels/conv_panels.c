@@ -87,7 +87,8 @@ static void find_tiles(struct conv_plan *plan)
 		.a_type = plan->in_type,
 	};
 
-	if (plan->panels.picture.shift)
+	/* On AMX tiles the sizes are those that were measured, for rows that share nothing. */
+	if (plan->panels.picture.shift && plan->panels.weights.by != PANELS_AMX)
 		product.a_row_bytes = plan->panels.picture.copies * plan->channels *
 				      nk_size(plan->in_type);
 	matmul_panels_tiles(&product);
