@@ -198,6 +198,15 @@ static int64_t best_rows(int64_t all, int64_t rows, int64_t unit, uint64_t macs)
 	return best;
 }
 
+/* Equal ones if it takes little: each kind of tile is a primitive. */
+static int64_t equal_rows(int64_t all, int64_t rows, int64_t unit)
+{
+	for (int64_t n = rows; n <= rows * 3 / 2; n += unit)
+		if (!(all % n))
+			return n;
+	return rows;
+}
+
 static void choose_tiles(struct conv_plan *plan, const struct lib_features *lib, uint32_t images)
 {
 	uint64_t macs = (uint64_t)plan->filters * (plan->channels / plan->groups);
@@ -215,24 +224,13 @@ static void choose_tiles(struct conv_plan *plan, const struct lib_features *lib,
 	pieces = count_pieces(plan, lib, macs);
 	if (plan->split == 2 && (uint64_t)plan->rows > pieces * MAX_LINE)
 		pieces = (plan->rows + MAX_LINE - 1) / MAX_LINE;
-	if (!lib->amx && macs >= 4 * START_MACS) {
-		int64_t unit = plan->transpose ? plan->stride[plan->split] : 1, rows = plan->rows;
+	if (pieces > 1) {
+		int64_t unit = plan->transpose ? plan->stride[plan->split] : 1, all = plan->rows;
+		int64_t rows = (all + pieces - 1) / pieces;
 
-		plan->rows = (rows + pieces - 1) / pieces;
-		plan->rows = (plan->rows + unit - 1) / unit * unit;
-		plan->rows = best_rows(rows, plan->rows, unit, macs / rows);
-	} else if (pieces > 1) {
-		int64_t unit = plan->transpose ? plan->stride[plan->split] : 1, rows = plan->rows;
-
-		plan->rows = (rows + pieces - 1) / pieces;
-		plan->rows = (plan->rows + unit - 1) / unit * unit;
-		/* Equal ones if it takes little: each kind of tile is a primitive. */
-		for (int64_t more = plan->rows; more <= plan->rows * 3 / 2; more += unit) {
-			if (rows % more)
-				continue;
-			plan->rows = more;
-			break;
-		}
+		rows = (rows + unit - 1) / unit * unit;
+		plan->rows = lib->amx || macs < TILE_MACS ? equal_rows(all, rows, unit) :
+			     best_rows(all, rows, unit, macs / all);
 	} else if (images > 1 && macs < TILE_MACS / 2) {
 		plan->images = TILE_MACS / macs < images ? TILE_MACS / macs : images;
 	}

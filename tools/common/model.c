@@ -11,6 +11,12 @@ static void say_unreadable(const char *path, const char *error)
 	say_error("%s: the model cannot be read: %s", path, error);
 }
 
+/* The suffix alone may lie: a .neff begins with its magic number. */
+static bool is_neff(const void *bytes, size_t size)
+{
+	return size >= 8 && !memcmp(bytes, NEURON_NEFF_MAGIC, 8);
+}
+
 bool model_open(struct model *model, const char *path)
 {
 	const char *error;
@@ -19,10 +25,8 @@ bool model_open(struct model *model, const char *path)
 	model->bytes = file_read(path, &model->size);
 	if (!model->bytes)
 		return false;
-	/* The suffix alone may lie: a .neff begins with its magic number. */
 	model->is_onnx = !has_suffix(path, ".neff") &&
-			 (model->size < 8 ||
-			  memcmp(model->bytes, NEURON_NEFF_MAGIC, 8));
+			 !is_neff(model->bytes, model->size);
 	if (!model->is_onnx)
 		return true;
 	error = nc_probe(model->bytes, model->size, &model->probe);
@@ -36,8 +40,13 @@ bool model_open(struct model *model, const char *path)
 bool model_says_unreadable(const char *path, const void *onnx, size_t size)
 {
 	struct nc_probe probe;
-	const char *error = nc_probe(onnx, size, &probe);
+	const char *error;
 
+	if (is_neff(onnx, size)) {
+		say_error("%s: it is compiled already: neuron-run runs it", path);
+		return true;
+	}
+	error = nc_probe(onnx, size, &probe);
 	if (error)
 		say_unreadable(path, error);
 	nc_probe_free(&probe);
