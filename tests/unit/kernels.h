@@ -247,6 +247,15 @@ static inline void test_fill_random(struct test_tensor *t)
 	}
 }
 
+/* A tensor of rank 1, with numbers that the type holds exactly. */
+static inline void test_vector(struct test_tensor *t, unsigned int dtype, uint32_t n,
+			       const double *values)
+{
+	test_alloc(t, dtype, 1, &n, TEST_DENSE);
+	for (uint32_t i = 0; values && i < n; i++)
+		test_put(t, i, values[i]);
+}
+
 static inline struct neuron_inst test_inst(unsigned int opcode)
 {
 	struct neuron_inst inst;
