@@ -233,6 +233,9 @@ enum nk_status nk_eltwise(const struct nk_call *call)
 		.p = p,
 		.act_i32 = nk_act_is_integer(p->act),
 	};
+	struct nk_view view[3] = { call->op[0], call->op[1], call->op[2] };
+	struct neuron_tensor desc[3];
+	enum nk_status status;
 	struct nk_nest nest;
 
 	if (p->func >= NEURON_NUM_BINARIES)
@@ -241,13 +244,17 @@ enum nk_status nk_eltwise(const struct nk_call *call)
 		e.f32 = f32_fns[p->func];
 	else
 		e.i32 = i32_fns[p->func];
-	nk_nest_init(&nest, 3, call->op, ~0u);
-	return nk_nest_run(call, &nest, eltwise_row, &e);
+	status = nk_arrange(call, 3, view, desc);
+	if (status)
+		return status;
+	nk_nest_init(&nest, 3, view, ~0u);
+	status = nk_nest_widen(call, &nest, view);
+	return status ? status : nk_nest_run(call, &nest, eltwise_row, &e);
 }
 
 struct select {
 	unsigned int out, a, b;
-	bool integer;
+	bool integer, bytes;
 };
 
 #define DEFINE_SELECT(type)							\
@@ -261,6 +268,33 @@ NK_CLONES static void select_##type(type *dst, const uint8_t *cond, const type *
 
 DEFINE_SELECT(float)
 DEFINE_SELECT(int32_t)
+DEFINE_SELECT(uint8_t)
+
+/* Bytes @step apart, side by side. */
+static const uint8_t *load_bytes(const char *p, ptrdiff_t step, size_t n, uint8_t *buf)
+{
+	if (step == 1)
+		return (const uint8_t *)p;
+	if (!step)
+		return memset(buf, *p, n);
+	for (size_t i = 0; i < n; i++)
+		buf[i] = (uint8_t)p[(ptrdiff_t)i * step];
+	return buf;
+}
+
+/* Bytes of one type pass as they are. */
+static void select_bytes(char *out, const char *a, const char *b, const uint8_t *cond,
+			 const ptrdiff_t *step, size_t n)
+{
+	uint8_t buf[3][NK_CHUNK];
+	uint8_t *dst = step[0] == 1 ? (uint8_t *)out : buf[2];
+
+	select_uint8_t(dst, cond, load_bytes(a, step[2], n, buf[0]),
+		       load_bytes(b, step[3], n, buf[1]), n);
+	if (dst == buf[2])
+		for (size_t i = 0; i < n; i++)
+			out[(ptrdiff_t)i * step[0]] = (char)buf[2][i];
+}
 
 static void select_row(void *arg, char *const *ptr, const ptrdiff_t *step, size_t n,
 		       struct nk_stats *stats)
@@ -273,11 +307,12 @@ static void select_row(void *arg, char *const *ptr, const ptrdiff_t *step, size_
 		const char *cond = ptr[1] + (ptrdiff_t)i * step[1];
 		const char *a = ptr[2] + (ptrdiff_t)i * step[2];
 		const char *b = ptr[3] + (ptrdiff_t)i * step[3];
-		uint8_t bools[NK_CHUNK];
+		uint8_t buf[NK_CHUNK];
+		const uint8_t *bools = load_bytes(cond, step[1], count, buf);
 
-		for (size_t j = 0; j < count; j++)
-			bools[j] = cond[(ptrdiff_t)j * step[1]];
-		if (s->integer) {
+		if (s->bytes) {
+			select_bytes(out, a, b, bools, step, count);
+		} else if (s->integer) {
 			int32_t buf[3][NK_CHUNK] NK_ALIGNED;
 
 			select_int32_t(buf[2], bools,
@@ -302,10 +337,18 @@ enum nk_status nk_select(const struct nk_call *call)
 		.a = call->op[2].desc->dtype,
 		.b = call->op[3].desc->dtype,
 	};
+	struct nk_view view[4] = { call->op[0], call->op[1], call->op[2], call->op[3] };
+	struct neuron_tensor desc[4];
+	enum nk_status status;
 	struct nk_nest nest;
 
 	/* Float branches of one type pass unchanged: widening and back is exact. */
 	s.integer = !nk_is_float(s.a) && !nk_is_float(s.b);
-	nk_nest_init(&nest, 4, call->op, ~0u);
-	return nk_nest_run(call, &nest, select_row, &s);
+	s.bytes = nk_is_byte(s.out) && s.a == s.out && s.b == s.out;
+	status = nk_arrange(call, 4, view, desc);
+	if (status)
+		return status;
+	nk_nest_init(&nest, 4, view, ~0u);
+	status = nk_nest_widen(call, &nest, view);
+	return status ? status : nk_nest_run(call, &nest, select_row, &s);
 }

@@ -21,7 +21,9 @@ struct gather {
 	uint64_t n;		/* elements of a row */
 	uint64_t count;		/* indices */
 	uint64_t tile_count;	/* of a tile */
-	uint64_t tiles;		/* for each o */
+	uint64_t tiles;		/* for each o, or for some */
+	uint64_t outer;		/* how many o there are */
+	uint64_t together;	/* of them in a tile */
 };
 
 static int64_t index_at(const struct gather *g, uint64_t j)
@@ -59,30 +61,44 @@ static void pick(const struct gather *g, char *out, const char *in, uint64_t j, 
 	}
 }
 
-static void copy_apart(const struct gather *g, char *out, const char *in)
-{
-	for (uint64_t i = 0; i < g->n; i++, out += g->out_step[2], in += g->in_step[2])
-		memcpy(out, in, g->size);
+#define DEFINE_COPY(type)							\
+static void copy_##type(const struct gather *g, char *out, const char *in)	\
+{										\
+	for (uint64_t i = 0; i < g->n; i++, out += g->out_step[2], in += g->in_step[2]) \
+		*(type *)out = *(const type *)in;				\
 }
 
-static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct nk_stats *stats)
+DEFINE_COPY(uint8_t)
+DEFINE_COPY(uint16_t)
+DEFINE_COPY(uint32_t)
+
+static void copy_apart(const struct gather *g, char *out, const char *in)
 {
-	const struct gather *g = arg;
-	uint64_t j = tile % g->tiles * g->tile_count, end = j + g->tile_count;
-	ptrdiff_t o = tile / g->tiles;
+	switch (g->size) {
+	case 1:
+		copy_uint8_t(g, out, in);
+		break;
+	case 2:
+		copy_uint16_t(g, out, in);
+		break;
+	case 4:
+		copy_uint32_t(g, out, in);
+		break;
+	}
+}
+
+/* Some indices of one o. */
+static void run(const struct gather *g, ptrdiff_t o, uint64_t j, uint64_t end)
+{
 	char *out = (char *)g->call->op[0].data + o * g->out_step[0] +
 		    (ptrdiff_t)j * g->out_step[1];
 	const char *in = (const char *)g->call->op[1].data + o * g->in_step[0];
 	bool contiguous = g->out_step[2] == (ptrdiff_t)g->size &&
 			  g->in_step[2] == (ptrdiff_t)g->size;
 
-	(void)thread;
-	(void)stats;
-	if (end > g->count)
-		end = g->count;
 	if (g->n == 1) {
 		pick(g, out, in, j, end);
-		return NK_OK;
+		return;
 	}
 	for (; j < end; j++, out += g->out_step[1]) {
 		const char *row = in + index_at(g, j) * g->in_step[1];
@@ -92,6 +108,20 @@ static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct n
 		else
 			copy_apart(g, out, row);
 	}
+}
+
+static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct nk_stats *stats)
+{
+	const struct gather *g = arg;
+	uint64_t j = tile % g->tiles * g->tile_count;
+	uint64_t end = g->count - j < g->tile_count ? g->count : j + g->tile_count;
+	uint64_t o = tile / g->tiles * g->together;
+	uint64_t last = g->outer - o < g->together ? g->outer : o + g->together;
+
+	(void)thread;
+	(void)stats;
+	for (; o < last; o++)
+		run(g, (ptrdiff_t)o, j, end);
 	return NK_OK;
 }
 
@@ -106,6 +136,8 @@ enum nk_status nk_gather(const struct nk_call *call)
 		.size = nk_size(out->dtype),
 		.n = out->dims[2],
 		.count = out->dims[1],
+		.outer = out->dims[0],
+		.together = 1,
 	};
 
 	for (uint64_t j = 0; j < g.count; j++) {
@@ -122,5 +154,7 @@ enum nk_status nk_gather(const struct nk_call *call)
 	}
 	g.tile_count = g.n < TILE_ELEMENTS ? TILE_ELEMENTS / g.n : 1;
 	g.tiles = (g.count + g.tile_count - 1) / g.tile_count;
-	return nk_parallel(call, g.tiles * out->dims[0], tile, &g);
+	if (g.tiles == 1 && g.n * g.count < TILE_ELEMENTS)
+		g.together = TILE_ELEMENTS / (g.n * g.count);
+	return nk_parallel(call, g.tiles * ((g.outer + g.together - 1) / g.together), tile, &g);
 }

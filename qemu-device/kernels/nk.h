@@ -271,6 +271,35 @@ typedef void nk_row_fn(void *arg, char *const *ptr, const ptrdiff_t *step, size_
 enum nk_status nk_nest_run(const struct nk_call *call, const struct nk_nest *nest,
 			   nk_row_fn *fn, void *arg);
 
+/* arrange.c */
+
+/**
+ * nk_arrange() - copies of operands whose elements lie across the result's
+ * @call: the instruction
+ * @views: how many views
+ * @view: the views, the result first; those that are copied are replaced
+ * @desc: room for as many descriptors, which the replaced views point to
+ *
+ * Takes NK_SCRATCH_IN, NK_SCRATCH_WEIGHT and NK_SCRATCH_OUT.
+ *
+ * Return: as nk_parallel(), or NK_NO_MEMORY.
+ */
+enum nk_status nk_arrange(const struct nk_call *call, unsigned int views, struct nk_view *view,
+			  struct neuron_tensor *desc);
+
+/**
+ * nk_nest_widen() - make one row of several short ones
+ * @call: the instruction
+ * @nest: its loops, before nk_nest_run()
+ * @view: the views that they run over
+ *
+ * What is repeated for each of the rows is written out side by side, into NK_SCRATCH_SUMS.
+ *
+ * Return: NK_OK, or NK_NO_MEMORY.
+ */
+enum nk_status nk_nest_widen(const struct nk_call *call, struct nk_nest *nest,
+			     const struct nk_view *view);
+
 /* The addresses of row @row of a nest, 0 to the product of @dims minus one. */
 void nk_nest_row(const struct nk_nest *nest, uint64_t row, char **ptr);
 
