@@ -6,7 +6,8 @@
  *	LayerNormalization	(x - mean) / sqrt(variance + epsilon) * gamma + beta
  *	Gelu			x / 2 * (1 + erf(x / sqrt(2))), and the one with tanh
  *	SiLU			x * sigmoid(x)
- *	HardSwish		x * hardsigmoid(x)
+ *	HardSigmoid		clip(x + 3, 0, 6) / 6
+ *	HardSwish		x * hardsigmoid(x), x * clip(x + 3, 0, 6) / 6
  *
  * A match starts at the last operator and looks backwards. What others need of
  * the intermediates is left alone.
@@ -380,6 +381,48 @@ static struct nc_node *find_swish(struct nc_ctx *ctx, const struct nc_node *last
 	return NULL;
 }
 
+/* clip(x + 3, 0, 6); @x: NULL or what it has to be of */
+static struct nc_value *ramp_of(const struct nc_value *value, const struct nc_value *x)
+{
+	const struct nc_node *clip = maker(value, NC_OP_Clip);
+	struct nc_value *of;
+	float low, high;
+	enum neuron_act act;
+	double three;
+
+	if (!clip || !nc_unary_act(clip, &act, &low, &high) || low != 0 || high != 6 ||
+	    !with_number(maker(clip->inputs[0], NC_OP_Add), &of, &three) || three != 3)
+		return NULL;
+	return !x || x == of ? of : NULL;
+}
+
+/* The ramp, or x times it, divided by six. */
+static struct nc_node *find_hard(struct nc_ctx *ctx, const struct nc_node *last)
+{
+	const struct nc_node *product;
+	struct nc_value *value, *x;
+	struct nc_node *node;
+	double by;
+	int i;
+
+	if (!with_number(last, &value, &by) ||
+	    (last->op == NC_OP_Div && value != last->inputs[0]) ||
+	    !about(by, last->op == NC_OP_Div ? 6 : 1.0 / 6))
+		return NULL;
+	x = ramp_of(value, NULL);
+	if (x) {
+		node = make(ctx, last, NC_OP_HardSigmoid, x);
+		nc_set_attr_float(ctx, node, "alpha", 1.0f / 6);
+		nc_set_attr_float(ctx, node, "beta", 0.5f);
+		return node;
+	}
+	product = maker(value, NC_OP_Mul);
+	for (i = 0; product && i < 2; i++)
+		if (ramp_of(product->inputs[!i], product->inputs[i]))
+			return make(ctx, last, NC_OP_HardSwish, product->inputs[i]);
+	return NULL;
+}
+
 /* What takes the node's place, or NULL. */
 static struct nc_node *find(struct nc_ctx *ctx, const struct nc_node *node)
 {
@@ -390,7 +433,8 @@ static struct nc_node *find(struct nc_ctx *ctx, const struct nc_node *node)
 		return NULL;
 	switch (node->op) {
 	case NC_OP_Div:
-		return find_norm(ctx, node);
+		found = find_norm(ctx, node);
+		return found ? found : find_hard(ctx, node);
 	case NC_OP_Add:
 		found = find_scaled_norm(ctx, node);
 		return found ? found : find_param(ctx, node);
@@ -400,6 +444,8 @@ static struct nc_node *find(struct nc_ctx *ctx, const struct nc_node *node)
 			found = find_param(ctx, node);
 		if (!found)
 			found = find_gelu(ctx, node);
+		if (!found)
+			found = find_hard(ctx, node);
 		return found ? found : find_swish(ctx, node);
 	default:
 		return NULL;

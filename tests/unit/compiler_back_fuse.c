@@ -160,6 +160,44 @@ static void silu(struct model *m)
 	model_output(m, binary(m, NC_OP_Mul, x, unary(m, NC_OP_Sigmoid, x)));
 }
 
+/* clip(x + 3, 0, @most) */
+static struct nc_value *ramp(struct model *m, struct nc_value *x, double most)
+{
+	struct nc_value *three = number(m, 3);
+
+	return model_node(m, NC_OP_Clip, x->rank, x->dims, binary(m, NC_OP_Add, x, three),
+			  number(m, 0), number(m, most));
+}
+
+/* As MobileNetV3's exporters write it: in the epilogue of a product. */
+static void hard_swish(struct model *m)
+{
+	struct nc_value *x = product(m, input(m),
+				     model_const(m, 2, (int64_t[]){ 24, 40 }));
+
+	x = binary(m, NC_OP_Mul, x, ramp(m, x, 6));
+	model_output(m, binary(m, NC_OP_Div, x, number(m, 6)));
+}
+
+static void hard_sigmoid(struct model *m)
+{
+	struct nc_value *x = input(m);
+	struct nc_value *gate = binary(m, NC_OP_Mul, ramp(m, x, 6), number(m, 1 / 6.0));
+
+	/* With its factor it is another HardSwish; alone it is what it is. */
+	model_output(m, gate);
+	model_output(m, binary(m, NC_OP_Mul, gate, x));
+}
+
+static void no_hard_swish(struct model *m)
+{
+	struct nc_value *x = input(m);
+
+	model_output(m, binary(m, NC_OP_Div, binary(m, NC_OP_Mul, x, ramp(m, x, 5)),
+			       number(m, 6)));
+	model_output(m, binary(m, NC_OP_Mul, ramp(m, x, 6), number(m, 0.2)));
+}
+
 /* Half of what makes a Gelu is none. */
 static void no_gelu(struct model *m)
 {
@@ -253,6 +291,9 @@ static const struct {
 	{ "Gelu with erf, in the epilogue", gelu_erf, 7, 2 },
 	{ "Gelu with tanh", gelu_tanh, 8, 1 },
 	{ "SiLU, in the epilogue", silu, 4, 1 },
+	{ "HardSwish, in the epilogue", hard_swish, 5, 1 },
+	{ "HardSigmoid, and HardSwish of it", hard_sigmoid, 4, 2 },
+	{ "what is no HardSwish stays", no_hard_swish, 7, 6 },
 	{ "what is no Gelu stays", no_gelu, 5, 4 },
 	{ "attention", attention, 9, 5 },
 	{ "the same twice", twice, 8, 6 },
