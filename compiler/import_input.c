@@ -200,8 +200,11 @@ static enum nc_dtype input_type(struct nc_ctx *ctx, const Onnx__ValueInfoProto *
 	const char *name = nc_text(proto->name);
 	enum nc_dtype dtype;
 
-	if (!proto->type ||
-	    proto->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
+	if (!proto->type || proto->type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET) {
+		nc_error(ctx, NULL, "input '%.100s' has no type in the model", name);
+		return NC_NONE;
+	}
+	if (proto->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
 		nc_error(ctx, NULL,
 			 "input '%.100s' is no tensor; sequences, maps and optional values are not supported",
 			 name);

@@ -254,7 +254,7 @@ void nc_result_free(struct nc_result *result);
 /**
  * struct nc_io - an input or output as the model declares it
  * @name: its name
- * @is_tensor: false for sequences, maps, optional values
+ * @is_tensor: false for sequences, maps, optional values; true where the model does not say
  * @dtype: element type; NC_NONE for one that is not known
  * @rank: number of dimensions; -1 where the model does not say
  * @dims: dimensions; -1 for an open one

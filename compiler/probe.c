@@ -18,10 +18,13 @@ static void fill(struct nc_io *io, const Onnx__ValueInfoProto *proto)
 
 	io->name = nc_text(proto->name);
 	io->rank = -1;
+	/* A value that somebody made an output to look at it often has no type. */
+	io->is_tensor = !proto->type ||
+			proto->type->value_case == ONNX__TYPE_PROTO__VALUE__NOT_SET ||
+			proto->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
 	if (!proto->type ||
 	    proto->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
 		return;
-	io->is_tensor = true;
 	tensor = proto->type->tensor_type;
 	io->dtype = nc_dtype_from_onnx(tensor->elem_type);
 	if (!tensor->shape || tensor->shape->n_dim > NC_MAX_RANK)

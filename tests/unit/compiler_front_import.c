@@ -619,9 +619,19 @@ static void probe(void)
 	CHECK_EQ(probe.inputs[1].dims[0], -1);
 	CHECK_EQ(probe.inputs[1].dims[1], 3);
 	nc_probe_free(&probe);
-	CHECK(nc_probe("garbage", 7, &probe));
+	free(bytes);
+
+	/* Somebody wants to see an intermediate, and only names it. */
+	b.graph->output[0]->type = NULL;
+	bytes = builder_bytes(&b, &size);
+	CHECK(!nc_probe(bytes, size, &probe));
+	CHECK(probe.outputs[0].is_tensor);
+	CHECK_EQ(probe.outputs[0].dtype, NC_NONE);
 	nc_probe_free(&probe);
 	free(bytes);
+
+	CHECK(nc_probe("garbage", 7, &probe));
+	nc_probe_free(&probe);
 }
 
 static void dumps(void)
