@@ -118,10 +118,36 @@ static bool all_const(const struct nc_node *node, unsigned int first, unsigned i
 	return true;
 }
 
+/* Those of weights, without the copies in int32 that they would be folded from. */
+static struct nc_value *const_sums(struct nc_builder *b, const struct nc_value *x, int axis,
+				   const struct nc_value *zero)
+{
+	int64_t dims[NC_MAX_RANK], outer = 1, inner = 1, o, i, k;
+	int32_t q = zero ? (int32_t)nc_const_int(zero, 0) : 0, *data;
+	const uint8_t *bytes = x->data;
+	int d;
+
+	memcpy(dims, x->dims, sizeof(dims));
+	dims[axis] = 1;
+	for (d = 0; d < x->rank; d++)
+		*(d < axis ? &outer : &inner) *= d == axis ? 1 : x->dims[d];
+	data = nc_alloc(b->ctx->arena, (size_t)(outer * inner) + 1, sizeof(*data));
+	for (o = 0; o < outer; o++, data += inner)
+		for (k = 0; k < x->dims[axis]; k++, bytes += inner)
+			for (i = 0; i < inner; i++)
+				data[i] += (x->dtype == NC_I8 ? (int8_t)bytes[i] : bytes[i]) - q;
+	return nc_const_new(b->ctx, b->like->name, NC_I32, x->rank, dims, data - outer * inner);
+}
+
 /* Sums of what a zero point is taken from, along an axis, in int32. */
 static struct nc_value *sums(struct nc_builder *b, struct nc_value *x, int axis,
 			     struct nc_value *zero)
 {
+	double one;
+
+	if (nc_is_const(x) && (x->dtype == NC_U8 || x->dtype == NC_I8) && nc_numel(x) &&
+	    (!zero || (nc_is_const(zero) && nc_numel(zero) && nc_const_splat(zero, &one))))
+		return const_sums(b, x, axis, zero);
 	x = nc_build_cast(b, NULL, x, NC_I32);
 	if (zero)
 		x = nc_build2(b, NC_OP_Sub, NULL, x,

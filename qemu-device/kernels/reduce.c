@@ -317,6 +317,92 @@ static bool has_lanes(const struct reduce *r)
 	       labs(r->gone.step[0]) <= labs(r->kept.step[1]) + !r->kept.step[1] * 64;
 }
 
+/*
+ * The greatest or least of a whole tensor whose elements are contiguous, as a scale is
+ * found that depends on data: more lanes, so that no comparison waits for the one before,
+ * and parts for all threads.
+ */
+#define WIDE_LANES	64
+#define PART		16384	/* elements */
+#define LEAST_PARTS	2
+
+struct extreme {
+	const struct reduce *r;
+	float *best;		/* of each part */
+};
+
+#define DEFINE_SWEEP(name, comparison)						\
+NK_CLONES static void sweep_##name(float *restrict best, const float *restrict x, size_t n) \
+{										\
+	for (; n >= WIDE_LANES; n -= WIDE_LANES, x += WIDE_LANES) {		\
+		NK_INDEPENDENT							\
+		for (size_t l = 0; l < WIDE_LANES; l++)				\
+			best[l] = best[l] comparison x[l] || best[l] != best[l] ? \
+				  best[l] : x[l];				\
+	}									\
+	for (size_t l = 0; l < n; l++)						\
+		best[l] = best[l] comparison x[l] || best[l] != best[l] ?	\
+			  best[l] : x[l];					\
+}
+
+DEFINE_SWEEP(max, >=)
+DEFINE_SWEEP(min, <=)
+
+static enum nk_status extreme_part(void *arg, size_t part, unsigned int thread,
+				   struct nk_stats *stats)
+{
+	const struct extreme *e = arg;
+	const struct reduce *r = e->r;
+	bool least = r->func == NEURON_REDUCE_MIN;
+	uint64_t at = part * PART, end = r->gone.n - at < PART ? r->gone.n : at + PART;
+	float best[WIDE_LANES] NK_ALIGNED, buf[NK_CHUNK] NK_ALIGNED;
+
+	(void)thread;
+	(void)stats;
+	for (size_t l = 0; l < WIDE_LANES; l++)
+		best[l] = least ? INFINITY : -INFINITY;
+	for (; at < end; at += NK_CHUNK) {
+		size_t n = end - at < NK_CHUNK ? end - at : NK_CHUNK;
+
+		(least ? sweep_min : sweep_max)
+			(best, nk_load_f32(r->in, r->gone.base[0] + (ptrdiff_t)at * r->gone.step[0],
+					   r->gone.step[0], n, buf), n);
+	}
+	for (size_t l = 1; l < WIDE_LANES; l++)
+		if (better(best[l], best[0], least, false))
+			best[0] = best[l];
+	e->best[part] = best[0];
+	return NK_OK;
+}
+
+static bool is_extreme(const struct reduce *r)
+{
+	return (r->func == NEURON_REDUCE_MAX || r->func == NEURON_REDUCE_MIN) && !r->integer &&
+	       r->kept.n == 1 && !r->kept.rank && !r->gone.rank &&
+	       r->gone.step[0] == (ptrdiff_t)nk_size(r->in) && r->gone.n >= LEAST_PARTS * PART;
+}
+
+static enum nk_status extreme(const struct reduce *r)
+{
+	size_t parts = (r->gone.n + PART - 1) / PART;
+	struct extreme e = {
+		.r = r,
+		.best = nk_scratch(r->call->ctx, NK_SCRATCH_SUMS, (parts + NK_LANES) * sizeof(*e.best)),
+	};
+	enum nk_status status;
+
+	if (!e.best)
+		return NK_NO_MEMORY;
+	status = nk_parallel(r->call, parts, extreme_part, &e);
+	if (status)
+		return status;
+	for (size_t i = 1; i < parts; i++)
+		if (better(e.best[i], e.best[0], r->func == NEURON_REDUCE_MIN, false))
+			e.best[0] = e.best[i];
+	nk_store_f32(r->out, r->kept.base[0], 0, 1, e.best, r->call->stats);
+	return NK_OK;
+}
+
 static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct nk_stats *stats)
 {
 	const struct reduce *r = arg;
@@ -361,6 +447,8 @@ enum nk_status nk_reduce(const struct nk_call *call)
 
 	nk_nest_init(&r.kept, 2, call->op, ~p->axes);
 	nk_nest_init(&r.gone, 1, &call->op[1], p->axes);
+	if (is_extreme(&r))
+		return extreme(&r);
 	r.count = nk_times(nk_nest_rows(&r.gone), r.gone.n);
 	r.block = BLOCK;
 	if (has_lanes(&r) && r.count * BLOCK > 65536)

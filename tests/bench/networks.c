@@ -5,7 +5,8 @@
  *	networks DIR
  *
  * Writes DIR/NAME/model.onnx and DIR/NAME/test_data_set_0/input_N.pb for MobileNetV2,
- * ResNet-50 and BERT base, with weights and inputs drawn by lot.
+ * ResNet-50 and BERT base, the latter in fp32 and quantized as it is executed, with
+ * weights and inputs drawn by lot.
  */
 #include <err.h>
 #include <errno.h>
@@ -78,9 +79,12 @@ int main(int argc, char **argv)
 	model = graph_resnet50(1, false, &size);
 	write_model(argv[1], "resnet50", model, size, folder, sizeof(folder));
 	write_input(folder, 0, -1, 2, 4, image);
-	model = graph_bert(12, 768, 1, TOKENS, &size);
-	write_model(argv[1], "bert_base", model, size, folder, sizeof(folder));
-	write_input(folder, 0, -1, 2, 3, tokens);
-	write_input(folder, 1, 0, 0, 4, mask);	/* no token is masked */
+	for (int bytes = 0; bytes < 2; bytes++) {
+		model = graph_bert(12, 768, 1, TOKENS, bytes, &size);
+		write_model(argv[1], bytes ? "bert_base_int8" : "bert_base", model, size, folder,
+			    sizeof(folder));
+		write_input(folder, 0, -1, 2, 3, tokens);
+		write_input(folder, 1, 0, 0, 4, mask);	/* no token is masked */
+	}
 	return 0;
 }

@@ -818,6 +818,40 @@ static void scalars(void)
 	test_free(&out);
 }
 
+/* Of a tensor that is cut into parts; what is sought may lie in any, and so may a NaN. */
+static void extremes(void)
+{
+	static const unsigned int types[] = { NEURON_F32, NEURON_BF16, NEURON_F16 };
+	const uint32_t one = 1;
+
+	for (unsigned int i = 0; i < 120; i++) {
+		struct neuron_inst inst = test_inst(NEURON_OP_REDUCE);
+		const uint32_t n = 30000 + test_below(100000);
+		bool least = i % 2, nan = i % 5 == 0 && types[i % 3] != NEURON_F16;
+		struct test_tensor in, out;
+		double expected;
+
+		test_alloc(&in, types[i % 3], 1, &n, TEST_DENSE);
+		test_alloc(&out, types[i % 3], 1, &one, TEST_DENSE);
+		test_fill_random(&in);
+		test_put(&in, test_below(n), least ? -100 : 100);
+		if (nan)
+			test_put(&in, test_below(n), NAN);
+		expected = test_get(&in, 0);
+		for (uint32_t k = 1; k < n && !nan; k++) {
+			double x = test_get(&in, k);
+
+			expected = least ? fmin(expected, x) : fmax(expected, x);
+		}
+		NEURON_PARAMS(REDUCE, &inst)->func = least ? NEURON_REDUCE_MIN : NEURON_REDUCE_MAX;
+		NEURON_PARAMS(REDUCE, &inst)->axes = 1;
+		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &out, &in }, NULL), NK_OK);
+		CHECK(nan ? isnan(test_get(&out, 0)) : test_get(&out, 0) == expected);
+		test_free(&in);
+		test_free(&out);
+	}
+}
+
 int main(void)
 {
 	ctx = nk_ctx_create(1, true);
@@ -837,6 +871,7 @@ int main(void)
 	ktap_run("reductions over all axes", reduction_axes);
 	ktap_run("in place", in_place);
 	ktap_run("scalars", scalars);
+	ktap_run("the greatest and the least of large tensors", extremes);
 
 	nk_ctx_destroy(ctx);
 	return ktap_done();

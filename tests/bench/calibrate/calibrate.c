@@ -191,7 +191,7 @@ static void *make_graph(const struct row *row, size_t *size)
 	if (row->layers == YOLO)
 		return graph_yolo4(608, size);
 	return row->layers ?
-	       graph_bert(row->layers, row->wide, row->batch, row->length, size) :
+	       graph_bert(row->layers, row->wide, row->batch, row->length, false, size) :
 	       graph_resnet50(row->batch, row->half, size);
 }
 

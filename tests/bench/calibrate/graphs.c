@@ -340,10 +340,47 @@ void *graph_yolo4(int side, size_t *size)
 
 /* Of the model that is being made. */
 static int width;
+static bool quantized;
+
+static const char *byte_weights(int from, int to)
+{
+	const char *name = text("w%u", made++);
+	int64_t n;
+	float *data = by_lot(0, 256, DIMS(from, to), &n);
+	uint8_t *bytes = (uint8_t *)data;
+
+	for (int64_t i = 0; i < n; i++)
+		bytes[i] = (uint8_t)data[i];
+	add_const(&b, name, UINT8, DIMS(from, to), bytes, (size_t)n);
+	free(data);
+	return name;
+}
+
+/* As ONNX Runtime's tools quantize a product of matrices whose first is known late. */
+static const char *quantized_product(const char *in, int from, int to)
+{
+	static const char *previous, *x;
+	const uint8_t middle = 127;
+	const char *zero = text("zero%u", made++), *scale;
+
+	/* Several products of one operand quantize it once. */
+	if (!previous || strcmp(previous, in)) {
+		previous = in;
+		x = text("q%u", made++);
+		add_node(&b, "DynamicQuantizeLinear", in, text("%s %s_scale %s_zero", x, x, x));
+	}
+	add_const(&b, zero, UINT8, 0, NULL, &middle, sizeof(middle));
+	scale = node("Mul", text("%s_scale %s", x, scalar(0.0004f)));
+	in = node("MatMulInteger", text("%s %s %s_zero %s", x, byte_weights(from, to), x, zero));
+	in = node("Cast", in);
+	attr_int(last(), "to", FLOAT);
+	return node("Mul", text("%s %s", in, scale));
+}
 
 static const char *dense(const char *in, int from, int to)
 {
-	const char *x = node("MatMul", text("%s %s", in, weights(0.05f, DIMS(from, to))));
+	const char *x = quantized ? quantized_product(in, from, to) :
+			node("MatMul", text("%s %s", in, weights(0.05f, DIMS(from, to))));
 
 	return node("Add", text("%s %s", x, weights(0.05f, DIMS(to))));
 }
@@ -397,10 +434,11 @@ static const char *gelu(const char *in)
 	return node("Mul", text("%s %s", x, scalar(0.5f)));
 }
 
-void *graph_bert(int layers, int wide, int batch, int length, size_t *size)
+void *graph_bert(int layers, int wide, int batch, int length, bool bytes, size_t *size)
 {
 	const char *x = "embedded", *in;
 
+	quantized = bytes;
 	b = builder(OPSET);
 	type = FLOAT;
 	width = wide;

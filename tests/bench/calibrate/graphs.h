@@ -39,6 +39,7 @@ void *graph_yolo4(int side, size_t *size);
  *	  in between
  * @batch: sequences at once
  * @length: tokens of each
+ * @bytes: weights of 8 bits, and what they are multiplied with quantized for each execution
  * @size: receives the bytes of the model
  *
  * With an attention mask, and the pooled first token's two classes. Embedded tokens
@@ -46,7 +47,7 @@ void *graph_yolo4(int side, size_t *size);
  *
  * Return: an ONNX model, from malloc().
  */
-void *graph_bert(int layers, int wide, int batch, int length, size_t *size);
+void *graph_bert(int layers, int wide, int batch, int length, bool bytes, size_t *size);
 
 /**
  * graph_mobilenet_v2() - MobileNetV2 for an image of 224 x 224, width 1
