@@ -124,13 +124,13 @@ void nc_decompose_lrn(struct nc_builder *b)
 }
 
 /*
- * scale = (max(x, 0) - min(x, 0)) / 255
+ * scale = (max(x, 0) - min(x, 0)) / 255, or 1 where all of x is zero, as silence is
  * zero_point = saturate(round(-min(x, 0) / scale))
  */
 void nc_decompose_dynamic_quantize(struct nc_builder *b)
 {
 	struct nc_node *node = b->like;
-	struct nc_value *x = node->inputs[0], *max, *min, *scale, *point;
+	struct nc_value *x = node->inputs[0], *max, *min, *range, *scale, *point;
 	struct nc_value *zero = nc_build_scalar(b, NC_F32, 0);
 	unsigned int all = (1u << x->rank) - 1;
 
@@ -140,9 +140,11 @@ void nc_decompose_dynamic_quantize(struct nc_builder *b)
 	min = nc_build_reduce(b, NC_OP_ReduceMin, NULL, x, all);
 	min = nc_build_reshape(b, NULL, min, 0, NULL);
 	min = nc_build2(b, NC_OP_Min, NULL, min, zero);
-	scale = nc_build2(b, NC_OP_Sub, NULL, max, min);
-	scale = nc_build2(b, NC_OP_Div, nc_out(node, 1), scale,
-			  nc_build_scalar(b, NC_F32, 255));
+	range = nc_build2(b, NC_OP_Sub, NULL, max, min);
+	scale = nc_build2(b, NC_OP_Div, NULL, range, nc_build_scalar(b, NC_F32, 255));
+	scale = nc_build3(b, NC_OP_Where, nc_out(node, 1),
+			  nc_build2(b, NC_OP_Greater, NULL, range, zero), scale,
+			  nc_build_scalar(b, NC_F32, 1));
 	point = nc_build2(b, NC_OP_Div, NULL, min, scale);
 	point = nc_build1(b, NC_OP_Neg, NULL, point);
 	point = nc_build1(b, NC_OP_Round, NULL, point);

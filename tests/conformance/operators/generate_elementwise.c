@@ -323,9 +323,13 @@ static void quantize(const char *op)
 
 static void dynamic_quantize(const char *op)
 {
+	struct range range = once_in(3) ? (struct range) { 1, 3 } : USUAL;
+
+	/* Silence has a scale, too. */
+	if (once_in(5))
+		range = (struct range) { 0, 0 };
 	node(op, opset_from(11));
-	input("f32", shape_of((int)number(1, 3), 1, 5), once_in(3) ?
-	      (struct range) { 1, 3 } : USUAL);
+	input("f32", shape_of((int)number(1, 3), 1, 5), range);
 	output();
 	output();
 	output();
