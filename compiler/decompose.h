@@ -86,6 +86,10 @@ struct nc_value *nc_build_integer_product(struct nc_builder *b, struct nc_value 
 					  struct nc_value *x_zero, struct nc_value *y,
 					  struct nc_value *y_scale,
 					  struct nc_value *y_zero, struct nc_value *bias);
+/* The same of floats, which are quantized first; NULL after nc_error(). */
+struct nc_value *nc_build_dynamic_product(struct nc_builder *b, struct nc_value *x,
+					  struct nc_value *y, struct nc_value *y_scale,
+					  struct nc_value *y_zero, struct nc_value *bias);
 /* nc_become() with what was built for it. Return: whether all went well. */
 bool nc_become_built(struct nc_node *node, unsigned int output, struct nc_value *value);
 /* x rounded to a small type. */

@@ -132,30 +132,38 @@ struct nc_value *nc_build_integer_product(struct nc_builder *b, struct nc_value 
 	return bias ? nc_build2(b, NC_OP_Add, NULL, x, bias) : x;
 }
 
+struct nc_value *nc_build_dynamic_product(struct nc_builder *b, struct nc_value *x,
+					  struct nc_value *y, struct nc_value *y_scale,
+					  struct nc_value *y_zero, struct nc_value *bias)
+{
+	struct nc_node *node;
+	unsigned int i;
+
+	node = nc_node_new(b->ctx, b->like, NC_OP_DynamicQuantizeLinear, NULL, 1, x);
+	node->outputs = nc_alloc(b->ctx->arena, 3, sizeof(*node->outputs));
+	node->num_outputs = 3;
+	for (i = 0; i < 3; i++) {
+		node->outputs[i] = nc_value_new(b->ctx, b->like->name);
+		node->outputs[i]->producer = node;
+	}
+	nc_build(b, node);
+	if (node->outputs[0]->rank < 0)
+		return NULL;
+	return nc_build_integer_product(b, node->outputs[0], node->outputs[1], node->outputs[2],
+					y, y_scale, y_zero, bias);
+}
+
 /* a, b, b_scale, b_zero, bias */
 bool nc_infer_dynamic_quantize_matmul(struct nc_ctx *ctx, struct nc_node *node)
 {
 	struct nc_builder b = builder(ctx, node);
 	struct nc_value *y;
-	struct nc_node *x;
-	unsigned int i;
 
 	if (!nc_need(ctx, node, 3, 5))
 		return false;
-	x = nc_node_new(ctx, node, NC_OP_DynamicQuantizeLinear, NULL, 1, node->inputs[0]);
-	x->outputs = nc_alloc(ctx->arena, 3, sizeof(*x->outputs));
-	x->num_outputs = 3;
-	for (i = 0; i < 3; i++) {
-		x->outputs[i] = nc_value_new(ctx, node->name);
-		x->outputs[i]->producer = x;
-	}
-	nc_build(&b, x);
-	if (x->outputs[0]->rank < 0)
-		return false;
-	y = nc_build_integer_product(&b, x->outputs[0], x->outputs[1], x->outputs[2],
-				     node->inputs[1], node->inputs[2], nc_in(node, 3),
-				     nc_in(node, 4));
-	return nc_become_built(node, 0, y);
+	y = nc_build_dynamic_product(&b, node->inputs[0], node->inputs[1], node->inputs[2],
+				     nc_in(node, 3), nc_in(node, 4));
+	return y && nc_become_built(node, 0, y);
 }
 
 /* a, b, a_scale, b_scale, a_zero, b_zero, bias */
@@ -317,32 +325,9 @@ bool nc_infer_matmul_nbits(struct nc_ctx *ctx, struct nc_node *node)
 	return nc_become_built(node, 0, y);
 }
 
-/* Weights [directions, rows, columns], with a scale for all or each column, transposed. */
-static struct nc_value *lstm_weights(struct nc_builder *b, struct nc_value *x,
-				     struct nc_value *scale, struct nc_value *zero)
-{
-	static const int64_t swap[] = { 0, 2, 1 };
-	int64_t dims[3] = { x->dims[0], 1, 1 };
-
-	if (x->rank != 3 || !dims[0] || nc_numel(scale) % dims[0] ||
-	    (zero && nc_numel(zero) != nc_numel(scale)) ||
-	    (nc_numel(scale) != dims[0] && nc_numel(scale) != dims[0] * x->dims[2])) {
-		nc_error(b->ctx, b->like, "its weights and scales do not fit together");
-		return NULL;
-	}
-	dims[2] = nc_numel(scale) / dims[0];
-	x = nc_build_cast(b, NULL, x, NC_F32);
-	if (zero)
-		x = nc_build2(b, NC_OP_Sub, NULL, x,
-			      nc_build_reshape(b, NULL, nc_build_cast(b, NULL, zero, NC_F32), 3,
-					       dims));
-	x = nc_build2(b, NC_OP_Mul, NULL, x, nc_build_reshape(b, NULL, scale, 3, dims));
-	return nc_build_transpose(b, NULL, x, swap);
-}
-
 /*
- * An LSTM's inputs, then scale and zero point of each of its weights. The weights are
- * eight-bit integers; what they are multiplied with stays in floats here.
+ * An LSTM's inputs, then scale and zero point of each of its weights, which are
+ * eight-bit integers: an LSTM whose products are of bytes (rnn.h).
  */
 bool nc_infer_dynamic_quantize_lstm(struct nc_ctx *ctx, struct nc_node *node)
 {
@@ -352,14 +337,10 @@ bool nc_infer_dynamic_quantize_lstm(struct nc_ctx *ctx, struct nc_node *node)
 
 	if (!nc_need(ctx, node, 3, 12) || !nc_in(node, 8) || !nc_in(node, 10))
 		return false;
-	lstm = nc_node_new(ctx, node, NC_OP_LSTM, NULL, 8, node->inputs[0],
-			   lstm_weights(&b, node->inputs[1], node->inputs[8], nc_in(node, 9)),
-			   lstm_weights(&b, node->inputs[2], node->inputs[10],
-					nc_in(node, 11)),
-			   nc_in(node, 3), nc_in(node, 4), nc_in(node, 5), nc_in(node, 6),
-			   nc_in(node, 7));
-	if (!lstm->inputs[1] || !lstm->inputs[2])
-		return false;
+	lstm = nc_node_new(ctx, node, NC_OP_LSTM, NULL, 12, node->inputs[0], node->inputs[1],
+			   node->inputs[2], nc_in(node, 3), nc_in(node, 4), nc_in(node, 5),
+			   nc_in(node, 6), nc_in(node, 7), node->inputs[8], nc_in(node, 9),
+			   node->inputs[10], nc_in(node, 11));
 	lstm->attrs = node->attrs;
 	lstm->num_attrs = node->num_attrs;
 	lstm->outputs = nc_alloc(ctx->arena, 3, sizeof(*lstm->outputs));

@@ -39,14 +39,29 @@ static bool has_shape(const struct nc_value *value, int rank, int64_t d0,
 			  (rank < 3 || value->dims[2] == d2));
 }
 
+/* Bytes have a scale, and may have a zero point: one of a direction, or one of a column. */
+static bool has_scale(const struct rnn *rnn, unsigned int weights, unsigned int input,
+		      int64_t states)
+{
+	const struct nc_value *w = rnn->node->inputs[weights];
+	const struct nc_value *scale = nc_in(rnn->node, input);
+	const struct nc_value *zero = nc_in(rnn->node, input + 1);
+
+	return (w->dtype == NC_U8 || w->dtype == NC_I8) && scale && scale->dtype == NC_F32 &&
+	       (nc_numel(scale) == rnn->dirs || nc_numel(scale) == rnn->dirs * states) &&
+	       (!zero || (zero->dtype == w->dtype && nc_numel(zero) == nc_numel(scale)));
+}
+
 static bool get_rnn(struct nc_ctx *ctx, struct nc_node *node, struct rnn *rnn)
 {
 	const char *direction = nc_attr_string(node, "direction", "forward");
 	const struct nc_value *x, *w, *r;
 	int64_t states;
+	bool bytes;
 
-	if (!nc_need(ctx, node, 3, node->op == NC_OP_LSTM ? 8 : 6))
+	if (!nc_need(ctx, node, 3, node->op == NC_OP_LSTM ? 12 : 6))
 		return false;
+	bytes = nc_in(node, RNN_W_SCALE);
 	x = node->inputs[0];
 	w = node->inputs[1];
 	r = node->inputs[2];
@@ -59,7 +74,7 @@ static bool get_rnn(struct nc_ctx *ctx, struct nc_node *node, struct rnn *rnn)
 		.layout = nc_attr_int(node, "layout", 0),
 		.linear_before_reset = nc_attr_int(node, "linear_before_reset", 0),
 		.clip = nc_attr_float(node, "clip", 0),
-		.hidden = r->dims[2], .in = x->dims[2],
+		.hidden = r->dims[bytes ? 1 : 2], .in = x->dims[2], .bytes = bytes,
 		.dirs = strcmp(direction, "bidirectional") ? 1 : 2,
 	};
 	for (int i = 0; i < 4; i++)
@@ -67,8 +82,11 @@ static bool get_rnn(struct nc_ctx *ctx, struct nc_node *node, struct rnn *rnn)
 	rnn->seq = x->dims[rnn->layout];
 	rnn->batch = x->dims[!rnn->layout];
 	states = rnn->gates * rnn->hidden;
-	if (!has_shape(w, 3, rnn->dirs, states, rnn->in) ||
-	    !has_shape(r, 3, rnn->dirs, states, rnn->hidden) ||
+	if (!has_shape(w, 3, rnn->dirs, bytes ? rnn->in : states, bytes ? states : rnn->in) ||
+	    !has_shape(r, 3, rnn->dirs, bytes ? rnn->hidden : states,
+		       bytes ? states : rnn->hidden) ||
+	    (bytes && !(has_scale(rnn, 1, RNN_W_SCALE, states) &&
+			has_scale(rnn, 2, RNN_R_SCALE, states))) ||
 	    !has_shape(nc_in(node, 3), 2, rnn->dirs, 2 * states, 0) ||
 	    !has_shape(nc_in(node, 4), 1, rnn->batch, 0, 0) ||
 	    !has_shape(nc_in(node, 5), 3,
@@ -82,8 +100,8 @@ static bool get_rnn(struct nc_ctx *ctx, struct nc_node *node, struct rnn *rnn)
 		return false;
 	}
 	for (unsigned int i = 0; i < node->num_inputs; i++) {
-		/* The lengths have a type of their own. */
-		if (!node->inputs[i] || i == 4)
+		/* The lengths have a type of their own, and bytes. */
+		if (!node->inputs[i] || i == 4 || (bytes && (i == 1 || i == 2 || i > 7)))
 			continue;
 		if (node->inputs[i]->dtype != x->dtype || !nc_dtype_is_float(x->dtype)) {
 			nc_error(ctx, node, "its inputs must be floats of one type");
@@ -219,7 +237,7 @@ static void choose_lanes(const struct rnn *rnn, struct lane *lanes)
 		lanes[i] = (struct lane) {
 			.dir = i, .count = 1, .hidden = rnn->hidden,
 		};
-	if (rnn->dirs == 1 || !directions_alike(rnn))
+	if (rnn->dirs == 1 || rnn->bytes || !directions_alike(rnn))
 		return;
 	lanes[0].count = (int)rnn->dirs;
 	if (bytes <= MAX_JOINED && nc_is_const(rnn->node->inputs[2]))

@@ -2,11 +2,18 @@
 /*
  * RNN, GRU and LSTM: rnn.c says what they are and puts their outputs together,
  * rnn_lane.c unrolls them.
+ *
+ * An LSTM can have four inputs more, the scale and the zero point of its weights and of
+ * those of the recurrence. These are bytes then, [dirs, in, 4 * hidden], and what they are
+ * multiplied with is quantized for each product.
  */
 #ifndef COMPILER_RNN_H
 #define COMPILER_RNN_H
 
 #include "decompose.h"
+
+/* Inputs of an LSTM of bytes. */
+enum { RNN_W_SCALE = 8, RNN_W_ZERO, RNN_R_SCALE, RNN_R_ZERO };
 
 /* Gates by name: their places in a step's columns are in struct rnn. */
 enum { GATE_I, GATE_O, GATE_F, GATE_C };
@@ -17,6 +24,7 @@ struct rnn {
 	int64_t seq, batch, in, hidden, dirs;
 	int gates;
 	int order[4];		/* gate of the model that is at each place */
+	bool bytes;
 	bool layout;
 	bool linear_before_reset;
 	float clip;
@@ -31,6 +39,8 @@ struct rnn {
  * @x: [seq, batch, gates * hidden], or [count, seq, batch, gates * hidden]: what
  *     the steps get from the inputs, in the order in which they run
  * @r: weights of the recurrence [hidden, gates * hidden]
+ * @r_scale: of bytes
+ * @r_zero: the same, or NULL
  * @parts: @r cut where the functions of its columns change, for products that
  *	   are apart; else NULL
  * @rb: GRU: bias of the recurrence, where it is apart
@@ -46,6 +56,8 @@ struct lane {
 	int64_t hidden;
 	struct nc_value *x;
 	struct nc_value *r;
+	struct nc_value *r_scale;
+	struct nc_value *r_zero;
 	struct nc_value *parts[2];
 	struct nc_value *rb;
 	struct nc_value *p;

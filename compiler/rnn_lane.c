@@ -215,14 +215,38 @@ static struct nc_value *ordered(const struct rnn *rnn, struct nc_value *x)
 	return nc_build_concat(rnn->b, NULL, parts, rnn->gates, x->rank - 1);
 }
 
-/* A direction's weights, transposed to [in, gates * hidden]. */
+/* A direction's weights, transposed to [in, gates * hidden], as bytes are already. */
 static struct nc_value *weights(const struct rnn *rnn, struct nc_value *x,
 				int dir)
 {
 	static const int64_t swap[] = { 1, 0 };
 
-	x = nc_build_transpose(rnn->b, NULL, of_direction(rnn, x, dir), swap);
+	x = of_direction(rnn, x, dir);
+	if (!rnn->bytes)
+		x = nc_build_transpose(rnn->b, NULL, x, swap);
 	return ordered(rnn, x);
+}
+
+/* Scale or zero point of a direction's bytes: one, or one of each column. */
+static struct nc_value *scale_of(const struct rnn *rnn, unsigned int input, int dir)
+{
+	struct nc_value *x = nc_in(rnn->node, input);
+	int64_t dims[2] = { rnn->dirs };
+
+	if (!x)
+		return NULL;
+	dims[1] = nc_numel(x) / rnn->dirs;
+	x = of_direction(rnn, nc_build_reshape(rnn->b, NULL, x, 2, dims), dir);
+	return dims[1] == 1 ? nc_build_reshape(rnn->b, NULL, x, 0, NULL) : ordered(rnn, x);
+}
+
+/* What a step has of its state. */
+static struct nc_value *recurrence(const struct rnn *rnn, const struct lane *lane)
+{
+	if (!rnn->bytes)
+		return product(rnn, lane->h, lane->r);
+	return nc_build_dynamic_product(rnn->b, lane->h, lane->r, lane->r_scale, lane->r_zero,
+					NULL);
 }
 
 /*
@@ -339,7 +363,7 @@ static void step_lstm(const struct rnn *rnn, struct lane *lane,
 	int dir = lane->dir;
 
 	if (!lane->parts[0])
-		sum = product(rnn, lane->h, lane->r);
+		sum = recurrence(rnn, lane);
 	c = gates_of_step(rnn, lane, sum, x, 1, 3, 1);
 	if (!lane->p && !couple) {
 		/* Three gates of one function: i, f, o or as the model has them. */
@@ -438,7 +462,11 @@ static struct nc_value *input_part(const struct rnn *rnn, int dir,
 		x = nc_build_transpose(rnn->b, NULL, x, perm);
 	x = nc_build_reshape(rnn->b, NULL, x, 2, flat);
 	w = weights(rnn, rnn->node->inputs[1], dir);
-	x = product(rnn, x, w);
+	if (rnn->bytes)
+		x = nc_build_dynamic_product(rnn->b, x, w, scale_of(rnn, RNN_W_SCALE, dir),
+					     scale_of(rnn, RNN_W_ZERO, dir), NULL);
+	else
+		x = product(rnn, x, w);
 	*rb = NULL;
 	bias = of_direction(rnn, nc_in(rnn->node, 3), dir);
 	if (bias) {
@@ -497,6 +525,10 @@ static void prepare(const struct rnn *rnn, struct lane *lane)
 		lane->r = joined(rnn, lane, r, rnn->gates);
 	else
 		lane->r = diagonal(rnn, lane, r);
+	if (rnn->bytes) {
+		lane->r_scale = scale_of(rnn, RNN_R_SCALE, lane->dir);
+		lane->r_zero = scale_of(rnn, RNN_R_ZERO, lane->dir);
+	}
 	lane->h = joined(rnn, lane, h, 1);
 	lane->c = lstm ? joined(rnn, lane, c, 1) : NULL;
 	lane->rb = rb[0] ? joined(rnn, lane, rb, rnn->gates) : NULL;
@@ -506,7 +538,7 @@ static void prepare(const struct rnn *rnn, struct lane *lane)
 	if (rnn->node->op == NC_OP_GRU && !rnn->linear_before_reset) {
 		lane->parts[0] = gate(rnn, lane, lane->r, 0, 2);
 		lane->parts[1] = gate(rnn, lane, lane->r, 2, 1);
-	} else if (lstm && rnn->batch == 1 && !lane->batched && !lane->p &&
+	} else if (lstm && rnn->batch == 1 && !lane->batched && !lane->p && !rnn->bytes &&
 		   !nc_attr_int(rnn->node, "input_forget", 0)) {
 		lane->parts[0] = gate(rnn, lane, lane->r, 0, 3);
 		lane->parts[1] = gate(rnn, lane, lane->r, 3, 1);

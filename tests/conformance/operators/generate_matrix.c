@@ -288,6 +288,51 @@ static void recurrent(const char *op)
 	}
 }
 
+/* An LSTM of bytes: their scales and zero points come last. */
+static void dynamic_lstm(const char *op)
+{
+	const char *direction = ONE_OF("forward", "reverse", "bidirectional");
+	const char *type = ONE_OF("u8", "i8");
+	int64_t dirs = *direction == 'b' ? 2 : 1, seq = number(1, 5), in = number(1, 6);
+	int64_t hidden = number(1, 5), columns = 4 * hidden;
+	struct shape h = { 3, { dirs, 1, hidden } };
+	struct range range = *type == 'u' ? (struct range) { 0, 255 } :
+			     (struct range) { -127, 127 };
+	struct range zero = *type == 'u' ? (struct range) { 100, 150 } : (struct range) { 0, 0 };
+	bool states = once_in(2), peep = once_in(4);
+
+	node(op, opset_from(14));
+	attr_int("hidden_size", hidden);
+	attr_text("direction", direction);
+	input("f32", (struct shape) { 3, { seq, 1, in } }, USUAL);
+	constant(type, (struct shape) { 3, { dirs, in, columns } }, range);
+	constant(type, (struct shape) { 3, { dirs, hidden, columns } }, range);
+	if (once_in(3))
+		absent();
+	else
+		constant("f32", (struct shape) { 2, { dirs, 2 * columns } },
+			 (struct range) { -0.8, 0.8 });
+	absent();
+	for (int i = 0; i < 2; i++) {
+		if (states)
+			input("f32", h, (struct range) { -1, 1 });
+		else
+			absent();
+	}
+	if (peep)
+		constant("f32", (struct shape) { 2, { dirs, 3 * hidden } },
+			 (struct range) { -0.8, 0.8 });
+	else
+		absent();
+	for (int i = 0; i < 2; i++) {
+		constant("f32", list_of(dirs), (struct range) { 0.002, 0.008 });
+		constant(type, list_of(dirs), zero);
+	}
+	output();
+	output();
+	output();
+}
+
 const struct generator matrix_generators[] = {
 	{ "MatMul", matmul }, { "Gemm", gemm }, { "Einsum", einsum },
 	{ "MatMulInteger", matmul_integer }, { "QLinearMatMul", qlinear_matmul },
@@ -295,5 +340,6 @@ const struct generator matrix_generators[] = {
 	{ "LayerNormalization", layer_norm }, { "GroupNormalization", group_norm },
 	{ "LpNormalization", lp_norm }, { "LRN", lrn },
 	{ "MeanVarianceNormalization", mean_variance }, { "RNN", recurrent },
-	{ "GRU", recurrent }, { "LSTM", recurrent }, { 0 }
+	{ "GRU", recurrent }, { "LSTM", recurrent },
+	{ "com.microsoft.DynamicQuantizeLSTM", dynamic_lstm }, { 0 }
 };
