@@ -6,8 +6,9 @@
  */
 #include "nk.h"
 
-/* Elements from which a copy pays. */
+/* Elements from which a copy pays, and most of one: strides can name one byte many times. */
 #define LEAST_ELEMENTS	16384
+#define MOST_ELEMENTS	(8u << 20)
 /* Distance of neighbours, in bytes, from which each is in a line of the cache of its own. */
 #define LINE		64
 
@@ -60,14 +61,15 @@ static void order_like(struct neuron_tensor *desc, const struct neuron_tensor *i
 	}
 }
 
-enum nk_status nk_arrange(const struct nk_call *call, unsigned int views, struct nk_view *view,
-			  struct neuron_tensor *desc)
+/* Replaces views by copies; @desc: what their descriptors lie in. */
+static enum nk_status arrange(const struct nk_call *call, unsigned int views,
+			      struct nk_view *view, struct neuron_tensor *desc)
 {
 	static const enum nk_scratch place[NK_NEST_VIEWS] = {
 		[1] = NK_SCRATCH_IN, [2] = NK_SCRATCH_WEIGHT, [3] = NK_SCRATCH_OUT,
 	};
 
-	for (unsigned int v = 1; v < views && !nk_reference_only(call->ctx); v++) {
+	for (unsigned int v = 1; v < views; v++) {
 		struct neuron_tensor from, to;
 		struct nk_view out = { .desc = &to }, in = { .desc = &from, .data = view[v].data };
 		enum nk_status status;
@@ -78,7 +80,7 @@ enum nk_status nk_arrange(const struct nk_call *call, unsigned int views, struct
 		for (unsigned int d = 0; d < from.rank; d++)
 			if (!from.strides[d])
 				from.dims[d] = 1;
-		if (nk_elements(&from) < LEAST_ELEMENTS)
+		if (nk_elements(&from) < LEAST_ELEMENTS || nk_elements(&from) > MOST_ELEMENTS)
 			continue;
 		order_like(&desc[v], view[v].desc, view[0].desc);
 		to = desc[v];
@@ -146,8 +148,9 @@ static void copy_rows(const struct nk_nest *nest, unsigned int v, uint64_t rows,
 	}
 }
 
-enum nk_status nk_nest_widen(const struct nk_call *call, struct nk_nest *nest,
-			     const struct nk_view *view)
+/* Several short rows become one; what is repeated for each is written out side by side. */
+static enum nk_status widen(const struct nk_call *call, struct nk_nest *nest,
+			    const struct nk_view *view)
 {
 	unsigned int last = nest->rank - 1;
 	uint64_t rows, block, all;
@@ -155,8 +158,7 @@ enum nk_status nk_nest_widen(const struct nk_call *call, struct nk_nest *nest,
 	size_t bytes = 0;
 	char *to;
 
-	if (!nest->rank || nest->n > SHORT_ROW || !merges(nest, 0) ||
-	    nk_reference_only(call->ctx))
+	if (!nest->rank || nest->n > SHORT_ROW || !merges(nest, 0))
 		return NK_OK;
 	all = nk_times(nk_nest_rows(nest), nest->n);
 	if (all < LEAST_ELEMENTS)
@@ -200,4 +202,23 @@ enum nk_status nk_nest_widen(const struct nk_call *call, struct nk_nest *nest,
 	if (nest->dims[last] == 1)
 		nest->rank--;
 	return NK_OK;
+}
+
+enum nk_status nk_run_arranged(const struct nk_call *call, unsigned int views, nk_row_fn *fn,
+			       void *arg)
+{
+	struct nk_view view[NK_NEST_VIEWS];
+	struct neuron_tensor desc[NK_NEST_VIEWS];
+	enum nk_status status = NK_OK;
+	struct nk_nest nest;
+
+	memcpy(view, call->op, views * sizeof(*view));
+	if (!nk_reference_only(call->ctx))
+		status = arrange(call, views, view, desc);
+	if (status)
+		return status;
+	nk_nest_init(&nest, views, view, ~0u);
+	if (!nk_reference_only(call->ctx))
+		status = widen(call, &nest, view);
+	return status ? status : nk_nest_run(call, &nest, fn, arg);
 }

@@ -233,10 +233,6 @@ enum nk_status nk_eltwise(const struct nk_call *call)
 		.p = p,
 		.act_i32 = nk_act_is_integer(p->act),
 	};
-	struct nk_view view[3] = { call->op[0], call->op[1], call->op[2] };
-	struct neuron_tensor desc[3];
-	enum nk_status status;
-	struct nk_nest nest;
 
 	if (p->func >= NEURON_NUM_BINARIES)
 		return NK_UNSUPPORTED;
@@ -244,12 +240,7 @@ enum nk_status nk_eltwise(const struct nk_call *call)
 		e.f32 = f32_fns[p->func];
 	else
 		e.i32 = i32_fns[p->func];
-	status = nk_arrange(call, 3, view, desc);
-	if (status)
-		return status;
-	nk_nest_init(&nest, 3, view, ~0u);
-	status = nk_nest_widen(call, &nest, view);
-	return status ? status : nk_nest_run(call, &nest, eltwise_row, &e);
+	return nk_run_arranged(call, 3, eltwise_row, &e);
 }
 
 struct select {
@@ -337,18 +328,9 @@ enum nk_status nk_select(const struct nk_call *call)
 		.a = call->op[2].desc->dtype,
 		.b = call->op[3].desc->dtype,
 	};
-	struct nk_view view[4] = { call->op[0], call->op[1], call->op[2], call->op[3] };
-	struct neuron_tensor desc[4];
-	enum nk_status status;
-	struct nk_nest nest;
 
 	/* Float branches of one type pass unchanged: widening and back is exact. */
 	s.integer = !nk_is_float(s.a) && !nk_is_float(s.b);
 	s.bytes = nk_is_byte(s.out) && s.a == s.out && s.b == s.out;
-	status = nk_arrange(call, 4, view, desc);
-	if (status)
-		return status;
-	nk_nest_init(&nest, 4, view, ~0u);
-	status = nk_nest_widen(call, &nest, view);
-	return status ? status : nk_nest_run(call, &nest, select_row, &s);
+	return nk_run_arranged(call, 4, select_row, &s);
 }

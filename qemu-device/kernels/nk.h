@@ -274,31 +274,19 @@ enum nk_status nk_nest_run(const struct nk_call *call, const struct nk_nest *nes
 /* arrange.c */
 
 /**
- * nk_arrange() - copies of operands whose elements lie across the result's
+ * nk_run_arranged() - run a function of elements over an instruction's first operands
  * @call: the instruction
- * @views: how many views
- * @view: the views, the result first; those that are copied are replaced
- * @desc: room for as many descriptors, which the replaced views point to
+ * @views: how many operands, the result first
+ * @fn: the innermost loop, as for nk_nest_run()
+ * @arg: for @fn
  *
- * Takes NK_SCRATCH_IN, NK_SCRATCH_WEIGHT and NK_SCRATCH_OUT.
+ * Operands whose elements lie across the result's are copied into its order, and rows
+ * of a few elements joined. Takes all of the scratch but NK_SCRATCH_THREAD.
  *
- * Return: as nk_parallel(), or NK_NO_MEMORY.
+ * Return: as nk_nest_run(), or NK_NO_MEMORY.
  */
-enum nk_status nk_arrange(const struct nk_call *call, unsigned int views, struct nk_view *view,
-			  struct neuron_tensor *desc);
-
-/**
- * nk_nest_widen() - make one row of several short ones
- * @call: the instruction
- * @nest: its loops, before nk_nest_run()
- * @view: the views that they run over
- *
- * What is repeated for each of the rows is written out side by side, into NK_SCRATCH_SUMS.
- *
- * Return: NK_OK, or NK_NO_MEMORY.
- */
-enum nk_status nk_nest_widen(const struct nk_call *call, struct nk_nest *nest,
-			     const struct nk_view *view);
+enum nk_status nk_run_arranged(const struct nk_call *call, unsigned int views, nk_row_fn *fn,
+			       void *arg);
 
 /* The addresses of row @row of a nest, 0 to the product of @dims minus one. */
 void nk_nest_row(const struct nk_nest *nest, uint64_t row, char **ptr);
