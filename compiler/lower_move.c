@@ -310,7 +310,8 @@ void nc_lower_depth_space(struct nc_ctx *ctx, struct nc_node *node)
 	const struct nc_view *in = nc_operand(ctx, node->inputs[0]);
 	int64_t b = nc_attr_int(node, "blocksize", 1);
 	int64_t c = in->dims[1], h = in->dims[2], w = in->dims[3];
-	struct nc_view wide;
+	int order[NC_MAX_RANK];
+	struct nc_view wide, out, to;
 	const int *perm;
 
 	if (node->op == NC_OP_SpaceToDepth) {
@@ -330,5 +331,14 @@ void nc_lower_depth_space(struct nc_ctx *ctx, struct nc_node *node)
 		perm = dcr;
 	}
 	wide = nc_view_permute(&wide, perm);
-	copy_reshaped(ctx, node, &wide);
+	/* Where a convolution has put the channels last they stay there. */
+	if (in->strides[1] != 1) {
+		copy_reshaped(ctx, node, &wide);
+		return;
+	}
+	nc_channels_last(4, order);
+	out = nc_result(ctx, node, 0, order);
+	/* Dimensions are only split, which goes with any strides. */
+	if (nc_view_reshape(&out, wide.rank, wide.dims, &to))
+		nc_add_copy(ctx, node, &to, &wide);
 }

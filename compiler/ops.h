@@ -94,7 +94,7 @@
 	X(Conv,                   conv,             none,         none,             conv) \
 	X(ConvInteger,            conv_integer,     none,         conv_integer,     integer) \
 	X(QLinearConv,            qlinear_conv,     none,         qlinear,          qlinear) \
-	X(ConvTranspose,          conv_transpose,   none,         none,             conv_transpose) \
+	X(ConvTranspose,          conv_transpose,   none,         conv_transpose,   conv_transpose) \
 	X(MatMul,                 matmul,           matmul,       matmul,           matmul) \
 	X(MatMulInteger,          matmul_integer,   none,         matmul_integer,   integer) \
 	X(QLinearMatMul,          qlinear_matmul,   none,         qlinear,          qlinear) \

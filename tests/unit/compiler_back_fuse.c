@@ -336,9 +336,47 @@ static void compare(void)
 	model_end(&n);
 }
 
+/* Behind a convolution, and written out as what it is defined by. */
+static void blocks(void)
+{
+	int64_t d[4] = { 2, 3, 7, 5 }, w[4] = { 12, 3, 1, 1 }, c[4] = { 2, 12, 7, 5 };
+	int64_t o[4] = { 2, 3, 14, 10 }, wide[6] = { 2, 2, 2, 3, 7, 5 };
+	int64_t moved[6] = { 2, 3, 7, 2, 5, 2 }, perm[6] = { 0, 3, 4, 1, 5, 2 };
+	struct nc_value *x, *y;
+	struct model m;
+	size_t count, i;
+	float *seen;
+
+	model_begin(&m, 11);
+	x = model_node(&m, NC_OP_Conv, 4, c, model_input(&m, 4, d), model_const(&m, 4, w), NULL);
+	y = model_node(&m, NC_OP_DepthToSpace, 4, o, x, NULL, NULL);
+	nc_set_attr_int(&m.ctx, y->producer, "blocksize", 2);
+	model_output(&m, y);
+	y = model_node(&m, NC_OP_SpaceToDepth, 4, c, y, NULL, NULL);
+	nc_set_attr_int(&m.ctx, y->producer, "blocksize", 2);
+	model_output(&m, y);
+	y = model_node(&m, NC_OP_Reshape, 6, wide, x,
+		       nc_const_ints_new(&m.ctx, "shape", wide, 6), NULL);
+	y = model_node(&m, NC_OP_Transpose, 6, moved, y, NULL, NULL);
+	nc_set_attr_ints(&m.ctx, y->producer, "perm", perm, 6);
+	model_output(&m, model_node(&m, NC_OP_Reshape, 4, o, y,
+				    nc_const_ints_new(&m.ctx, "shape", o, 4), NULL));
+	model_output(&m, model_node(&m, NC_OP_Neg, 4, c, x, NULL, NULL));
+	CHECK(model_compile(&m));
+	seen = ktap_failed ? NULL : model_run(&m, 3, 0, &count);
+	CHECK(seen && count == 4 * 840);
+	for (i = 0; seen && i < 840; i++) {
+		CHECK(seen[i] == seen[2 * 840 + i]);
+		CHECK(seen[840 + i] == -seen[3 * 840 + i]);
+	}
+	free(seen);
+	model_end(&m);
+}
+
 int main(void)
 {
 	for (current = 0; current < sizeof(cases) / sizeof(cases[0]); current++)
 		ktap_run(cases[current].name, compare);
+	ktap_run("blocks of channels become squares and go back", blocks);
 	return ktap_done();
 }
