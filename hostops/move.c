@@ -75,15 +75,20 @@ static int64_t clamp(int64_t x, int64_t lo, int64_t hi)
 	return x < lo ? lo : x > hi ? hi : x;
 }
 
-/* One dimension of a Slice, as in numpy. */
+/*
+ * One dimension of a Slice, as ONNX Runtime has it: a start before the first element means
+ * it, and "to the end" is meant in both directions.
+ */
 static uint32_t slice_dim(int64_t n, int64_t start, int64_t end, int64_t step,
 			  int64_t *first)
 {
 	if (start < 0)
-		start = start < -n ? -1 : start + n;
-	if (end < 0)
+		start = start < -n ? 0 : start + n;
+	if (step < 0 && (end == INT64_MAX || end == INT32_MAX))
+		end = -1;
+	else if (end < 0)
 		end = end < -n ? -1 : end + n;
-	*first = step > 0 ? clamp(start, 0, n) : clamp(start, -1, n - 1);
+	*first = clamp(start, step < 0 && !n ? -1 : 0, step > 0 ? n : n - 1);
 	end = step > 0 ? clamp(end, 0, n) : clamp(end, -1, n - 1);
 	/* No step is longer than what it crosses. */
 	step = clamp(step, -n - 1, n + 1);

@@ -8,5 +8,14 @@ $(BUILD)/tests/conformance/operators/generate: $(GENERATE_OBJS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lm
 
+CFLAGS-tests/conformance/operators/opened := -I$(BUILD)/gen
+$(BUILD)/obj/tests/conformance/operators/opened.o: | $(BUILD)/gen/onnx.pb-c.h
+$(BUILD)/tests/conformance/operators/opened: \
+		$(BUILD)/obj/tests/conformance/operators/opened.o $(BUILD)/lib/libneffc.a \
+		$(BUILD)/lib/libnchip.a $(BUILD)/lib/libnkernels.a
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(NEFFC_LIBS)
+
 HOST_TESTS += tests/conformance/operator-fuzz
-check: $(BUILD)/tests/conformance/operators/generate
+check: $(BUILD)/tests/conformance/operators/generate $(BUILD)/tests/conformance/operators/opened

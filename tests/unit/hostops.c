@@ -282,6 +282,25 @@ static void moving(void)
 	add_none();
 	IN(I64, 1, D(1), 0x1p62);
 	GIVES(SLICE, F32, 1, D(1), 3);
+	/* To the end, and from before the first element, as ONNX Runtime means it. */
+	IN(F32, 1, D(3), 1, 2, 3);
+	IN(I64, 1, D(1), -1);
+	IN(I64, 1, D(1), 2147483647);
+	add_none();
+	IN(I64, 1, D(1), -1);
+	GIVES(SLICE, F32, 1, D(3), 3, 2, 1);
+	IN(F32, 1, D(3), 1, 2, 3);
+	IN(I64, 1, D(1), -9);
+	IN(I64, 1, D(1), -9);
+	add_none();
+	IN(I64, 1, D(1), -1);
+	GIVES(SLICE, F32, 1, D(1), 1);
+	IN(F32, 1, D(0), 0);
+	IN(I64, 1, D(1), -9);
+	IN(I64, 1, D(1), -9);
+	add_none();
+	IN(I64, 1, D(1), -1);
+	GIVES(SLICE, F32, 1, D(0), 0);
 	/* An axis that is there twice would be cut twice. */
 	IN(F32, 1, D(5), 1, 2, 3, 4, 5);
 	IN(I64, 1, D(2), 3, 3);

@@ -3,66 +3,8 @@
  * host-cases DIR: models that the chip and the host compute together, as cases in the
  * layout of ONNX's backend tests. What they are to give is computed here, plainly.
  */
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include "tests/unit/onnx_builder.h"
-
-static const char *folder;
-static char where[4096];
-
-static void put(const char *name, const void *data, size_t size)
-{
-	char path[4200];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s", where, name);
-	f = fopen(path, "wb");
-	if (!f || fwrite(data, 1, size, f) != size || fclose(f)) {
-		perror(path);
-		exit(1);
-	}
-}
-
-static void enter(const char *name)
-{
-	snprintf(where, sizeof(where), "%s/%s", folder, name);
-	if (mkdir(where, 0777) && errno != EEXIST) {
-		perror(where);
-		exit(1);
-	}
-}
-
-static void enter_set(const char *name, unsigned int number)
-{
-	char set[256];
-
-	snprintf(set, sizeof(set), "%s/test_data_set_%u", name, number);
-	enter(set);
-}
-
-static void put_model(const char *name, const struct builder *b)
-{
-	size_t size;
-	void *bytes = builder_bytes(b, &size);
-
-	enter(name);
-	put("model.onnx", bytes, size);
-	enter_set(name, 0);
-}
-
-static void put_tensor(const char *file, int type, int rank, const int64_t *dims,
-		       const void *data, size_t size)
-{
-	Onnx__TensorProto *t = new_tensor(file, type, rank, dims, data, size);
-	size_t packed = onnx__tensor_proto__get_packed_size(t);
-	void *bytes = own_memory(packed + 1);
-
-	onnx__tensor_proto__pack(t, bytes);
-	put(file, bytes, packed);
-	free(bytes);
-}
+#include "case_folder.h"
 
 /* The same numbers each time; the chip's sums of them are exact. */
 static float number(unsigned int i)

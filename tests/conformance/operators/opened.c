@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+/*
+ * opened DIR <CASES: operator cases with shapes that depend on data, as cases in the layout
+ * of ONNX's backend tests.
+ *
+ * One dimension of each input of floats passes a Compress that takes all of it, which
+ * nobody knows when compiling: the operator is the host's. Those that it does not have are
+ * left out; one that it has must compile. In DIR/full and, where numbers have 16 bits,
+ * DIR/half.
+ */
+#include <compiler/host.h>
+#include <compiler/neffc.h>
+#include "tests/conformance/host/case_folder.h"
+#include "tests/unit/operator_case.h"
+
+/* Dimensions that an operator needs to know: of some it says so, others decide the rank. */
+static bool is_needed(const struct test_case *c, const struct tensor *t, int axis)
+{
+	return (axis == 1 && !strncmp(c->op, "Conv", 4)) ||
+	       (t->dims[axis] == 1 && !strcmp(c->op, "Squeeze"));
+}
+
+static const char *type_name(const struct test_case *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->num_in; i++)
+		if (c->in[i].present && nc_dtype_is_float(c->in[i].dtype))
+			return nc_dtype_size(c->in[i].dtype) == 2 ? "half" : "full";
+	return "full";
+}
+
+/* Put a Compress before input @i of the case's node. Return: the axis, or -1: none can. */
+static int open_input(struct builder *b, const struct test_case *c, unsigned int i)
+{
+	const struct tensor *t = &c->in[i];
+	char inputs[32], *name;
+	int axis, tries;
+
+	if (!nc_dtype_is_float(t->dtype) || !t->rank || !t->count)
+		return -1;
+	axis = (int)((c->line + i) % (unsigned int)t->rank);
+	for (tries = 0; is_needed(c, t, axis); axis = (axis + 1) % t->rank)
+		if (++tries > t->rank)
+			return -1;
+	/* In the order of inputs that they are written in. */
+	snprintf(inputs, sizeof(inputs), "c%u", i);
+	add_input(b, inputs, BOOL, DIMS(t->dims[axis]));
+	snprintf(inputs, sizeof(inputs), "x%u c%u", i, i);
+	name = b->graph->node[0]->input[i];
+	snprintf(name, strlen(name) + 1, "o%u", i);
+	attr_int(add_node(b, "Compress", inputs, name), "axis", axis);
+	return axis;
+}
+
+/* Nodes come before what uses them: the case's own is the last. */
+static void last_comes_first(Onnx__GraphProto *graph)
+{
+	Onnx__NodeProto *node = graph->node[0];
+
+	memmove(graph->node, graph->node + 1, (graph->n_node - 1) * sizeof(*graph->node));
+	graph->node[graph->n_node - 1] = node;
+}
+
+static void put_values(const char *what, unsigned int number, enum nc_dtype dtype, int rank,
+		       const int64_t *dims, const void *data)
+{
+	int64_t count = 1;
+	char file[32];
+	int i;
+
+	for (i = 0; i < rank; i++)
+		count *= dims[i];
+	snprintf(file, sizeof(file), "%s_%u.pb", what, number);
+	put_tensor(file, nc_dtype_to_onnx(dtype), rank, dims, data,
+		   (size_t)count * nc_dtype_size(dtype));
+}
+
+/* Return: false when it does not compile. */
+static bool put_case(const struct test_case *c)
+{
+	static const uint8_t all[MAX_CASE_DATA] = { [0 ... MAX_CASE_DATA - 1] = 1 };
+	struct nc_options options = { .auto_cast = NC_CAST_NONE };
+	const void *inputs[MAX_TENSORS];
+	int axes[MAX_TENSORS], opened = 0;
+	struct nc_result result;
+	unsigned int i, n = 0;
+	struct builder b;
+	char name[128];
+	size_t size;
+	bool ok;
+
+	b = case_model(c, false, inputs);
+	for (i = 0; i < c->num_in; i++) {
+		axes[i] = c->in[i].present && !c->in[i].constant ? open_input(&b, c, i) : -1;
+		opened += axes[i] >= 0;
+	}
+	if (!opened || b.graph->node[0]->input[0][0] != 'o')
+		return true;
+	last_comes_first(b.graph);
+	/* The model says their types. */
+	for (i = 0, n = 0; i < c->num_out; i++) {
+		if (!c->out[i].present)
+			continue;
+		snprintf(name, sizeof(name), "y%u", i);
+		b.graph->output[n++] = new_value(name, nc_dtype_to_onnx(c->out[i].dtype), -1, NULL);
+	}
+	inputs[0] = builder_bytes(&b, &size);
+	ok = nc_compile(inputs[0], size, c->op, &options, &result);
+	if (!ok)
+		printf("line %u: %s: %s", c->line, c->op, result.errors);
+	nc_result_free(&result);
+	if (!ok)
+		return false;
+	snprintf(name, sizeof(name), "%s/%s-%u", type_name(c), c->op, c->line);
+	put_model(name, &b);
+	for (i = 0, n = 0; i < c->num_in; i++)
+		if (c->in[i].present && !c->in[i].constant)
+			put_values("input", n++, c->in[i].dtype, c->in[i].rank, c->in[i].dims,
+				   c->in[i].data);
+	for (i = 0; i < c->num_in; i++)
+		if (axes[i] >= 0)
+			put_values("input", n++, NC_BOOL, 1, &c->in[i].dims[axes[i]], all);
+	for (i = 0, n = 0; i < c->num_out; i++)
+		if (c->out[i].present)
+			put_values("output", n++, c->out[i].dtype, c->out[i].rank, c->out[i].dims,
+				   c->out[i].data);
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	char *line = NULL;
+	static struct test_case c;
+	unsigned int number = 0;
+	bool ok = true, has = false;
+	size_t room = 0;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: opened DIR <CASES\n");
+		return 2;
+	}
+	folder = argv[1];
+	enter("full");
+	enter("half");
+	while (getline(&line, &room, stdin) > 0) {
+		number++;
+		line[strcspn(line, "\n")] = '\0';
+		if (*line == '#')
+			continue;
+		if (!*line) {
+			ok &= !has || put_case(&c);
+			has = false;
+			continue;
+		}
+		if (strncmp(line, "node ", 5)) {
+			if (has && !parse_tensor_line(line, &c))
+				return 1;
+			continue;
+		}
+		if (!parse_node(line + 5, &c, number))
+			return 1;
+		has = !*c.domain && nc_host_rule(nc_op_find(c.op));
+	}
+	ok &= !has || put_case(&c);
+	free(line);
+	return !ok;
+}
