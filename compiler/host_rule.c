@@ -162,6 +162,27 @@ static bool prepare_mod(struct nc_prepare *p)
 	return true;
 }
 
+/* What the chip's function has as parameters. */
+static bool prepare_function(struct nc_prepare *p)
+{
+	enum neuron_act act;
+	float alpha, beta;
+
+	if (!nc_unary_act(p->node, &act, &alpha, &beta))
+		return false;
+	p->host->floats[0] = alpha;
+	p->host->floats[1] = beta;
+	p->host->ints[0] = act == NEURON_ACT_GELU_TANH;
+	return true;
+}
+
+static bool prepare_is_inf(struct nc_prepare *p)
+{
+	p->host->ints[0] = nc_attr_int(p->node, "detect_negative", 1);
+	p->host->ints[1] = nc_attr_int(p->node, "detect_positive", 1);
+	return true;
+}
+
 static bool prepare_reduce(struct nc_prepare *p)
 {
 	struct nc_node *node = p->node;
@@ -384,6 +405,8 @@ static bool prepare_one_input(struct nc_prepare *p)
  */
 
 #define FIRST(op, host)			{ NC_OP_##op, NEURON_HOST_##host, NC_SHAPE_FIRST, NULL, NULL }
+#define FUNCTION(op, host) \
+	{ NC_OP_##op, NEURON_HOST_##host, NC_SHAPE_FIRST, NULL, prepare_function }
 #define SPREAD(op, host)		{ NC_OP_##op, NEURON_HOST_##host, NC_SHAPE_BROADCAST, NULL, NULL }
 #define CUSTOM(op, host, shape, prepare) \
 	{ NC_OP_##op, NEURON_HOST_##host, NC_SHAPE_CUSTOM, nc_host_##shape, prepare }
@@ -464,6 +487,26 @@ static const struct nc_host_rule rules[] = {
 	CUSTOM(Bernoulli, BERNOULLI, bernoulli, prepare_seed),
 	CUSTOM(Multinomial, MULTINOMIAL, multinomial, prepare_seed),
 	CUSTOM(Dropout, DROPOUT, dropout, prepare_seed),
+	FUNCTION(Exp, EXP),
+	FUNCTION(Log, LOG),
+	FUNCTION(Sin, SIN),
+	FUNCTION(Cos, COS),
+	FUNCTION(Tanh, TANH),
+	FUNCTION(Sigmoid, SIGMOID),
+	FUNCTION(Erf, ERF),
+	FUNCTION(Softplus, SOFTPLUS),
+	FUNCTION(Softsign, SOFTSIGN),
+	FUNCTION(HardSwish, HARD_SWISH),
+	FUNCTION(Mish, MISH),
+	FUNCTION(LeakyRelu, LEAKY_RELU),
+	FUNCTION(Elu, ELU),
+	FUNCTION(Selu, SELU),
+	FUNCTION(HardSigmoid, HARD_SIGMOID),
+	FUNCTION(Gelu, GELU),
+	FIRST(IsNaN, IS_NAN),
+	{ NC_OP_IsInf, NEURON_HOST_IS_INF, NC_SHAPE_FIRST, NULL, prepare_is_inf },
+	SPREAD(Pow, POW),
+	SPREAD(PRelu, PRELU),
 };
 
 const struct nc_host_rule *nc_host_rule(enum nc_op op)

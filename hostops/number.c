@@ -6,16 +6,6 @@
 #include <math.h>
 #include "priv.h"
 
-static bool is_number(uint32_t dtype)
-{
-	return dtype != NEURON_NEFF_STRING && dtype != NEURON_NEFF_BOOL;
-}
-
-static enum hostop_status bad_type(struct hostop_call *call)
-{
-	return hostop_fail(call, HOSTOP_INVALID, "it is not defined for these types");
-}
-
 static bool all_of(const struct hostop_call *call, uint32_t dtype)
 {
 	uint32_t i;
@@ -24,12 +14,6 @@ static bool all_of(const struct hostop_call *call, uint32_t dtype)
 		if (!call->in[i] || call->in[i]->dtype != dtype)
 			return false;
 	return true;
-}
-
-/* fp64 has its own precision, what is narrower that of fp32. */
-static double rounded(uint32_t dtype, double x)
-{
-	return dtype == NEURON_NEFF_F64 ? x : (float)x;
 }
 
 static double compute_float(uint32_t op, double a, double b, bool fmod_like)
@@ -92,7 +76,7 @@ enum hostop_status hostop_binary(struct hostop_call *call)
 	void *to;
 
 	if (!is_number(a->dtype) || !all_of(call, call->most[0]->dtype))
-		return bad_type(call);
+		return hostop_bad_type(call);
 	status = hostop_make_broadcast(call, &walk, &n);
 	if (status)
 		return status;
@@ -121,7 +105,7 @@ enum hostop_status hostop_compare(struct hostop_call *call)
 	uint8_t *to;
 
 	if (!all_of(call, a->dtype) || call->most[0]->dtype != NEURON_NEFF_BOOL)
-		return bad_type(call);
+		return hostop_bad_type(call);
 	status = hostop_make_broadcast(call, &walk, &n);
 	if (status)
 		return status;
@@ -162,7 +146,7 @@ enum hostop_status hostop_logic(struct hostop_call *call)
 	uint8_t *to;
 
 	if (!all_of(call, NEURON_NEFF_BOOL) || call->most[0]->dtype != NEURON_NEFF_BOOL)
-		return bad_type(call);
+		return hostop_bad_type(call);
 	status = hostop_make_broadcast(call, &walk, &n);
 	if (status)
 		return status;
@@ -187,7 +171,7 @@ enum hostop_status hostop_nary(struct hostop_call *call)
 	uint32_t k;
 
 	if (!is_number(dtype) || !all_of(call, dtype))
-		return bad_type(call);
+		return hostop_bad_type(call);
 	status = hostop_broadcast(call, &shape);
 	if (!status)
 		status = hostop_make_like(call, 0, &shape);
@@ -260,7 +244,7 @@ enum hostop_status hostop_unary(struct hostop_call *call)
 
 	if (call->most[0]->dtype != dtype || (dtype == NEURON_NEFF_BOOL) != (op == NEURON_HOST_NOT) ||
 	    dtype == NEURON_NEFF_STRING || (floats_only && !hostop_is_float(dtype)))
-		return bad_type(call);
+		return hostop_bad_type(call);
 	status = hostop_make_like(call, 0, x);
 	if (status)
 		return status;
@@ -285,10 +269,10 @@ enum hostop_status hostop_clip(struct hostop_call *call)
 	int k;
 
 	if (!is_number(x->dtype) || call->most[0]->dtype != x->dtype)
-		return bad_type(call);
+		return hostop_bad_type(call);
 	for (k = 0; k < 2; k++)
 		if (limits[k] && (limits[k]->dtype != x->dtype || hostop_count(limits[k]) != 1))
-			return bad_type(call);
+			return hostop_bad_type(call);
 	status = hostop_make_like(call, 0, x);
 	for (i = 0; i < n && !status; i++) {
 		const struct hostop_tensor *from = x;
@@ -401,7 +385,7 @@ enum hostop_status hostop_reduce(struct hostop_call *call)
 	if (status)
 		return status;
 	if (!is_number(dtype) || call->most[0]->dtype != dtype)
-		return bad_type(call);
+		return hostop_bad_type(call);
 	if (!mask && !call->ints[1])
 		mask = (1u << x->rank) - 1;
 	reduced_shape(x, mask, call->ints[0], &shape, strides);
@@ -452,7 +436,7 @@ enum hostop_status hostop_arg(struct hostop_call *call)
 
 	if (!fix_axis(&axis, x->rank) || !is_number(x->dtype) ||
 	    call->most[0]->dtype != NEURON_NEFF_I64)
-		return bad_type(call);
+		return hostop_bad_type(call);
 	reduced_shape(x, 1u << axis, call->ints[1], &shape, strides);
 	status = hostop_make_like(call, 0, &shape);
 	if (status)
@@ -487,7 +471,7 @@ enum hostop_status hostop_cum_sum(struct hostop_call *call)
 
 	if (!is_number(x->dtype) || call->most[0]->dtype != x->dtype ||
 	    hostop_count(in(call, 1)) != 1)
-		return bad_type(call);
+		return hostop_bad_type(call);
 	axis = integer(in(call, 1), 0);
 	if (!fix_axis(&axis, x->rank))
 		return hostop_fail(call, HOSTOP_BAD_INPUT, "its axis is out of range");

@@ -15,6 +15,9 @@ enum hostop_status hostop_fail(struct hostop_call *call, enum hostop_status stat
 			       const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The operator takes other types. */
+enum hostop_status hostop_bad_type(struct hostop_call *call);
+
 /**
  * hostop_make() - memory for a result
  * @call: the call
@@ -77,6 +80,17 @@ static inline int64_t integer(const struct hostop_tensor *t, uint64_t i)
 	return hostop_int(t->dtype, t->data, (int64_t)i);
 }
 
+static inline bool is_number(uint32_t dtype)
+{
+	return dtype != NEURON_NEFF_STRING && dtype != NEURON_NEFF_BOOL;
+}
+
+/* fp64 has its own precision, what is narrower that of fp32. */
+static inline double rounded(uint32_t dtype, double x)
+{
+	return dtype == NEURON_NEFF_F64 ? x : (float)x;
+}
+
 /* The integers of an input of rank 0 or 1; -1 after hostop_fail(). */
 int hostop_ints(struct hostop_call *call, uint32_t input, int64_t *ints, int max);
 
@@ -131,6 +145,7 @@ hostop_fn hostop_gather, hostop_gather_elements, hostop_gather_nd, hostop_scatte
 	  hostop_scatter_elements;
 hostop_fn hostop_cast, hostop_binary, hostop_compare, hostop_logic, hostop_nary,
 	  hostop_unary, hostop_clip;
+hostop_fn hostop_function, hostop_classify, hostop_pow, hostop_prelu;
 hostop_fn hostop_reduce, hostop_arg, hostop_cum_sum, hostop_det;
 hostop_fn hostop_normalize_strings, hostop_tfidf, hostop_string_concat,
 	  hostop_label_encoder;

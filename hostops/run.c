@@ -88,6 +88,26 @@ static hostop_fn *const functions[NEURON_HOST_NUM_OPS] = {
 	[NEURON_HOST_BERNOULLI] = hostop_bernoulli,
 	[NEURON_HOST_MULTINOMIAL] = hostop_multinomial,
 	[NEURON_HOST_DROPOUT] = hostop_dropout,
+	[NEURON_HOST_EXP] = hostop_function,
+	[NEURON_HOST_LOG] = hostop_function,
+	[NEURON_HOST_SIN] = hostop_function,
+	[NEURON_HOST_COS] = hostop_function,
+	[NEURON_HOST_TANH] = hostop_function,
+	[NEURON_HOST_SIGMOID] = hostop_function,
+	[NEURON_HOST_ERF] = hostop_function,
+	[NEURON_HOST_SOFTPLUS] = hostop_function,
+	[NEURON_HOST_SOFTSIGN] = hostop_function,
+	[NEURON_HOST_HARD_SWISH] = hostop_function,
+	[NEURON_HOST_MISH] = hostop_function,
+	[NEURON_HOST_LEAKY_RELU] = hostop_function,
+	[NEURON_HOST_ELU] = hostop_function,
+	[NEURON_HOST_SELU] = hostop_function,
+	[NEURON_HOST_HARD_SIGMOID] = hostop_function,
+	[NEURON_HOST_GELU] = hostop_function,
+	[NEURON_HOST_IS_NAN] = hostop_classify,
+	[NEURON_HOST_IS_INF] = hostop_classify,
+	[NEURON_HOST_POW] = hostop_pow,
+	[NEURON_HOST_PRELU] = hostop_prelu,
 };
 
 const struct hostop_info *hostop_info(uint32_t op)
@@ -120,6 +140,11 @@ enum hostop_status hostop_fail(struct hostop_call *call, enum hostop_status stat
 	vsnprintf(call->why, sizeof(call->why), format, args);
 	va_end(args);
 	return status;
+}
+
+enum hostop_status hostop_bad_type(struct hostop_call *call)
+{
+	return hostop_fail(call, HOSTOP_INVALID, "it is not defined for these types");
 }
 
 uint64_t hostop_count(const struct hostop_tensor *tensor)

@@ -119,7 +119,33 @@
 	/* ints: and sample_size */                                            \
 	X(MULTINOMIAL,       68, "Multinomial",        1, 1, 1, 3, 0)          \
 	/* inputs: x, ratio, training_mode */                                  \
-	X(DROPOUT,           69, "Dropout",            1, 3, 2, 2, 0)
+	X(DROPOUT,           69, "Dropout",            1, 3, 2, 2, 0)          \
+	/* functions of floats, element by element */                          \
+	X(EXP,               70, "Exp",                1, 1, 1, 0, 0)          \
+	X(LOG,               71, "Log",                1, 1, 1, 0, 0)          \
+	X(SIN,               72, "Sin",                1, 1, 1, 0, 0)          \
+	X(COS,               73, "Cos",                1, 1, 1, 0, 0)          \
+	X(TANH,              74, "Tanh",               1, 1, 1, 0, 0)          \
+	X(SIGMOID,           75, "Sigmoid",            1, 1, 1, 0, 0)          \
+	X(ERF,               76, "Erf",                1, 1, 1, 0, 0)          \
+	X(SOFTPLUS,          77, "Softplus",           1, 1, 1, 0, 0)          \
+	X(SOFTSIGN,          78, "Softsign",           1, 1, 1, 0, 0)          \
+	X(HARD_SWISH,        79, "HardSwish",          1, 1, 1, 0, 0)          \
+	X(MISH,              80, "Mish",               1, 1, 1, 0, 0)          \
+	/* floats: alpha */                                                    \
+	X(LEAKY_RELU,        81, "LeakyRelu",          1, 1, 1, 0, 1)          \
+	X(ELU,               82, "Elu",                1, 1, 1, 0, 1)          \
+	/* floats: alpha, gamma */                                             \
+	X(SELU,              83, "Selu",               1, 1, 1, 0, 2)          \
+	/* floats: alpha, beta */                                              \
+	X(HARD_SIGMOID,      84, "HardSigmoid",        1, 1, 1, 0, 2)          \
+	/* ints: approximated with tanh */                                     \
+	X(GELU,              85, "Gelu",               1, 1, 1, 1, 0)          \
+	X(IS_NAN,            86, "IsNaN",              1, 1, 1, 0, 0)          \
+	/* ints: detect_negative, detect_positive */                           \
+	X(IS_INF,            87, "IsInf",              1, 1, 1, 2, 0)          \
+	X(POW,               88, "Pow",                2, 2, 1, 0, 0)          \
+	X(PRELU,             89, "PRelu",              2, 2, 1, 0, 0)
 
 enum neuron_host_op {
 #define X(name, number, text, min_in, max_in, max_out, ints, floats) \

@@ -90,6 +90,26 @@ static void between(void)
 	nc_result_free(&result);
 }
 
+/* What follows an open shape is the host's, with parameters of its own. */
+static void functions(void)
+{
+	struct builder b = with_x(13);
+	struct nc_result result;
+
+	add_node(&b, "NonZero", "x", "nz");
+	attr_int(add_node(&b, "Cast", "nz", "f"), "to", FLOAT);
+	add_node(&b, "Exp", "f", "e");
+	attr_float(add_node(&b, "LeakyRelu", "e", "l"), "alpha", 0.5f);
+	add_node(&b, "Pow", "l e", "y");
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(has_reason(&result, "Exp", "shape depends on data"));
+	CHECK_EQ(line(&result, "Pow")->open, 2);
+	CHECK_EQ(result.graph->outputs[0]->dims[1], 24);
+	nc_result_free(&result);
+}
+
 /* Known when compiling: computed then, as ever. */
 static void known(void)
 {
@@ -119,14 +139,14 @@ static void refusals(void)
 
 	add_node(&b, "NonZero", "x", "nz");
 	attr_int(add_node(&b, "Cast", "nz", "f"), "to", FLOAT);
-	add_node(&b, "Softmax", "f", "y");
+	add_node(&b, "Hardmax", "f", "y");
 	add_output(&b, "y");
-	REFUSED(&b, "Softmax", "input's shape depends on input 'x'", "--const");
+	REFUSED(&b, "Hardmax", "input's shape depends on input 'x'", "--const");
 	b = with_x(13);
 	attr_int(add_node(&b, "Cast", "x", "s"), "to", ONNX__TENSOR_PROTO__DATA_TYPE__STRING);
-	add_node(&b, "Softmax", "s", "y");
+	add_node(&b, "Hardmax", "s", "y");
 	add_output(&b, "y");
-	REFUSED(&b, "Softmax", "not supported for strings");
+	REFUSED(&b, "Hardmax", "not supported for strings");
 }
 
 /* Inputs that a way out needs are named for the tools. */
@@ -137,7 +157,7 @@ static void needed(void)
 
 	add_node(&b, "NonZero", "x", "nz");
 	attr_int(add_node(&b, "Cast", "nz", "f"), "to", FLOAT);
-	add_node(&b, "Softmax", "f", "y");
+	add_node(&b, "Hardmax", "f", "y");
 	add_output(&b, "y");
 	result = build(&b);
 	CHECK_EQ(result.num_needed, 1);
@@ -313,6 +333,7 @@ int main(void)
 {
 	ktap_run("no host steps", none);
 	ktap_run("host steps between chip programs", between);
+	ktap_run("functions of what is open", functions);
 	ktap_run("known when compiling", known);
 	ktap_run("refusals", refusals);
 	ktap_run("needed inputs", needed);

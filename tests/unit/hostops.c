@@ -443,6 +443,97 @@ static void arithmetic(void)
 	GIVES(CAST, F16, 1, D(1), INFINITY);
 }
 
+/* Every one at a place that shows whether its parameters arrive. */
+static void functions(void)
+{
+	static const struct {
+		uint32_t op;
+		double alpha, beta;
+		int64_t flag;
+		double x, y;
+	} at[] = {
+		{ NEURON_HOST_EXP, 0, 0, 0, 1, M_E },
+		{ NEURON_HOST_EXP, 0, 0, 0, 89, INFINITY },
+		{ NEURON_HOST_LOG, 0, 0, 0, 10, M_LN10 },
+		{ NEURON_HOST_LOG, 0, 0, 0, -1, NAN },
+		{ NEURON_HOST_SIN, 0, 0, 0, 1, 0.84147098480789650 },
+		{ NEURON_HOST_COS, 0, 0, 0, 1, 0.54030230586813972 },
+		{ NEURON_HOST_TANH, 0, 0, 0, -1, -0.76159415595576489 },
+		{ NEURON_HOST_SIGMOID, 0, 0, 0, 1, 0.73105857863000488 },
+		{ NEURON_HOST_SIGMOID, 0, 0, 0, -1000, 0 },
+		{ NEURON_HOST_ERF, 0, 0, 0, 0.5, 0.52049987781304654 },
+		{ NEURON_HOST_SOFTPLUS, 0, 0, 0, 1, 1.3132616875182228 },
+		{ NEURON_HOST_SOFTPLUS, 0, 0, 0, 1000, 1000 },
+		{ NEURON_HOST_SOFTSIGN, 0, 0, 0, -3, -0.75 },
+		{ NEURON_HOST_HARD_SWISH, 0, 0, 0, 1, 1 * (1 / 6.0 + 0.5) },
+		{ NEURON_HOST_MISH, 0, 0, 0, 1, 0.86509838826731034 },
+		{ NEURON_HOST_LEAKY_RELU, 0.25, 0, 0, -2, -0.5 },
+		{ NEURON_HOST_LEAKY_RELU, 0.25, 0, 0, NAN, NAN },
+		{ NEURON_HOST_ELU, 2, 0, 0, -1, -1.2642411176571153 },
+		{ NEURON_HOST_SELU, 2, 3, 0, -1, -3.7927233529713459 },
+		{ NEURON_HOST_HARD_SIGMOID, 0.25, 0.5, 0, 1, 0.75 },
+		{ NEURON_HOST_HARD_SIGMOID, 0.25, 0.5, 0, 9, 1 },
+		{ NEURON_HOST_GELU, 0, 0, 0, 1, 0.84134474606854293 },
+		{ NEURON_HOST_GELU, 0, 0, 1, 1, 0.84119199060827676 },
+	};
+	static const uint32_t types[] = { F32, F64, F16 };
+	unsigned int i, t;
+	double y;
+
+	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		for (t = 0; t < 3; t++) {
+			forget();
+			IN(types[t], 1, D(1), at[i].x);
+			floats[0] = at[i].alpha;
+			floats[1] = at[i].beta;
+			ints[0] = at[i].flag;
+			if (types[t] == F64 && isinf(at[i].y))
+				continue;
+			CHECK_EQ(run(at[i].op, types[t]), HOSTOP_OK);
+			y = hostop_double(types[t], out[0].data, 0);
+			if (y == at[i].y || (isnan(y) && isnan(at[i].y)) ||
+			    fabs(y - at[i].y) <= fabs(at[i].y) * (types[t] == F64 ? 1e-14 :
+								  types[t] == F32 ? 6e-8 : 5e-4))
+				continue;
+			printf("# %s(%g), type %u: %.17g, not %.17g\n",
+			       hostop_info(at[i].op)->name, at[i].x, types[t], y, at[i].y);
+			ktap_failed = true;
+		}
+	}
+	forget();
+	IN(I64, 1, D(1), 1);
+	FAILS(EXP, I64, HOSTOP_INVALID);
+	IN(F32, 1, D(1), 1);
+	FAILS(TANH, F64, HOSTOP_INVALID);
+	IN(F32, 1, D(4), NAN, INFINITY, -INFINITY, 1);
+	GIVES(IS_NAN, BOOL, 1, D(4), 1, 0, 0, 0);
+	IN(F32, 1, D(4), NAN, INFINITY, -INFINITY, 1);
+	ints[0] = 1;
+	GIVES(IS_INF, BOOL, 1, D(4), 0, 0, 1, 0);
+	IN(F32, 1, D(4), NAN, INFINITY, -INFINITY, 1);
+	ints[1] = 1;
+	GIVES(IS_INF, BOOL, 1, D(4), 0, 1, 0, 0);
+	IN(F32, 2, D(2, 1), 2, 9);
+	IN(I64, 1, D(2), 3, -1);
+	GIVES(POW, F32, 2, D(2, 2), 8, 0.5, 729, (float)(1 / 9.0));
+	/* Integers wrap; what is no integer is 0. */
+	IN(I32, 1, D(5), 3, 65536, 2, -1, 0);
+	IN(I64, 1, D(5), 4, 2, -1, -3, -1);
+	GIVES(POW, I32, 1, D(5), 81, 0, 0, -1, 0);
+	IN(I64, 1, D(2), 9, 2);
+	IN(F32, 1, D(2), 0.5, -1);
+	GIVES(POW, I64, 1, D(2), 3, 0);
+	IN(BOOL, 1, D(1), 1);
+	IN(I64, 1, D(1), 1);
+	FAILS(POW, BOOL, HOSTOP_INVALID);
+	IN(F32, 2, D(2, 2), -1, -2, 3, -4);
+	IN(F32, 1, D(2), 0.5, 2);
+	GIVES(PRELU, F32, 2, D(2, 2), -0.5, -4, 3, -8);
+	IN(F32, 1, D(1), -1);
+	IN(F64, 1, D(1), 0.5);
+	FAILS(PRELU, F32, HOSTOP_INVALID);
+}
+
 static void reductions(void)
 {
 	forget();
@@ -735,6 +826,7 @@ int main(void)
 	ktap_run("moving elements", moving);
 	ktap_run("indices", indices);
 	ktap_run("arithmetic", arithmetic);
+	ktap_run("functions of floats", functions);
 	ktap_run("reductions", reductions);
 	ktap_run("strings", texts);
 	ktap_run("n-grams", grams);
