@@ -43,6 +43,44 @@ static bool prepare_axis1(struct nc_prepare *p)
 	return true;
 }
 
+/* Softmax and LayerNormalization have the last one. */
+static bool prepare_last_axis(struct nc_prepare *p)
+{
+	p->host->ints[0] = nc_attr_int(p->node, "axis", -1);
+	if (p->host->op == NEURON_HOST_LAYER_NORM)
+		p->host->floats[0] = nc_attr_float(p->node, "epsilon", 1e-5f);
+	return true;
+}
+
+static bool prepare_pad(struct nc_prepare *p)
+{
+	static const char *const names[] = { "constant", "reflect", "edge", "wrap" };
+	const char *mode = nc_attr_string(p->node, "mode", "constant");
+	unsigned int i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(mode, names[i]))
+			continue;
+		p->host->ints[0] = i;
+		return true;
+	}
+	nc_error(p->ctx, p->node, "there is no mode '%.40s'", mode);
+	return false;
+}
+
+static bool prepare_split(struct nc_prepare *p)
+{
+	p->host->ints[0] = nc_attr_int(p->node, "axis", 0);
+	p->host->ints[1] = p->node->num_outputs;
+	return true;
+}
+
+static bool prepare_trilu(struct nc_prepare *p)
+{
+	p->host->ints[0] = nc_attr_int(p->node, "upper", 1);
+	return true;
+}
+
 static bool prepare_optional_axis(struct nc_prepare *p)
 {
 	struct nc_node *node = p->node;
@@ -507,6 +545,17 @@ static const struct nc_host_rule rules[] = {
 	{ NC_OP_IsInf, NEURON_HOST_IS_INF, NC_SHAPE_FIRST, NULL, prepare_is_inf },
 	SPREAD(Pow, POW),
 	SPREAD(PRelu, PRELU),
+	{ NC_OP_Softmax, NEURON_HOST_SOFTMAX, NC_SHAPE_FIRST, NULL, prepare_last_axis },
+	{ NC_OP_LogSoftmax, NEURON_HOST_LOG_SOFTMAX, NC_SHAPE_FIRST, NULL, prepare_last_axis },
+	CUSTOM(ReduceSumSquare, REDUCE_SUM_SQUARE, reduce, prepare_reduce),
+	CUSTOM(ReduceL1, REDUCE_L1, reduce, prepare_reduce),
+	CUSTOM(ReduceL2, REDUCE_L2, reduce, prepare_reduce),
+	CUSTOM(ReduceLogSum, REDUCE_LOG_SUM, reduce, prepare_reduce),
+	CUSTOM(ReduceLogSumExp, REDUCE_LOG_SUM_EXP, reduce, prepare_reduce),
+	CUSTOM(LayerNormalization, LAYER_NORM, layer_norm, prepare_last_axis),
+	{ NC_OP_Pad, NEURON_HOST_PAD, NC_SHAPE_FIRST, NULL, prepare_pad },
+	CUSTOM(Split, SPLIT, split, prepare_split),
+	{ NC_OP_Trilu, NEURON_HOST_TRILU, NC_SHAPE_FIRST, NULL, prepare_trilu },
 };
 
 const struct nc_host_rule *nc_host_rule(enum nc_op op)

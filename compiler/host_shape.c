@@ -493,6 +493,79 @@ bool nc_host_arg(struct nc_ctx *ctx, struct nc_node *node)
 	return true;
 }
 
+/* The mean and the deviation of what is normalised are one each. */
+bool nc_host_layer_norm(struct nc_ctx *ctx, struct nc_node *node)
+{
+	unsigned int open, i;
+	int axis;
+
+	if (!infer(ctx, node) ||
+	    !nc_axis(ctx, node, nc_attr_int(node, "axis", -1), node->inputs[0]->rank, &axis))
+		return false;
+	open = node->inputs[0]->open;
+	for (i = 0; i < node->num_outputs; i++)
+		if (nc_out(node, i))
+			node->outputs[i]->open = i ? open & ((1u << axis) - 1) : open;
+	return true;
+}
+
+/*
+ * Equal parts of what is open are open, and the last one is not always the smallest. Parts
+ * whose sizes are given are as large as that, and the model says that they are all.
+ */
+static bool split_open(struct nc_ctx *ctx, struct nc_node *node, int axis)
+{
+	const struct nc_value *x = node->inputs[0];
+	int64_t sizes[HOSTOP_MAX_OUTPUTS], dims[NC_MAX_RANK], parts = node->num_outputs;
+	unsigned int i, open = x->open;
+	bool given = nc_in(node, 1);
+	int64_t rest = x->dims[axis];
+
+	if (given) {
+		open &= ~(1u << axis);
+		if (nc_ints(ctx, node, 1, "list of sizes", sizes, HOSTOP_MAX_OUTPUTS) < 0)
+			return false;
+		if (nc_numel(node->inputs[1]) != parts)
+			return misfit(ctx, node);
+	}
+	memcpy(dims, x->dims, sizeof(dims));
+	for (i = 0; i < node->num_outputs; i++) {
+		dims[axis] = given ? sizes[i] : (x->dims[axis] + parts - 1) / parts;
+		if (given && (sizes[i] < 0 || sizes[i] > rest))
+			return misfit(ctx, node);
+		rest -= given ? sizes[i] : 0;
+		if (!nc_host_set(ctx, node, i, x->dtype, x->rank, dims, open))
+			return false;
+	}
+	return true;
+}
+
+bool nc_host_split(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x;
+	unsigned int i;
+	int axis;
+
+	if (!nc_need(ctx, node, 1, 2))
+		return false;
+	x = node->inputs[0];
+	if (!nc_axis(ctx, node, nc_attr_int(node, "axis", 0), x->rank, &axis))
+		return false;
+	if (node->num_outputs > HOSTOP_MAX_OUTPUTS) {
+		nc_error(ctx, node, "it has %u outputs, on the host %d are the most",
+			 node->num_outputs, HOSTOP_MAX_OUTPUTS);
+		return false;
+	}
+	if (bit(x->open, axis))
+		return split_open(ctx, node, axis);
+	if (!infer(ctx, node))
+		return false;
+	for (i = 0; i < node->num_outputs; i++)
+		if (nc_out(node, i))
+			node->outputs[i]->open = x->open;
+	return true;
+}
+
 bool nc_host_det(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_value *x;

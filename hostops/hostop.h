@@ -40,6 +40,10 @@ enum hostop_status {
 
 #define HOSTOP_WHY	160
 
+/* Of the operators in <neuron/hostop.h>: the most that any of them has. */
+#define HOSTOP_MAX_INPUTS	255
+#define HOSTOP_MAX_OUTPUTS	32
+
 /* The state of a step's random numbers; any number is a good one to begin with. */
 struct hostop_random {
 	uint64_t state;

@@ -325,8 +325,41 @@ enum hostop_status hostop_cast(struct hostop_call *call)
  * Reductions
  */
 
+/* What is summed up of an element; @most: of all that are summed together. */
+static double summand(uint32_t op, double x, double most)
+{
+	switch (op) {
+	case NEURON_HOST_REDUCE_SUM_SQUARE:
+	case NEURON_HOST_REDUCE_L2:
+		return x * x;
+	case NEURON_HOST_REDUCE_L1:
+		return fabs(x);
+	case NEURON_HOST_REDUCE_LOG_SUM_EXP:
+		return exp(x - most);
+	default:
+		return x;
+	}
+}
+
+/* What a sum becomes; @share: of it that is one element's. */
+static double reduced(uint32_t op, double sum, double share, double most)
+{
+	switch (op) {
+	case NEURON_HOST_REDUCE_MEAN:
+		return sum / share;
+	case NEURON_HOST_REDUCE_L2:
+		return sqrt(sum);
+	case NEURON_HOST_REDUCE_LOG_SUM:
+		return log(sum);
+	case NEURON_HOST_REDUCE_LOG_SUM_EXP:
+		return log(sum) + most;
+	default:
+		return sum;
+	}
+}
+
 static void accumulate(uint32_t op, struct hostop_tensor *sums, double *wide, uint64_t to,
-		       const struct hostop_tensor *x, uint64_t i, bool first)
+		       const struct hostop_tensor *x, uint64_t i, bool first, double most)
 {
 	bool is_float = hostop_is_float(x->dtype);
 	uint64_t a, b;
@@ -341,11 +374,15 @@ static void accumulate(uint32_t op, struct hostop_tensor *sums, double *wide, ui
 	}
 	if (is_float) {
 		wide[to] = op == NEURON_HOST_REDUCE_PROD ? wide[to] * num(x, i) :
-							   wide[to] + num(x, i);
+							   wide[to] + summand(op, num(x, i), most);
 		return;
 	}
 	a = integer(sums, to);
 	b = integer(x, i);
+	if (op == NEURON_HOST_REDUCE_SUM_SQUARE)
+		b *= b;
+	else if (op == NEURON_HOST_REDUCE_L1 && (int64_t)b < 0 && x->dtype != NEURON_NEFF_U64)
+		b = -b;
 	hostop_put_int(x->dtype, sums->data, to,
 		       (int64_t)(op == NEURON_HOST_REDUCE_PROD ? a * b : a + b));
 }
@@ -370,21 +407,47 @@ static void reduced_shape(const struct hostop_tensor *x, unsigned int mask, bool
 	}
 }
 
+/* Add each element to its sum in @wide; without that, find the largest of each sum. */
+static void each_element(struct hostop_call *call, unsigned int mask, const uint64_t *strides,
+			 double *wide, double *most)
+{
+	const struct hostop_tensor *x = in(call, 0);
+	uint64_t n = hostop_count(x), i, to;
+	uint32_t index[RANK] = { 0 }, d;
+
+	for (i = 0; i < n; i++) {
+		bool first = true;
+
+		for (d = 0, to = 0; d < x->rank; d++) {
+			to += index[d] * strides[d];
+			first &= !(mask >> d & 1) || !index[d];
+		}
+		if (wide)
+			accumulate(call->op, &call->out[0], wide, to, x, i, first, most[to]);
+		else if (num(x, i) > most[to])
+			most[to] = num(x, i);
+		for (d = x->rank; d-- > 0 && ++index[d] == x->dims[d];)
+			index[d] = 0;
+	}
+}
+
 enum hostop_status hostop_reduce(struct hostop_call *call)
 {
 	const struct hostop_tensor *x = in(call, 0);
 	const uint32_t op = call->op, dtype = x->dtype;
-	uint64_t n = hostop_count(x), i, count, to, strides[RANK];
-	uint32_t index[RANK] = { 0 }, d;
+	/* Exponentials are of what is left of the largest element: none overflows. */
+	const bool by_most = op == NEURON_HOST_REDUCE_LOG_SUM_EXP;
+	uint64_t n = hostop_count(x), i, count, strides[RANK];
 	struct hostop_tensor shape;
 	enum hostop_status status;
-	double *wide;
+	double *wide, *most;
 	unsigned int mask;
 
 	status = hostop_axes(call, 1, x->rank, &mask);
 	if (status)
 		return status;
-	if (!is_number(dtype) || call->most[0]->dtype != dtype)
+	if (!is_number(dtype) || call->most[0]->dtype != dtype ||
+	    (op >= NEURON_HOST_REDUCE_L2 && !hostop_is_float(dtype)))
 		return hostop_bad_type(call);
 	if (!mask && !call->ints[1])
 		mask = (1u << x->rank) - 1;
@@ -395,29 +458,28 @@ enum hostop_status hostop_reduce(struct hostop_call *call)
 	count = hostop_count(&shape);
 	if (!n && count && (op == NEURON_HOST_REDUCE_MAX || op == NEURON_HOST_REDUCE_MIN))
 		return hostop_fail(call, HOSTOP_BAD_INPUT, "there are no elements to choose from");
-	wide = calloc(count + 1, sizeof(*wide));
+	wide = calloc((by_most ? 2 : 1) * count + 1, sizeof(*wide));
 	if (!wide)
 		return HOSTOP_NO_MEMORY;
+	most = wide + (by_most ? count : 0);
+	for (i = 0; i < count && by_most; i++)
+		most[i] = -INFINITY;
 	for (i = 0; i < count && op == NEURON_HOST_REDUCE_PROD; i++) {
 		wide[i] = 1;
 		hostop_put_int(dtype, call->out[0].data, i, 1);
 	}
-	for (i = 0; i < n; i++) {
-		bool first = true;
-
-		for (d = 0, to = 0; d < x->rank; d++) {
-			to += index[d] * strides[d];
-			first &= !(mask >> d & 1) || !index[d];
-		}
-		accumulate(op, &call->out[0], wide, to, x, i, first);
-		for (d = x->rank; d-- > 0 && ++index[d] == x->dims[d];)
-			index[d] = 0;
+	if (by_most) {
+		each_element(call, mask, strides, NULL, most);
+		for (i = 0; i < count; i++)
+			if (!isfinite(most[i]))
+				most[i] = 0;
 	}
+	each_element(call, mask, strides, wide, most);
 	for (i = 0; i < count && op != NEURON_HOST_REDUCE_MAX && op != NEURON_HOST_REDUCE_MIN; i++) {
 		if (hostop_is_float(dtype))
 			hostop_put_double(dtype, call->out[0].data, i,
-					  rounded(dtype, op == NEURON_HOST_REDUCE_MEAN ?
-						  wide[i] / ((double)n / count) : wide[i]));
+					  rounded(dtype, reduced(op, wide[i], (double)n / count,
+								 most[i])));
 		else if (op == NEURON_HOST_REDUCE_MEAN && n)
 			hostop_put_int(dtype, call->out[0].data, i,
 				       integer(&call->out[0], i) / (int64_t)(n / count));

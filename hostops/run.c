@@ -108,6 +108,17 @@ static hostop_fn *const functions[NEURON_HOST_NUM_OPS] = {
 	[NEURON_HOST_IS_INF] = hostop_classify,
 	[NEURON_HOST_POW] = hostop_pow,
 	[NEURON_HOST_PRELU] = hostop_prelu,
+	[NEURON_HOST_SOFTMAX] = hostop_softmax,
+	[NEURON_HOST_LOG_SOFTMAX] = hostop_softmax,
+	[NEURON_HOST_REDUCE_SUM_SQUARE] = hostop_reduce,
+	[NEURON_HOST_REDUCE_L1] = hostop_reduce,
+	[NEURON_HOST_REDUCE_L2] = hostop_reduce,
+	[NEURON_HOST_REDUCE_LOG_SUM] = hostop_reduce,
+	[NEURON_HOST_REDUCE_LOG_SUM_EXP] = hostop_reduce,
+	[NEURON_HOST_LAYER_NORM] = hostop_layer_norm,
+	[NEURON_HOST_PAD] = hostop_pad,
+	[NEURON_HOST_SPLIT] = hostop_split,
+	[NEURON_HOST_TRILU] = hostop_trilu,
 };
 
 const struct hostop_info *hostop_info(uint32_t op)

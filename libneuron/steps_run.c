@@ -387,17 +387,14 @@ static NRT_STATUS status_of(enum hostop_status status)
 	}
 }
 
-#define MAX_INPUTS	255	/* of the operators in <neuron/hostop.h> */
-#define MAX_OUTPUTS	4
-
 static NRT_STATUS run_host_step(const struct nrt_model *model, struct steps_run *run,
 				uint32_t i)
 {
 	const struct steps *steps = model->steps;
 	const struct neuron_neff_step *s = &steps->steps[i];
 	const uint32_t *operands = steps->operands + s->first_operand;
-	const struct hostop_tensor *in[MAX_INPUTS], *most[MAX_OUTPUTS];
-	struct hostop_tensor shapes[MAX_OUTPUTS], out[MAX_OUTPUTS];
+	const struct hostop_tensor *in[HOSTOP_MAX_INPUTS], *most[HOSTOP_MAX_OUTPUTS];
+	struct hostop_tensor shapes[HOSTOP_MAX_OUTPUTS], out[HOSTOP_MAX_OUTPUTS];
 	struct hostop_call call = {
 		.op = s->op, .ints = s->ints, .floats = s->floats, .in = in,
 		.num_in = s->num_inputs, .most = most, .num_out = s->num_outputs,

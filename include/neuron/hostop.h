@@ -145,7 +145,24 @@
 	/* ints: detect_negative, detect_positive */                           \
 	X(IS_INF,            87, "IsInf",              1, 1, 1, 2, 0)          \
 	X(POW,               88, "Pow",                2, 2, 1, 0, 0)          \
-	X(PRELU,             89, "PRelu",              2, 2, 1, 0, 0)
+	X(PRELU,             89, "PRelu",              2, 2, 1, 0, 0)          \
+	/* ints: axis */                                                       \
+	X(SOFTMAX,           90, "Softmax",            1, 1, 1, 1, 0)          \
+	X(LOG_SOFTMAX,       91, "LogSoftmax",         1, 1, 1, 1, 0)          \
+	/* inputs: x, axes; ints: keepdims, noop_with_empty_axes */            \
+	X(REDUCE_SUM_SQUARE, 92, "ReduceSumSquare",    1, 2, 1, 2, 0)          \
+	X(REDUCE_L1,         93, "ReduceL1",           1, 2, 1, 2, 0)          \
+	X(REDUCE_L2,         94, "ReduceL2",           1, 2, 1, 2, 0)          \
+	X(REDUCE_LOG_SUM,    95, "ReduceLogSum",       1, 2, 1, 2, 0)          \
+	X(REDUCE_LOG_SUM_EXP, 96, "ReduceLogSumExp",   1, 2, 1, 2, 0)          \
+	/* outputs: y, mean, one by the standard deviation; ints: axis; floats: epsilon */ \
+	X(LAYER_NORM,        97, "LayerNormalization", 2, 3, 3, 1, 1)          \
+	/* inputs: x, pads, value, axes; ints: 0 constant, 1 reflect, 2 edge, 3 wrap */ \
+	X(PAD,               98, "Pad",                2, 4, 1, 1, 0)          \
+	/* ints: axis, parts */                                                \
+	X(SPLIT,             99, "Split",              1, 2, 32, 2, 0)         \
+	/* inputs: x, diagonal; ints: upper */                                 \
+	X(TRILU,             100, "Trilu",             1, 2, 1, 1, 0)
 
 enum neuron_host_op {
 #define X(name, number, text, min_in, max_in, max_out, ints, floats) \

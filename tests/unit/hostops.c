@@ -20,9 +20,11 @@
 
 #define MAX	8
 
+#define MAX_OUT	4
+
 /* What is run, and what came out. */
-static struct hostop_tensor in[MAX], most[4], out[4];
-static const struct hostop_tensor *ins[MAX], *mosts[4];
+static struct hostop_tensor in[MAX], most[MAX_OUT], out[MAX_OUT];
+static const struct hostop_tensor *ins[MAX], *mosts[MAX_OUT];
 static int64_t ints[NEURON_NEFF_STEP_INTS];
 static double floats[NEURON_NEFF_STEP_FLOATS];
 static struct hostop_random chance;
@@ -34,7 +36,7 @@ static void forget(void)
 
 	for (i = 0; i < MAX; i++)
 		free(in[i].data);
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < MAX_OUT; i++)
 		free(out[i].data);
 	memset(in, 0, sizeof(in));
 	memset(most, 0, sizeof(most));
@@ -574,6 +576,150 @@ static void reductions(void)
 	GIVES(DET, F32, 0, D(0), 1);
 	IN(F32, 2, D(2, 3), 1, 2, 3, 4, 5, 6);
 	FAILS(DET, F32, HOSTOP_BAD_INPUT);
+	IN(F32, 2, D(2, 2), 3, -4, 6, 8);
+	IN(I64, 1, D(1), 1);
+	GIVES(REDUCE_L2, F32, 1, D(2), 5, 10);
+	IN(F32, 1, D(2), 3, -4);
+	GIVES(REDUCE_L1, F32, 0, D(0), 7);
+	IN(I32, 1, D(2), 3, -4);
+	GIVES(REDUCE_L1, I32, 0, D(0), 7);
+	IN(I32, 1, D(2), 3, -4);
+	GIVES(REDUCE_SUM_SQUARE, I32, 0, D(0), 25);
+	IN(I32, 1, D(2), 3, -4);
+	FAILS(REDUCE_L2, I32, HOSTOP_INVALID);
+	/* No exponential overflows, and nothing is not a number. */
+	IN(F32, 2, D(4, 2), 5000, 5000, -INFINITY, -INFINITY, INFINITY, 1, -5000, -INFINITY);
+	IN(I64, 1, D(1), 1);
+	GIVES(REDUCE_LOG_SUM_EXP, F32, 1, D(4), (float)(5000 + M_LN2), -INFINITY, INFINITY, -5000);
+	IN(F32, 2, D(2, 0), 0);
+	IN(I64, 1, D(1), 1);
+	GIVES(REDUCE_LOG_SUM_EXP, F32, 1, D(2), -INFINITY, -INFINITY);
+}
+
+static void normalisation(void)
+{
+	forget();
+	IN(F32, 2, D(2, 2), 0, (float)log(3), 1000, 1000);
+	ints[0] = -1;
+	GIVES(SOFTMAX, F32, 2, D(2, 2), 0.25, 0.75, 0.5, 0.5);
+	IN(F64, 2, D(2, 2), 0, 7, 0, 7);
+	GIVES(LOG_SOFTMAX, F64, 2, D(2, 2), -M_LN2, -M_LN2, -M_LN2, -M_LN2);
+	IN(F32, 2, D(2, 0), 0);
+	ints[0] = 1;
+	GIVES(SOFTMAX, F32, 2, D(2, 0), 0);
+	IN(F32, 0, D(0), 1);
+	FAILS(SOFTMAX, F32, HOSTOP_BAD_INPUT);
+	IN(F32, 1, D(1), 1);
+	ints[0] = INT64_MIN;
+	FAILS(SOFTMAX, F32, HOSTOP_BAD_INPUT);
+	IN(F32, 2, D(2, 2), 1, 3, 10, 10);
+	IN(F32, 1, D(2), 1, 10);
+	IN(F32, 0, D(0), 5);
+	ints[0] = 1;
+	GIVES(LAYER_NORM, F32, 2, D(2, 2), 4, 15, NAN, NAN);
+	IN(F32, 2, D(2, 2), 1, 3, 10, 10);
+	IN(F32, 1, D(1), 2);
+	ints[0] = 1;
+	floats[0] = 3;
+	GIVES(LAYER_NORM, F32, 2, D(2, 2), -1, 1, 0, 0);
+	/* The scale is none that makes the result larger than the input. */
+	IN(F32, 2, D(1, 2), 1, 3);
+	IN(F32, 2, D(2, 2), 1, 1, 1, 1);
+	FAILS(LAYER_NORM, F32, HOSTOP_BAD_INPUT);
+	IN(F32, 2, D(1, 2), 1, 3);
+	IN(F32, 1, D(3), 1, 1, 1);
+	FAILS(LAYER_NORM, F32, HOSTOP_BAD_INPUT);
+}
+
+static void frames(void)
+{
+	forget();
+	IN(I64, 2, D(1, 3), 1, 2, 3);
+	IN(I64, 1, D(4), 1, -1, 0, 2);
+	IN(I64, 0, D(0), 9);
+	GIVES(PAD, I64, 2, D(2, 4), 9, 9, 9, 9, 2, 3, 9, 9);
+	IN(F32, 1, D(3), 1, 2, 3);
+	IN(I64, 1, D(2), 2, 1);
+	ints[0] = 1;
+	GIVES(PAD, F32, 1, D(6), 3, 2, 1, 2, 3, 2);
+	/* What is cut off is not reflected. */
+	IN(F32, 1, D(3), 1, 2, 3);
+	IN(I64, 1, D(2), -1, 1);
+	ints[0] = 1;
+	GIVES(PAD, F32, 1, D(3), 2, 3, 2);
+	IN(F32, 1, D(3), 1, 2, 3);
+	IN(I64, 1, D(2), 3, 0);
+	ints[0] = 1;
+	FAILS(PAD, F32, HOSTOP_BAD_INPUT);
+	IN(F32, 1, D(2), 1, 2);
+	IN(I64, 1, D(2), 1, 2);
+	ints[0] = 2;
+	GIVES(PAD, F32, 1, D(5), 1, 1, 2, 2, 2);
+	IN(F32, 1, D(2), 1, 2);
+	IN(I64, 1, D(2), 3, 1);
+	ints[0] = 3;
+	GIVES(PAD, F32, 1, D(6), 2, 1, 2, 1, 2, 1);
+	IN(F32, 1, D(0), 0);
+	IN(I64, 1, D(2), 1, 1);
+	ints[0] = 2;
+	FAILS(PAD, F32, HOSTOP_BAD_INPUT);
+	IN(F32, 1, D(2), 1, 2);
+	IN(I64, 1, D(2), -2, -1);
+	FAILS(PAD, F32, HOSTOP_BAD_INPUT);
+	IN(F32, 1, D(2), 1, 2);
+	IN(I64, 1, D(2), 0x1p31, 0);
+	FAILS(PAD, F32, HOSTOP_BAD_INPUT);
+	IN(F32, 1, D(2), 1, 2);
+	IN(I64, 1, D(2), 0, 0);
+	ints[0] = 4;
+	FAILS(PAD, F32, HOSTOP_INVALID);
+	/* One axis, a dimension without elements, and one that is to be very long. */
+	IN(F32, 2, D(0, 1), 0);
+	IN(I64, 1, D(2), 0x1p30, 0);
+	add_none();
+	IN(I64, 1, D(1), -1);
+	GIVES(PAD, F32, 2, D(0, 1073741825), 0);
+
+	IN(U8, 2, D(2, 3), 1, 2, 3, 4, 5, 6);
+	IN(I64, 1, D(2), 2, 1);
+	ints[0] = 1;
+	ints[1] = 2;
+	call.num_out = 2;
+	mosts[1] = &most[1];
+	most[1].dtype = U8;
+	CHECK_EQ(run(NEURON_HOST_SPLIT, U8), HOSTOP_OK);
+	CHECK_EQ(out[0].dims[1], 2);
+	CHECK_EQ(((uint8_t *)out[0].data)[2], 4);
+	CHECK_EQ(out[1].dims[1], 1);
+	CHECK_EQ(((uint8_t *)out[1].data)[1], 6);
+	forget();
+	/* Equal parts of 5 in 3: the last is shorter. The first only is wanted. */
+	IN(F32, 1, D(5), 1, 2, 3, 4, 5);
+	ints[1] = 3;
+	GIVES(SPLIT, F32, 1, D(2), 1, 2);
+	IN(F32, 1, D(5), 1, 2, 3, 4, 5);
+	IN(I64, 1, D(1), 4);
+	ints[1] = 1;
+	FAILS(SPLIT, F32, HOSTOP_BAD_INPUT);
+	IN(F32, 1, D(5), 1, 2, 3, 4, 5);
+	IN(I64, 1, D(2), 6, -1);
+	ints[1] = 2;
+	FAILS(SPLIT, F32, HOSTOP_BAD_INPUT);
+	IN(F32, 1, D(5), 1, 2, 3, 4, 5);
+	FAILS(SPLIT, F32, HOSTOP_INVALID);
+	IN(F32, 1, D(5), 1, 2, 3, 4, 5);
+	ints[1] = INT64_MAX;
+	FAILS(SPLIT, F32, HOSTOP_INVALID);
+
+	IN(F32, 2, D(2, 3), 1, 2, 3, 4, 5, 6);
+	IN(I64, 0, D(0), 1);
+	ints[0] = 1;
+	GIVES(TRILU, F32, 2, D(2, 3), 0, 2, 3, 0, 0, 6);
+	IN(F32, 2, D(2, 2), 1, 2, 3, 4);
+	IN(I64, 0, D(0), (double)INT64_MIN);
+	GIVES(TRILU, F32, 2, D(2, 2), 0, 0, 0, 0);
+	IN(F32, 1, D(2), 1, 2);
+	FAILS(TRILU, F32, HOSTOP_INVALID);
 }
 
 static void texts(void)
@@ -758,7 +904,7 @@ static void anything(void)
 {
 	unsigned int turn, i, good = 0;
 
-	for (turn = 0; turn < 200000; turn++) {
+	for (turn = 0; turn < 300000; turn++) {
 		const struct hostop_info *info;
 		uint32_t d;
 
@@ -772,7 +918,7 @@ static void anything(void)
 			draw_tensor(&in[i]);
 			ins[i] = draw(10) ? &in[i] : NULL;
 		}
-		call.num_out = 1 + draw(info->max_out);
+		call.num_out = 1 + draw(info->max_out > MAX_OUT ? MAX_OUT : info->max_out);
 		for (i = 0; i < call.num_out; i++) {
 			most[i].dtype = draw(3) ? in[0].dtype : draw(NEURON_NEFF_NUM_DTYPES);
 			if (draw(3) == 1)
@@ -784,6 +930,8 @@ static void anything(void)
 		}
 		for (i = 0; i < NEURON_NEFF_STEP_INTS; i++)
 			ints[i] = draw(10) ? (int64_t)draw(4) - 1 : INT64_MIN;
+		floats[0] = draw(3);
+		floats[1] = draw(2) ? 1 : NAN;
 		chance.state = turn;
 		if (hostop_run(&call))
 			continue;
@@ -828,6 +976,8 @@ int main(void)
 	ktap_run("arithmetic", arithmetic);
 	ktap_run("functions of floats", functions);
 	ktap_run("reductions", reductions);
+	ktap_run("normalisation", normalisation);
+	ktap_run("frames and parts", frames);
 	ktap_run("strings", texts);
 	ktap_run("n-grams", grams);
 	ktap_run("random numbers", numbers_by_chance);
