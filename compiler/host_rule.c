@@ -81,6 +81,60 @@ static bool prepare_trilu(struct nc_prepare *p)
 	return true;
 }
 
+static bool prepare_gemm(struct nc_prepare *p)
+{
+	p->host->ints[0] = nc_attr_int(p->node, "transA", 0);
+	p->host->ints[1] = nc_attr_int(p->node, "transB", 0);
+	p->host->floats[0] = nc_attr_float(p->node, "alpha", 1);
+	p->host->floats[1] = nc_attr_float(p->node, "beta", 1);
+	return true;
+}
+
+/* Pads that are to be found when the input's size is known are found then. */
+static bool prepare_conv(struct nc_prepare *p)
+{
+	static const char *const names[] = { "NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID" };
+	const char *how = nc_attr_string(p->node, "auto_pad", "NOTSET");
+	int64_t list[6 * NC_MAX_SPATIAL] = { 0 };
+	struct nc_node *node = p->node;
+	const int64_t *more, *shape;
+	struct nc_window w;
+	int n, i, count;
+	size_t given;
+
+	/* Inference has been through it. */
+	if (nc_window(node, &w))
+		return false;
+	for (i = 0; i < 4; i++)
+		if (!strcmp(how, names[i]))
+			p->host->ints[1] = i;
+	p->host->ints[0] = w.groups;
+	n = w.num_spatial;
+	count = 4 * n;
+	for (i = 0; i < n; i++) {
+		list[i] = w.stride[i];
+		list[n + i] = w.dilation[i];
+		list[2 * n + i] = w.pad_lo[i];
+		list[3 * n + i] = w.pad_hi[i];
+	}
+	if (node->op == NC_OP_ConvTranspose) {
+		if (nc_attr_ints(node, "output_padding", &more))
+			memcpy(list + 4 * n, more, (size_t)n * sizeof(*more));
+		count = 5 * n;
+		given = nc_attr_ints(node, "output_shape", &shape);
+		if (given) {
+			memcpy(list + 5 * n, shape + given - n, (size_t)n * sizeof(*shape));
+			count = 6 * n;
+		}
+	}
+	/* What the largest input needs would be wrong for others. */
+	if (p->host->ints[1] || count == 6 * n)
+		memset(list + 2 * n, 0, 2 * (size_t)n * sizeof(*list));
+	set_inputs(p->ctx, node, 4, node->inputs[0], node->inputs[1],
+		   nc_const_ints_new(p->ctx, "window", list, count), nc_in(node, 2));
+	return true;
+}
+
 static bool prepare_optional_axis(struct nc_prepare *p)
 {
 	struct nc_node *node = p->node;
@@ -556,6 +610,10 @@ static const struct nc_host_rule rules[] = {
 	{ NC_OP_Pad, NEURON_HOST_PAD, NC_SHAPE_FIRST, NULL, prepare_pad },
 	CUSTOM(Split, SPLIT, split, prepare_split),
 	{ NC_OP_Trilu, NEURON_HOST_TRILU, NC_SHAPE_FIRST, NULL, prepare_trilu },
+	CUSTOM(MatMul, MATMUL, matmul, NULL),
+	CUSTOM(Gemm, GEMM, gemm, prepare_gemm),
+	CUSTOM(Conv, CONV, conv, prepare_conv),
+	CUSTOM(ConvTranspose, CONV_TRANSPOSE, conv, prepare_conv),
 };
 
 const struct nc_host_rule *nc_host_rule(enum nc_op op)

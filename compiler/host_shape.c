@@ -566,6 +566,86 @@ bool nc_host_split(struct nc_ctx *ctx, struct nc_node *node)
 	return true;
 }
 
+/*
+ * Products
+ */
+
+static bool of_floats(struct nc_ctx *ctx, const struct nc_node *node)
+{
+	if (nc_dtype_is_float(node->inputs[0]->dtype))
+		return true;
+	nc_error(ctx, node, "on the host it is defined for floats, not for %s",
+		 nc_dtype_name(node->inputs[0]->dtype));
+	return false;
+}
+
+bool nc_host_matmul(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_value *out = nc_out(node, 0);
+	unsigned int open = 0, i;
+	int k, batches;
+
+	if (!infer(ctx, node) || !of_floats(ctx, node) || !out)
+		return false;
+	/* What is broadcast ends where the matrices begin, of which each gives one side. */
+	batches = out->rank;
+	for (i = 0; i < 2; i++) {
+		const struct nc_value *x = node->inputs[i];
+
+		batches -= x->rank > 1;
+	}
+	for (i = 0; i < 2; i++) {
+		const struct nc_value *x = node->inputs[i];
+
+		for (k = 0; k < x->rank - 2; k++)
+			open |= (unsigned int)bit(x->open, k) << (batches - (x->rank - 2) + k);
+		if (x->rank > 1)
+			open |= (unsigned int)bit(x->open, x->rank - 2 + (int)i) <<
+				(i ? out->rank - 1 : batches);
+	}
+	open_dims(node, open);
+	return true;
+}
+
+bool nc_host_gemm(struct nc_ctx *ctx, struct nc_node *node)
+{
+	bool ta = nc_attr_int(node, "transA", 0), tb = nc_attr_int(node, "transB", 0);
+
+	if (!infer(ctx, node) || !of_floats(ctx, node))
+		return false;
+	open_dims(node, (unsigned int)bit(node->inputs[0]->open, ta) |
+			(unsigned int)bit(node->inputs[1]->open, !tb) << 1);
+	return true;
+}
+
+/* Conv and ConvTranspose: larger inputs never give smaller outputs. */
+bool nc_host_conv(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const int64_t *shape;
+	unsigned int open, i;
+
+	if (!nc_need(ctx, node, 2, 3))
+		return false;
+	open = node->inputs[0]->open;
+	for (i = 1; i < node->num_inputs; i++) {
+		if (!node->inputs[i] || !node->inputs[i]->open)
+			continue;
+		nc_error(ctx, node, "the shape of its %s depends on data, which only its input's may",
+			 i == 1 ? "weights" : "bias");
+		return false;
+	}
+	if (bit(open, 1)) {
+		nc_error(ctx, node, "how many channels it has depends on data; only its batch and what follows the channels may");
+		return false;
+	}
+	if (!infer(ctx, node))
+		return false;
+	if (node->op == NC_OP_ConvTranspose && nc_attr_ints(node, "output_shape", &shape))
+		open &= 1;
+	open_dims(node, open);
+	return true;
+}
+
 bool nc_host_det(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_value *x;

@@ -119,6 +119,10 @@ static hostop_fn *const functions[NEURON_HOST_NUM_OPS] = {
 	[NEURON_HOST_PAD] = hostop_pad,
 	[NEURON_HOST_SPLIT] = hostop_split,
 	[NEURON_HOST_TRILU] = hostop_trilu,
+	[NEURON_HOST_MATMUL] = hostop_matmul,
+	[NEURON_HOST_GEMM] = hostop_gemm,
+	[NEURON_HOST_CONV] = hostop_conv,
+	[NEURON_HOST_CONV_TRANSPOSE] = hostop_conv,
 };
 
 const struct hostop_info *hostop_info(uint32_t op)

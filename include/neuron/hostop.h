@@ -155,14 +155,26 @@
 	X(REDUCE_L2,         94, "ReduceL2",           1, 2, 1, 2, 0)          \
 	X(REDUCE_LOG_SUM,    95, "ReduceLogSum",       1, 2, 1, 2, 0)          \
 	X(REDUCE_LOG_SUM_EXP, 96, "ReduceLogSumExp",   1, 2, 1, 2, 0)          \
-	/* outputs: y, mean, one by the standard deviation; ints: axis; floats: epsilon */ \
+	/* outputs: y, mean, 1 / standard deviation; ints: axis; */            \
+	/* floats: epsilon */                                                  \
 	X(LAYER_NORM,        97, "LayerNormalization", 2, 3, 3, 1, 1)          \
-	/* inputs: x, pads, value, axes; ints: 0 constant, 1 reflect, 2 edge, 3 wrap */ \
+	/* inputs: x, pads, value, axes; */                                    \
+	/* ints: 0 constant, 1 reflect, 2 edge, 3 wrap */                      \
 	X(PAD,               98, "Pad",                2, 4, 1, 1, 0)          \
 	/* ints: axis, parts */                                                \
 	X(SPLIT,             99, "Split",              1, 2, 32, 2, 0)         \
 	/* inputs: x, diagonal; ints: upper */                                 \
-	X(TRILU,             100, "Trilu",             1, 2, 1, 1, 0)
+	X(TRILU,             100, "Trilu",             1, 2, 1, 1, 0)          \
+	/* products, in fp32 */                                                \
+	X(MATMUL,            101, "MatMul",            2, 2, 1, 0, 0)          \
+	/* inputs: a, b, c; ints: transA, transB; floats: alpha, beta */       \
+	X(GEMM,              102, "Gemm",              2, 3, 1, 2, 2)          \
+	/* inputs: x, weights, window, bias; window: of each dimension the */  \
+	/* strides, dilations, pads before, pads after; ints: group, auto_pad: */\
+	/* 0 as given, 1 SAME_UPPER, 2 SAME_LOWER, 3 VALID */                  \
+	X(CONV,              103, "Conv",              3, 4, 1, 2, 0)          \
+	/* the window goes on: output_padding and, if given, output_shape */   \
+	X(CONV_TRANSPOSE,    104, "ConvTranspose",     3, 4, 1, 2, 0)
 
 enum neuron_host_op {
 #define X(name, number, text, min_in, max_in, max_out, ints, floats) \

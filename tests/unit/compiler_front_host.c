@@ -110,6 +110,67 @@ static void functions(void)
 	nc_result_free(&result);
 }
 
+/* [1, 4, at most 6]: columns of x. */
+static struct builder with_columns(void)
+{
+	struct builder b = with_x(13);
+
+	add_input(&b, "some", BOOL, DIMS(6));
+	attr_int(add_node(&b, "Compress", "x some", "columns"), "axis", 1);
+	add_ints(&b, "zero", 1, (int64_t[]) { 0 });
+	add_node(&b, "Unsqueeze", "columns zero", "signal");
+	return b;
+}
+
+/* What of a product and of a convolution is open, and how large it can be. */
+static void products(void)
+{
+	struct builder b = with_columns();
+	struct nc_result result;
+	Onnx__NodeProto *node;
+
+	add_ramp(&b, "a", 0, 1, 3, (int64_t[]) { 2, 3, 4 });
+	add_node(&b, "MatMul", "a columns", "product");
+	add_ramp(&b, "w", 0, 1, 3, (int64_t[]) { 5, 4, 2 });
+	attr_ints(add_node(&b, "Conv", "signal w", "conv"), "pads", 2, (int64_t[]) { 1, 1 });
+	add_ramp(&b, "v", 0, 1, 3, (int64_t[]) { 5, 3, 4 });
+	attr_ints(add_node(&b, "ConvTranspose", "conv v", "up"), "strides", 1,
+		  (int64_t[]) { 4 });
+	node = add_node(&b, "ConvTranspose", "conv v", "size");
+	attr_ints(node, "output_shape", 1, (int64_t[]) { 9 });
+	attr_int(add_node(&b, "Split", "up", "left right"), "axis", 2);
+	add_output(&b, "product");
+	add_output(&b, "up");
+	add_output(&b, "size");
+	add_output(&b, "right");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->open, 4);
+	CHECK_EQ(result.graph->outputs[0]->dims[1], 3);
+	CHECK_EQ(result.graph->outputs[0]->dims[2], 6);
+	/* 6 columns, 7 windows, 7 * 4. */
+	CHECK_EQ(result.graph->outputs[1]->open, 4);
+	CHECK_EQ(result.graph->outputs[1]->dims[1], 3);
+	CHECK_EQ(result.graph->outputs[1]->dims[2], 28);
+	CHECK_EQ(result.graph->outputs[2]->open, 0);
+	CHECK_EQ(result.graph->outputs[2]->dims[2], 9);
+	CHECK_EQ(result.graph->outputs[3]->open, 4);
+	CHECK_EQ(result.graph->outputs[3]->dims[2], 14);
+	nc_result_free(&result);
+
+	b = with_columns();
+	attr_ints(add_node(&b, "Transpose", "signal", "t"), "perm", 3, (int64_t[]) { 0, 2, 1 });
+	add_ramp(&b, "w", 0, 1, 3, (int64_t[]) { 5, 6, 2 });
+	add_node(&b, "Conv", "t w", "y");
+	add_output(&b, "y");
+	REFUSED(&b, "Conv", "how many channels it has depends on data");
+	b = with_columns();
+	add_input(&b, "image", FLOAT, DIMS(1, 4, 9));
+	add_node(&b, "Conv", "image signal", "y");
+	add_output(&b, "y");
+	REFUSED(&b, "Conv", "the shape of its weights depends on data");
+}
+
 /* Known when compiling: computed then, as ever. */
 static void known(void)
 {
@@ -334,6 +395,7 @@ int main(void)
 	ktap_run("no host steps", none);
 	ktap_run("host steps between chip programs", between);
 	ktap_run("functions of what is open", functions);
+	ktap_run("products of what is open", products);
 	ktap_run("known when compiling", known);
 	ktap_run("refusals", refusals);
 	ktap_run("needed inputs", needed);

@@ -16,7 +16,7 @@
 /* Dimensions that an operator needs to know: of some it says so, others decide the rank. */
 static bool is_needed(const struct test_case *c, const struct tensor *t, int axis)
 {
-	return (axis == 1 && !strncmp(c->op, "Conv", 4)) ||
+	return (!strncmp(c->op, "Conv", 4) && (axis == 1 || t != c->in)) ||
 	       (t->dims[axis] == 1 && !strcmp(c->op, "Squeeze"));
 }
 
@@ -41,7 +41,7 @@ static int open_input(struct builder *b, const struct test_case *c, unsigned int
 		return -1;
 	axis = (int)((c->line + i) % (unsigned int)t->rank);
 	for (tries = 0; is_needed(c, t, axis); axis = (axis + 1) % t->rank)
-		if (++tries > t->rank)
+		if (++tries == t->rank)
 			return -1;
 	/* In the order of inputs that they are written in. */
 	snprintf(inputs, sizeof(inputs), "c%u", i);
