@@ -406,7 +406,6 @@ bool nc_infer_on_host(struct nc_ctx *ctx, struct nc_node *node)
 	host->reason = reason_for(node);
 	if (!host->reason)
 		host->reason = NEURON_HOST_REASON_CONDITION;
-	info = hostop_info(host->op);
 	if (!set_shape(ctx, node, rule))
 		return false;
 	/* The result is another value: there is nothing to do. */
@@ -414,6 +413,7 @@ bool nc_infer_on_host(struct nc_ctx *ctx, struct nc_node *node)
 		return true;
 	if (rule->prepare && !rule->prepare(&prepare))
 		return false;
+	info = hostop_info(host->op);
 	if (node->num_inputs < info->min_in || node->num_inputs > info->max_in) {
 		nc_error(ctx, node, "it has %u inputs", node->num_inputs);
 		return false;

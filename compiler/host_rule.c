@@ -469,7 +469,12 @@ static bool prepare_random(struct nc_prepare *p)
 	put_seed(node, host);
 	host->floats[0] = nc_attr_float(node, normal ? "mean" : "low", 0);
 	host->floats[1] = nc_attr_float(node, normal ? "scale" : "high", 1);
-	node->num_inputs = 0;
+	/* The input is of interest where its shape is not known. */
+	if (node->num_inputs && node->inputs[0]->open)
+		host->op = normal ? NEURON_HOST_RANDOM_NORMAL_LIKE :
+				    NEURON_HOST_RANDOM_UNIFORM_LIKE;
+	else
+		node->num_inputs = 0;
 	return true;
 }
 

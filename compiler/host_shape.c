@@ -846,12 +846,8 @@ bool nc_host_random_like(struct nc_ctx *ctx, struct nc_node *node)
 	if (!nc_need(ctx, node, 1, 1))
 		return false;
 	x = node->inputs[0];
-	if (x->open) {
-		nc_need_const(ctx, node, node->inputs[0], "input's shape");
-		return false;
-	}
 	return random_type(ctx, node, x->dtype, &dtype) &&
-	       nc_host_set(ctx, node, 0, dtype, x->rank, x->dims, 0);
+	       nc_host_set(ctx, node, 0, dtype, x->rank, x->dims, x->open);
 }
 
 bool nc_host_bernoulli(struct nc_ctx *ctx, struct nc_node *node)

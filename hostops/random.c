@@ -48,7 +48,10 @@ static struct hostop_random *source(struct hostop_call *call, struct hostop_rand
 
 enum hostop_status hostop_random_fill(struct hostop_call *call)
 {
-	enum hostop_status status = hostop_make_like(call, 0, call->most[0]);
+	const struct hostop_tensor *like = in(call, 0) ? in(call, 0) : call->most[0];
+	enum hostop_status status = hostop_make_like(call, 0, like);
+	const bool is_normal = call->op == NEURON_HOST_RANDOM_NORMAL ||
+			       call->op == NEURON_HOST_RANDOM_NORMAL_LIKE;
 	const uint32_t dtype = call->most[0]->dtype;
 	struct hostop_random own, *random = source(call, &own);
 	double a = call->floats[0], b = call->floats[1];
@@ -61,8 +64,7 @@ enum hostop_status hostop_random_fill(struct hostop_call *call)
 	n = hostop_count(&call->out[0]);
 	for (i = 0; i < n; i++)
 		hostop_put_double(dtype, call->out[0].data, i,
-				  call->op == NEURON_HOST_RANDOM_NORMAL ?
-				  a + b * normal(random) : a + (b - a) * uniform(random));
+				  is_normal ? a + b * normal(random) : a + (b - a) * uniform(random));
 	return HOSTOP_OK;
 }
 

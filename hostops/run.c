@@ -123,6 +123,8 @@ static hostop_fn *const functions[NEURON_HOST_NUM_OPS] = {
 	[NEURON_HOST_GEMM] = hostop_gemm,
 	[NEURON_HOST_CONV] = hostop_conv,
 	[NEURON_HOST_CONV_TRANSPOSE] = hostop_conv,
+	[NEURON_HOST_RANDOM_NORMAL_LIKE] = hostop_random_fill,
+	[NEURON_HOST_RANDOM_UNIFORM_LIKE] = hostop_random_fill,
 };
 
 const struct hostop_info *hostop_info(uint32_t op)
@@ -143,7 +145,8 @@ const char *hostop_reason(uint32_t reason)
 
 bool hostop_is_random(uint32_t op)
 {
-	return op >= NEURON_HOST_RANDOM_NORMAL && op <= NEURON_HOST_DROPOUT;
+	return (op >= NEURON_HOST_RANDOM_NORMAL && op <= NEURON_HOST_DROPOUT) ||
+	       op == NEURON_HOST_RANDOM_NORMAL_LIKE || op == NEURON_HOST_RANDOM_UNIFORM_LIKE;
 }
 
 enum hostop_status hostop_fail(struct hostop_call *call, enum hostop_status status,

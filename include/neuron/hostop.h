@@ -174,7 +174,10 @@
 	/* 0 as given, 1 SAME_UPPER, 2 SAME_LOWER, 3 VALID */                  \
 	X(CONV,              103, "Conv",              3, 4, 1, 2, 0)          \
 	/* the window goes on: output_padding and, if given, output_shape */   \
-	X(CONV_TRANSPOSE,    104, "ConvTranspose",     3, 4, 1, 2, 0)
+	X(CONV_TRANSPOSE,    104, "ConvTranspose",     3, 4, 1, 2, 0)          \
+	/* random numbers in the shape of their input; ints and floats as above */ \
+	X(RANDOM_NORMAL_LIKE, 105, "RandomNormalLike", 1, 1, 1, 2, 2)          \
+	X(RANDOM_UNIFORM_LIKE, 106, "RandomUniformLike", 1, 1, 1, 2, 2)
 
 enum neuron_host_op {
 #define X(name, number, text, min_in, max_in, max_out, ints, floats) \

@@ -101,9 +101,14 @@ static void functions(void)
 	add_node(&b, "Exp", "f", "e");
 	attr_float(add_node(&b, "LeakyRelu", "e", "l"), "alpha", 0.5f);
 	add_node(&b, "Pow", "l e", "y");
+	attr_float(add_node(&b, "RandomNormalLike", "y", "noise"), "scale", 0.5f);
 	add_output(&b, "y");
+	add_output(&b, "noise");
 	result = build(&b);
 	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[1]->open, 2);
+	CHECK_EQ(result.graph->outputs[1]->producer->num_inputs, 1);
+	CHECK(has_reason(&result, "RandomNormalLike", "random numbers"));
 	CHECK(has_reason(&result, "Exp", "shape depends on data"));
 	CHECK_EQ(line(&result, "Pow")->open, 2);
 	CHECK_EQ(result.graph->outputs[0]->dims[1], 24);

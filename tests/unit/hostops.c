@@ -1123,6 +1123,22 @@ static void numbers_by_chance(void)
 	CHECK(fabs(mean_of(NEURON_HOST_RANDOM_UNIFORM, -1, 3, 100000, &spread) - 1) < 0.02);
 	CHECK(fabs(spread - 4 / sqrt(12)) < 0.01);
 	forget();
+	/* In the shape of an input, whose type is another one; the same seed, the same numbers. */
+	for (i = 0; i < 2; i++) {
+		IN(I64, 2, D(2, 3), 0, 0, 0, 0, 0, 0);
+		ints[0] = 1;
+		ints[1] = 7;
+		floats[0] = 5;
+		floats[1] = 6;
+		CHECK_EQ(run(NEURON_HOST_RANDOM_UNIFORM_LIKE, F64), HOSTOP_OK);
+		CHECK_EQ(out[0].dims[0] * out[0].dims[1], 6);
+		CHECK(((double *)out[0].data)[5] > 5 && ((double *)out[0].data)[5] < 6);
+		spread = i ? spread - ((double *)out[0].data)[5] : ((double *)out[0].data)[5];
+		forget();
+	}
+	CHECK(spread == 0);
+	IN(F32, 1, D(1), 0);
+	FAILS(RANDOM_NORMAL_LIKE, I64, HOSTOP_INVALID);
 	IN(F32, 1, D(3), 0, 1, NAN);
 	GIVES(BERNOULLI, F32, 1, D(3), 0, 1, 0);
 	IN(F32, 2, D(1, 2), 0, log(3));
