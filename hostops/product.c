@@ -75,6 +75,8 @@ void product_end(struct product *product)
 	free(product->right);
 }
 
+#define UNROLL	_Pragma("GCC unroll 8")
+
 /*
  * ROWS x WIDTH sums, of @depth products each, on top of what is in @out. The same sums in
  * the same order, as many at once as there are in a register of @bytes.
@@ -106,7 +108,6 @@ static void name(const float *left, const float *right, size_t depth, float *out
 		for (p = 0; p < PARTS; p++)						\
 			*(anywhere *)(out + r * WIDTH + p * LANES) = sum[r][p];		\
 }
-#define UNROLL	_Pragma("GCC unroll 8")
 
 typedef void tile_fn(const float *left, const float *right, size_t depth, float *out);
 

@@ -1240,6 +1240,52 @@ static void anything(void)
 	CHECK(good > 5000);
 }
 
+/* Windows and pads of any numbers: nothing is read or written beside what there is. */
+static void any_window(void)
+{
+	static const uint32_t ops[] = { NEURON_HOST_CONV, NEURON_HOST_CONV_TRANSPOSE,
+					NEURON_HOST_PAD, NEURON_HOST_GEMM, NEURON_HOST_MATMUL };
+	static const double numbers[] = { 0, 1, 1, 1, 1, 2, 3, -1, -2, 0x1p31 - 1, -0x1p31, 0x1p62 };
+	unsigned int turn, i, good[5] = { 0 };
+
+	for (turn = 0; turn < 100000; turn++) {
+		uint32_t op = draw(5), n = 1 + draw(3), d;
+		double list[18];
+		bool window = op < 2;
+
+		forget();
+		/* Ranks and channels fit mostly, sizes do not. */
+		for (i = 0; i < 2 + draw(2); i++) {
+			uint32_t dims[8];
+
+			for (d = 0; d < 2 + n; d++)
+				dims[d] = d < 2 ? 1 + draw(2) : draw(4);
+			if (i == 2 || (op == 2 && i == 1)) {
+				for (d = 0; d < 18; d++)
+					list[d] = numbers[draw(draw(3) ? 7 : 12)];
+				add(I64, 1, (uint32_t[]) { window ? n * (4 + draw(3)) :
+							   2 * (2 + n) }, list);
+			} else {
+				add_small(window || op == 2 ? 2 + n : 1 + draw(3), dims, turn);
+			}
+		}
+		if (window && draw(2))
+			add_small(1, (uint32_t[]) { 1 + draw(2) }, turn);
+		ints[0] = 1 + draw(2);
+		ints[1] = draw(4);
+		if (op == 2)
+			ints[1] = 0;
+		call.bounded = true;
+		most[0].rank = op == 4 ? draw(5) : window || op == 2 ? 2 + n : 2;
+		for (d = 0; d < 8; d++)
+			most[0].dims[d] = 40;
+		good[op] += run(ops[op], F32) == HOSTOP_OK;
+	}
+	forget();
+	for (i = 0; i < 5; i++)
+		CHECK(good[i] > 100);
+}
+
 /* Shapes whose parts overflow are none, though they have no elements. */
 static void overflow(void)
 {
@@ -1274,6 +1320,7 @@ int main(void)
 	ktap_run("n-grams", grams);
 	ktap_run("random numbers", numbers_by_chance);
 	ktap_run("anything at all", anything);
+	ktap_run("any window at all", any_window);
 	ktap_run("shapes that overflow", overflow);
 	return ktap_done();
 }
