@@ -26,7 +26,7 @@ struct nc_value *nc_build(struct nc_builder *b, struct nc_node *node)
 	for (i = 0; i < node->num_inputs; i++)
 		if (node->inputs[i] && node->inputs[i]->rank < 0)
 			return out;
-	if (nc_host_must(node)) {
+	if (nc_host_must(b->ctx, node)) {
 		if (!nc_infer_on_host(b->ctx, node))
 			return out;
 		if (nc_is_const(out))

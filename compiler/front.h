@@ -139,6 +139,12 @@ bool nc_broadcast(struct nc_ctx *ctx, const struct nc_node *node,
 		  const struct nc_value *a, const struct nc_value *b, int *rank,
 		  int64_t dims[NC_MAX_RANK]);
 
+/*
+ * Dimension @i of @a is as long as dimension @k of @b; or it depends on data, and then the
+ * host looks.
+ */
+bool nc_dim_fits(const struct nc_value *a, int i, const struct nc_value *b, int k);
+
 /* Operators whose inputs may be sequences. */
 bool nc_takes_sequences(enum nc_op op);
 

@@ -130,23 +130,31 @@ static unsigned int own_reason(const struct nc_node *node)
 	}
 }
 
-/* Its shape is what a computed input says, which has a bound. */
-static bool is_bounded_shape(const struct nc_node *node)
+bool nc_host_takes_bound(enum nc_op op)
 {
-	unsigned int i, first = 1;
-
-	if (node->op == NC_OP_ConstantOfShape || node->op == NC_OP_Range)
-		first = 0;
-	else if (node->op != NC_OP_Reshape && node->op != NC_OP_Expand)
-		return false;
-	for (i = first; i < node->num_inputs; i++)
-		if (node->inputs[i] && is_unknown(node->inputs[i]) &&
-		    nc_host_most(node->inputs[i]))
-			return true;
-	return false;
+	return op == NC_OP_ConstantOfShape || op == NC_OP_Range || op == NC_OP_Reshape ||
+	       op == NC_OP_Expand || op == NC_OP_Slice;
 }
 
-static unsigned int reason_for(const struct nc_node *node)
+/* Its shape is what a computed input says, which has a bound. */
+static bool is_bounded_shape(struct nc_ctx *ctx, const struct nc_node *node)
+{
+	unsigned int i, first = node->op != NC_OP_ConstantOfShape && node->op != NC_OP_Range;
+	bool is = false;
+
+	if (!nc_host_takes_bound(node->op))
+		return false;
+	for (i = first; i < node->num_inputs; i++) {
+		if (!node->inputs[i] || !is_unknown(node->inputs[i]))
+			continue;
+		if (!nc_host_most(node->inputs[i]))
+			nc_host_take(ctx, node->inputs[i], NEURON_HOST_REASON_SIZE);
+		is |= ctx->options->max_dim || nc_host_most(node->inputs[i]);
+	}
+	return is;
+}
+
+static unsigned int reason_for(struct nc_ctx *ctx, const struct nc_node *node)
 {
 	unsigned int reason;
 
@@ -160,16 +168,16 @@ static unsigned int reason_for(const struct nc_node *node)
 		return reason;
 	if (any_input(node, is_open))
 		return NEURON_HOST_REASON_OPEN;
-	if (is_bounded_shape(node))
+	if (is_bounded_shape(ctx, node))
 		return NEURON_HOST_REASON_SHAPE;
 	if (nc_host_rule(node->op) && all_few(node))
 		return NEURON_HOST_REASON_BETWEEN;
 	return 0;
 }
 
-bool nc_host_must(const struct nc_node *node)
+bool nc_host_must(struct nc_ctx *ctx, const struct nc_node *node)
 {
-	return reason_for(node);
+	return reason_for(ctx, node);
 }
 
 const struct nc_host *nc_host_copy(struct nc_ctx *ctx, const struct nc_value *value)
@@ -322,15 +330,70 @@ static bool is_monotonic(unsigned int op)
 	}
 }
 
+/* The same, if all but its first input is known. */
+static bool is_monotonic_by(const struct nc_node *node, unsigned int op)
+{
+	const struct nc_value *by = nc_in(node, 1);
+	int64_t i;
+
+	if ((op != NEURON_HOST_SUB && op != NEURON_HOST_DIV) || !by || !nc_is_const(by))
+		return false;
+	for (i = 0; i < nc_numel(by); i++)
+		if (op == NEURON_HOST_DIV && nc_const_int(by, i) < 1)
+			return false;
+	return true;
+}
+
+/* Those of few integers of which nothing is known. */
+static struct nc_value *unbounded(struct nc_ctx *ctx, const struct nc_value *value)
+{
+	void *data = nc_alloc(ctx->arena, FEW, sizeof(int64_t));
+	int64_t i;
+
+	if (value->open || nc_numel(value) > FEW ||
+	    (value->dtype != NC_I64 && value->dtype != NC_I32))
+		return NULL;
+	for (i = 0; i < nc_numel(value); i++)
+		nc_put_int(value->dtype, data, i, NC_NO_BOUND);
+	return nc_const_new(ctx, "most", value->dtype, value->rank, value->dims, data);
+}
+
+static bool has_no_bound(const struct nc_value *most)
+{
+	int64_t i;
+
+	for (i = 0; i < nc_numel(most); i++)
+		if (nc_const_int(most, i) >= NC_NO_BOUND)
+			return true;
+	return false;
+}
+
+/* Set what is beyond all bounds to that. Return: whether there is anything else. */
+static bool clamp_bounds(enum nc_dtype dtype, struct hostop_tensor *result)
+{
+	int64_t n = (int64_t)hostop_count(result), i;
+	bool any = false;
+
+	for (i = 0; i < n; i++) {
+		if (hostop_int(result->dtype, result->data, i) < NC_NO_BOUND)
+			any = true;
+		else
+			nc_put_int(dtype, result->data, i, NC_NO_BOUND);
+	}
+	return any;
+}
+
 /* What shapes are computed of: the most that each element can be, if that is known. */
 static void bound(struct nc_ctx *ctx, struct nc_node *node, const struct nc_host *host)
 {
 	struct nc_value *out = nc_out(node, 0), **inputs;
 	struct hostop_tensor result = { 0 };
+	bool arithmetic = host->op >= NEURON_HOST_ADD;
 	unsigned int i;
 
-	if (out->most || out->open || node->num_outputs != 1 || !is_monotonic(host->op) ||
-	    nc_numel(out) > FEW || nc_dtype_is_float(out->dtype) || out->dtype == NC_STRING)
+	if (out->most || out->open || node->num_outputs != 1 ||
+	    (!is_monotonic(host->op) && !is_monotonic_by(node, host->op)) ||
+	    nc_numel(out) > FEW || (out->dtype != NC_I64 && out->dtype != NC_I32))
 		return;
 	inputs = nc_alloc(ctx->arena, node->num_inputs + 1, sizeof(*inputs));
 	for (i = 0; i < node->num_inputs; i++) {
@@ -338,14 +401,19 @@ static void bound(struct nc_ctx *ctx, struct nc_node *node, const struct nc_host
 			continue;
 		/* What is small and known can also be an index. */
 		inputs[i] = (struct nc_value *)nc_host_most(node->inputs[i]);
+		/* What is added to no bound would look like one. */
+		if (!inputs[i] && (!arithmetic || host->op == NEURON_HOST_MIN))
+			inputs[i] = unbounded(ctx, node->inputs[i]);
 		if (!inputs[i] || inputs[i]->dtype == NC_STRING ||
 		    nc_dtype_is_float(inputs[i]->dtype) ||
 		    (i && host->op != NEURON_HOST_CONCAT && !nc_is_const(node->inputs[i]) &&
-		     host->op < NEURON_HOST_ADD))
+		     !arithmetic))
+			return;
+		if (arithmetic && host->op != NEURON_HOST_MIN && has_no_bound(inputs[i]))
 			return;
 	}
 	if (!run_on(ctx, node, host, inputs, &result) &&
-	    result.rank == (uint32_t)out->rank)
+	    result.rank == (uint32_t)out->rank && clamp_bounds(out->dtype, &result))
 		out->most = nc_const_new(ctx, "most", out->dtype, out->rank, out->dims,
 					 result.data);
 	free(result.data);
@@ -387,7 +455,8 @@ static bool fits_file(struct nc_ctx *ctx, struct nc_node *node)
 	return true;
 }
 
-bool nc_infer_on_host(struct nc_ctx *ctx, struct nc_node *node)
+/* @otherwise: the reason of a node that has none of its own. */
+static bool infer_for(struct nc_ctx *ctx, struct nc_node *node, unsigned int otherwise)
 {
 	const struct nc_host_rule *rule = nc_host_rule(node->op);
 	struct nc_prepare prepare = { .ctx = ctx, .node = node };
@@ -402,10 +471,9 @@ bool nc_infer_on_host(struct nc_ctx *ctx, struct nc_node *node)
 	host = nc_alloc(ctx->arena, 1, sizeof(*host));
 	prepare.host = host;
 	host->op = rule->host;
-	/* One that has none of its own leads to a condition. */
-	host->reason = reason_for(node);
+	host->reason = reason_for(ctx, node);
 	if (!host->reason)
-		host->reason = NEURON_HOST_REASON_CONDITION;
+		host->reason = otherwise;
 	if (!set_shape(ctx, node, rule))
 		return false;
 	/* The result is another value: there is nothing to do. */
@@ -433,4 +501,37 @@ bool nc_infer_on_host(struct nc_ctx *ctx, struct nc_node *node)
 	if (nc_out(node, 0))
 		bound(ctx, node, host);
 	return true;
+}
+
+bool nc_infer_on_host(struct nc_ctx *ctx, struct nc_node *node)
+{
+	return infer_for(ctx, node, NEURON_HOST_REASON_CONDITION);
+}
+
+/* How many operators are followed back: farther away there is more than a few numbers. */
+#define FAR	8
+
+static void take(struct nc_ctx *ctx, struct nc_value *value, unsigned int reason, int depth)
+{
+	struct nc_node *node = value->producer;
+	unsigned int i;
+
+	if (!node || node->host || !depth || !nc_host_rule(node->op) || node->num_outputs != 1 ||
+	    nc_numel(value) > FEW ||
+	    (reason == NEURON_HOST_REASON_SIZE && nc_dtype_is_float(value->dtype)))
+		return;
+	for (i = 0; i < node->num_inputs; i++)
+		if (node->inputs[i] && nc_numel(node->inputs[i]) > FEW)
+			return;
+	for (i = 0; i < node->num_inputs; i++) {
+		node->inputs[i] = nc_resolve(node->inputs[i]);
+		if (node->inputs[i])
+			take(ctx, node->inputs[i], reason, depth - 1);
+	}
+	infer_for(ctx, node, reason);
+}
+
+void nc_host_take(struct nc_ctx *ctx, struct nc_value *value, unsigned int reason)
+{
+	take(ctx, value, reason, FAR);
 }

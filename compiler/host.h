@@ -54,8 +54,24 @@ struct nc_host {
 bool nc_infer_host_if(struct nc_ctx *ctx, struct nc_node *node,
 		      struct nc_graph *const branches[2]);
 
-/* The node can only be the host's: the chip has nothing for it, or for its inputs. */
-bool nc_host_must(const struct nc_node *node);
+/*
+ * The node can only be the host's: the chip has nothing for it, or for its inputs. What a
+ * shape is computed of becomes the host's, too.
+ */
+bool nc_host_must(struct nc_ctx *ctx, const struct nc_node *node);
+
+/* The shape of its result may be computed while the model runs, if that has a bound. */
+bool nc_host_takes_bound(enum nc_op op);
+
+/**
+ * nc_host_take() - let the host compute a few numbers
+ * @ctx: the compilation
+ * @value: the numbers; what they are computed of is taken, too, as far as it is few
+ * @reason: why, enum neuron_host_reason. SIZE: integers alone
+ *
+ * A chip program would be a waste.
+ */
+void nc_host_take(struct nc_ctx *ctx, struct nc_value *value, unsigned int reason);
 
 /**
  * nc_infer_on_host() - types and shapes of a node that the host executes
@@ -128,9 +144,13 @@ struct nc_value *nc_const_strings_new(struct nc_ctx *ctx, const char *name,
 
 /*
  * The most that the elements of an integer tensor can be, where that is known: a
- * constant, or one that shapes were computed of. NULL: it is not known.
+ * constant, or one that shapes were computed of. NULL: it is not known. Of elements that
+ * are NC_NO_BOUND it is not known either.
  */
 const struct nc_value *nc_host_most(const struct nc_value *value);
+
+/* More than any dimension, in every type that shapes have. */
+#define NC_NO_BOUND	INT32_MAX
 
 /* An enum neuron_neff_dtype. */
 unsigned int nc_dtype_to_neff(enum nc_dtype dtype);

@@ -6,29 +6,6 @@
 #include <string.h>
 #include "host.h"
 
-/* Conditions are computed of single numbers. */
-#define FEW	64
-
-/* What leads to the condition goes to the host, too: a chip program would be a waste. */
-static void take_condition(struct nc_ctx *ctx, struct nc_value *value, int depth)
-{
-	struct nc_node *node = value->producer;
-	unsigned int i;
-
-	if (!node || node->host || !depth || !nc_host_rule(node->op) || node->num_outputs != 1 ||
-	    nc_numel(value) > FEW)
-		return;
-	for (i = 0; i < node->num_inputs; i++)
-		if (node->inputs[i] && nc_numel(node->inputs[i]) > FEW)
-			return;
-	for (i = 0; i < node->num_inputs; i++) {
-		node->inputs[i] = nc_resolve(node->inputs[i]);
-		if (node->inputs[i])
-			take_condition(ctx, node->inputs[i], depth - 1);
-	}
-	nc_infer_on_host(ctx, node);
-}
-
 /* An output is what both branches make of it, of the larger shape. */
 static bool set_output(struct nc_ctx *ctx, struct nc_node *node, unsigned int i,
 		       struct nc_graph *const *branches)
@@ -101,7 +78,7 @@ bool nc_infer_host_if(struct nc_ctx *ctx, struct nc_node *node,
 	for (i = 0; i < node->num_outputs; i++)
 		if (!set_output(ctx, node, i, branches))
 			return false;
-	take_condition(ctx, node->inputs[0], 8);
+	nc_host_take(ctx, node->inputs[0], NEURON_HOST_REASON_CONDITION);
 	for (k = 0; k < 2; k++)
 		add_inputs(ctx, node, branches[k]);
 	node->host = host;

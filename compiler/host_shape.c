@@ -178,31 +178,44 @@ bool nc_host_size_of(struct nc_ctx *ctx, struct nc_node *node)
 	return set_most(ctx, node, 0, 1, &n);
 }
 
-/* A shape in an input: constant, or bounded. Return: its length, or -1. */
+/*
+ * A shape in an input: constant, or bounded. @assumed: receives a bit for each dimension
+ * of which --max-dim alone says how large it can be. Return: its length, or -1.
+ */
 static int bounded_ints(struct nc_ctx *ctx, struct nc_node *node, unsigned int input,
-			int64_t *ints)
+			int64_t *ints, unsigned int *assumed)
 {
 	struct nc_value *value = nc_in(node, input);
 	const struct nc_value *most;
 	int64_t i;
 
+	*assumed = 0;
 	if (!value || nc_is_const(value))
 		return nc_ints(ctx, node, input, "shape", ints, NC_MAX_RANK);
 	most = nc_host_most(value);
-	if (!most || most->rank > 1 || nc_numel(most) > NC_MAX_RANK) {
+	if (value->open || value->rank > 1 || nc_numel(value) > NC_MAX_RANK) {
 		nc_need_const(ctx, node, value, "shape");
 		return -1;
 	}
-	for (i = 0; i < nc_numel(most); i++)
-		ints[i] = nc_const_int(most, i);
-	return (int)nc_numel(most);
+	for (i = 0; i < nc_numel(value); i++) {
+		ints[i] = most ? nc_const_int(most, i) : NC_NO_BOUND;
+		if (ints[i] < NC_NO_BOUND)
+			continue;
+		if (!ctx->options->max_dim) {
+			nc_need_const(ctx, node, value, "shape");
+			return -1;
+		}
+		ints[i] = ctx->options->max_dim;
+		*assumed |= 1u << i;
+	}
+	return (int)nc_numel(value);
 }
 
 bool nc_host_reshape(struct nc_ctx *ctx, struct nc_node *node)
 {
 	bool allow_zero = nc_attr_int(node, "allowzero", 0), computed;
-	int64_t dims[NC_MAX_RANK], known = 1;
-	unsigned int open = 0, same = 0;
+	int64_t dims[NC_MAX_RANK], known = 1, sure = 1;
+	unsigned int open = 0, same = 0, assumed;
 	const struct nc_value *x;
 	int i, rank, rest = -1;
 
@@ -210,10 +223,13 @@ bool nc_host_reshape(struct nc_ctx *ctx, struct nc_node *node)
 		return false;
 	x = node->inputs[0];
 	computed = !nc_is_const(node->inputs[1]);
-	rank = bounded_ints(ctx, node, 1, dims);
+	rank = bounded_ints(ctx, node, 1, dims, &assumed);
 	if (rank < 0)
 		return false;
 	for (i = 0; i < rank; i++) {
+		/* There are not more elements than x has. */
+		if (bit(assumed, i) && dims[i] > nc_numel(x))
+			dims[i] = nc_numel(x);
 		if (dims[i] == -1 && rest < 0) {
 			rest = i;
 			continue;
@@ -230,10 +246,12 @@ bool nc_host_reshape(struct nc_ctx *ctx, struct nc_node *node)
 		if (dims[i] < 0 || (dims[i] && known > NC_MAX_ELEMENTS / dims[i]))
 			return misfit(ctx, node);
 		known *= dims[i];
+		if (!bit(assumed, i))
+			sure *= dims[i];
 	}
 	if (rest >= 0) {
 		/* What is open here may be what is open in x: at most, all of it. */
-		dims[rest] = known ? (nc_numel(x) + known - 1) / known : 0;
+		dims[rest] = sure ? (nc_numel(x) + sure - 1) / sure : 0;
 		if (x->open & ~same || computed)
 			open |= 1u << rest;
 	} else if (known != nc_numel(x) && !computed && !x->open) {
@@ -320,6 +338,28 @@ bool nc_host_transpose(struct nc_ctx *ctx, struct nc_node *node)
 	return true;
 }
 
+/* Where it begins and ends is computed: each axis keeps what it has, at most. */
+static bool computed_slice(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_value *starts = node->inputs[1];
+	int64_t axes[NC_MAX_RANK];
+	const struct nc_value *x = node->inputs[0];
+	unsigned int open = x->open;
+	int i, n, axis;
+
+	if (starts->open || starts->rank != 1 || nc_numel(starts) > x->rank)
+		return misfit(ctx, node);
+	n = (int)nc_numel(starts);
+	if (nc_in(node, 3) && nc_ints(ctx, node, 3, "axes", axes, NC_MAX_RANK) != n)
+		return false;
+	for (i = 0; i < n; i++) {
+		if (!nc_axis(ctx, node, nc_in(node, 3) ? axes[i] : i, x->rank, &axis))
+			return false;
+		open |= 1u << axis;
+	}
+	return nc_host_set(ctx, node, 0, x->dtype, x->rank, x->dims, open);
+}
+
 /*
  * A dimension that is open keeps no more than what the largest would, unless one end
  * counts from the start and the other from the end.
@@ -331,6 +371,11 @@ bool nc_host_slice(struct nc_ctx *ctx, struct nc_node *node)
 	struct nc_value *out = nc_out(node, 0);
 	int i, n, axis;
 
+	if (!nc_need(ctx, node, 3, 5))
+		return false;
+	for (i = 1; i < (int)node->num_inputs; i++)
+		if (nc_in(node, (unsigned int)i) && !nc_is_const(node->inputs[i]))
+			return computed_slice(ctx, node);
 	if (!infer(ctx, node) || !out)
 		return false;
 	x = node->inputs[0];
@@ -365,13 +410,15 @@ bool nc_host_expand(struct nc_ctx *ctx, struct nc_node *node)
 	struct nc_value shape = { 0 };
 	int64_t dims[NC_MAX_RANK];
 	const struct nc_value *x;
-	unsigned int open = 0;
+	unsigned int open = 0, assumed;
 	int rank, i;
 
 	if (!nc_need(ctx, node, 2, 2))
 		return false;
 	x = node->inputs[0];
-	shape.rank = bounded_ints(ctx, node, 1, shape.dims);
+	shape.rank = bounded_ints(ctx, node, 1, shape.dims, &assumed);
+	if (shape.rank >= 0 && !nc_is_const(node->inputs[1]))
+		shape.open = (1u << shape.rank) - 1;
 	if (shape.rank < 0 || !nc_broadcast(ctx, node, x, &shape, &rank, dims))
 		return false;
 	for (i = 0; i < rank; i++) {
@@ -704,42 +751,55 @@ bool nc_host_constant_of_shape(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_attr *attr = nc_attr(node, "value");
 	int64_t dims[NC_MAX_RANK];
+	unsigned int assumed;
 	int rank;
 
 	if (!nc_need(ctx, node, 1, 1))
 		return false;
-	rank = bounded_ints(ctx, node, 0, dims);
+	rank = bounded_ints(ctx, node, 0, dims, &assumed);
 	return rank >= 0 &&
 	       nc_host_set(ctx, node, 0, attr && attr->kind == NC_ATTR_TENSOR ?
 			   attr->tensor->dtype : NC_F32, rank, dims, (1u << rank) - 1);
 }
 
-/* With a start and a step that are known, and a limit that is bounded. */
+/* How many a Range has at most, if its start and step are known, and its limit's bound. */
+static bool range_bound(const struct nc_value *start, const struct nc_value *limit,
+			const struct nc_value *delta, int64_t *n)
+{
+	const struct nc_value *most = nc_host_most(limit);
+	int64_t step, last;
+
+	if (!nc_is_const(start) || !nc_is_const(delta) || !most || nc_dtype_is_float(limit->dtype))
+		return false;
+	step = nc_const_int(delta, 0);
+	last = nc_const_int(most, 0);
+	if (step < 1 || last >= NC_NO_BOUND)
+		return false;
+	*n = last - nc_const_int(start, 0);
+	*n = *n > 0 ? (*n + step - 1) / step : 0;
+	return true;
+}
+
 bool nc_host_range(struct nc_ctx *ctx, struct nc_node *node)
 {
-	const struct nc_value *start, *limit, *delta, *most;
-	int64_t n, step;
+	struct nc_value **x = node->inputs;
+	int64_t n;
+	int i;
 
 	if (!nc_need(ctx, node, 3, 3))
 		return false;
-	start = node->inputs[0];
-	limit = node->inputs[1];
-	delta = node->inputs[2];
-	most = nc_host_most(limit);
-	if (!nc_is_const(start) || !nc_is_const(delta) || !most ||
-	    nc_dtype_is_float(limit->dtype)) {
-		nc_need_const(ctx, node, node->inputs[!nc_is_const(start) ? 0 :
-						      !nc_is_const(delta) ? 2 : 1], "range");
-		return false;
+	for (i = 0; i < 3; i++)
+		if (x[i]->open || nc_numel(x[i]) != 1 || x[i]->dtype != x[0]->dtype)
+			return misfit(ctx, node);
+	if (!range_bound(x[0], x[1], x[2], &n)) {
+		if (!ctx->options->max_dim) {
+			nc_need_const(ctx, node, x[!nc_is_const(x[0]) ? 0 :
+						   !nc_is_const(x[2]) ? 2 : 1], "range");
+			return false;
+		}
+		n = ctx->options->max_dim;
 	}
-	if (nc_numel(start) != 1 || nc_numel(delta) != 1 || nc_numel(most) != 1)
-		return misfit(ctx, node);
-	step = nc_const_int(delta, 0);
-	n = nc_const_int(most, 0) - nc_const_int(start, 0);
-	if (step < 1)
-		return misfit(ctx, node);
-	n = n > 0 ? (n + step - 1) / step : 0;
-	return nc_host_set(ctx, node, 0, limit->dtype, 1, &n, 1);
+	return nc_host_set(ctx, node, 0, x[1]->dtype, 1, &n, 1);
 }
 
 /*

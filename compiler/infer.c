@@ -105,15 +105,19 @@ void nc_need_const(struct nc_ctx *ctx, const struct nc_node *node,
 		   struct nc_value *value, const char *what)
 {
 	const char *input = nc_mark_needed(ctx, value);
+	bool bound = nc_host_takes_bound(node->op) && !ctx->options->max_dim;
 
 	if (input)
 		nc_error(ctx, node,
-			 "its %s depends on input '%.60s' and must be known when compiling; give the input with --const '%.60s=VALUE'",
-			 what, input, input);
+			 "its %s depends on input '%.60s' and must be known when compiling; give the input with --const '%.60s=VALUE'%s",
+			 what, input, input,
+			 bound ? ", or the most that such a dimension can be with --max-dim N" : "");
 	else
 		nc_error(ctx, node,
-			 "its %s ('%.60s') is computed while the model runs; only constant ones are supported",
-			 what, value->name);
+			 "its %s ('%.60s') is computed while the model runs; %s",
+			 what, value->name, bound ?
+			 "give the most that such a dimension can be with --max-dim N" :
+			 "only constant ones are supported");
 }
 
 bool nc_axis(struct nc_ctx *ctx, const struct nc_node *node, int64_t axis,
@@ -189,7 +193,7 @@ bool nc_broadcast(struct nc_ctx *ctx, const struct nc_node *node,
 	char at[NC_SHAPE_TEXT], bt[NC_SHAPE_TEXT];
 	int common = a->rank > b->rank ? a->rank : b->rank;
 	int64_t result[NC_MAX_RANK];
-	int i, ia, ib;
+	int i, ia, ib, is_open;
 
 	for (i = 0; i < common; i++) {
 		int64_t da, db;
@@ -198,6 +202,12 @@ bool nc_broadcast(struct nc_ctx *ctx, const struct nc_node *node,
 		ib = i - (common - b->rank);
 		da = ia < 0 ? 1 : a->dims[ia];
 		db = ib < 0 ? 1 : b->dims[ib];
+		is_open = (ia >= 0 && a->open >> ia & 1) | (ib >= 0 && b->open >> ib & 1) << 1;
+		if (da != db && da != 1 && db != 1 && is_open) {
+			/* They will be equal, or one of them 1. */
+			result[i] = is_open == 1 ? db : is_open == 2 ? da : da > db ? da : db;
+			continue;
+		}
 		if (da != db && da != 1 && db != 1) {
 			nc_error(ctx, node,
 				 "shapes %s and %s cannot be broadcast together",
@@ -210,6 +220,11 @@ bool nc_broadcast(struct nc_ctx *ctx, const struct nc_node *node,
 	*rank = common;
 	memcpy(dims, result, (size_t)common * sizeof(*dims));
 	return true;
+}
+
+bool nc_dim_fits(const struct nc_value *a, int i, const struct nc_value *b, int k)
+{
+	return a->dims[i] == b->dims[k] || ((a->open >> i | b->open >> k) & 1);
 }
 
 void *nc_fold_alloc(struct nc_ctx *ctx, struct nc_value *value)
@@ -335,7 +350,7 @@ static void infer_node(struct nc_ctx *ctx, struct nc_node *node)
 	if (!settle_inputs(ctx, node))
 		goto unknown;
 	legacy_broadcast(ctx, node);
-	if (nc_host_must(node) ? !nc_infer_on_host(ctx, node) :
+	if (nc_host_must(ctx, node) ? !nc_infer_on_host(ctx, node) :
 	    !info->infer || !info->infer(ctx, node))
 		goto unknown;
 	drop_outputs(node);

@@ -88,6 +88,19 @@ bool nc_infer_bitwise_not(struct nc_ctx *ctx, struct nc_node *node)
 	       nc_set_like(ctx, node, 0, node->inputs[0]);
 }
 
+/* @all becomes what it and a value are broadcast to. */
+static bool broadcast_to(struct nc_ctx *ctx, struct nc_node *node, struct nc_value *all,
+			 const struct nc_value *value)
+{
+	int rank = all->rank;
+
+	if (!nc_broadcast(ctx, node, all, value, &all->rank, all->dims))
+		return false;
+	all->open = all->open << (all->rank - rank) |
+		    value->open << (all->rank - value->rank);
+	return true;
+}
+
 /* Max, Min, Sum, Mean of any number of inputs */
 bool nc_infer_nary(struct nc_ctx *ctx, struct nc_node *node)
 {
@@ -100,8 +113,7 @@ bool nc_infer_nary(struct nc_ctx *ctx, struct nc_node *node)
 	all.dtype = node->inputs[0]->dtype;
 	for (i = 0; i < node->num_inputs; i++) {
 		if (!same_type(ctx, node, node->inputs[0], node->inputs[i]) ||
-		    !nc_broadcast(ctx, node, &all, node->inputs[i], &all.rank,
-				  all.dims))
+		    !broadcast_to(ctx, node, &all, node->inputs[i]))
 			return false;
 	}
 	return nc_set_like(ctx, node, 0, &all);
@@ -119,8 +131,7 @@ bool nc_infer_where(struct nc_ctx *ctx, struct nc_node *node)
 		return false;
 	all.dtype = node->inputs[1]->dtype;
 	for (i = 0; i < 3; i++)
-		if (!nc_broadcast(ctx, node, &all, node->inputs[i], &all.rank,
-				  all.dims))
+		if (!broadcast_to(ctx, node, &all, node->inputs[i]))
 			return false;
 	return nc_set_like(ctx, node, 0, &all);
 }

@@ -85,7 +85,7 @@ bool nc_infer_gather_elements(struct nc_ctx *ctx, struct nc_node *node)
 	if (index->rank != x->rank)
 		return misfit(ctx, node);
 	for (i = 0; i < x->rank; i++)
-		if (i != axis && index->dims[i] > x->dims[i])
+		if (i != axis && index->dims[i] > x->dims[i] && !nc_dim_fits(index, i, x, i))
 			return misfit(ctx, node);
 	return nc_set_shape(ctx, node, 0, x->dtype, index->rank, index->dims);
 }
@@ -109,7 +109,7 @@ bool nc_infer_gather_nd(struct nc_ctx *ctx, struct nc_node *node)
 	    index->rank - 1 + x->rank - batch - k > NC_MAX_RANK)
 		return misfit(ctx, node);
 	for (i = 0; i < index->rank - 1; i++) {
-		if (i < batch && index->dims[i] != x->dims[i])
+		if (i < batch && !nc_dim_fits(index, i, x, i))
 			return misfit(ctx, node);
 		dims[rank++] = index->dims[i];
 	}
@@ -131,11 +131,11 @@ bool nc_infer_scatter_elements(struct nc_ctx *ctx, struct nc_node *node)
 	updates = node->inputs[2];
 	if (!nc_axis(ctx, node, nc_attr_int(node, "axis", 0), x->rank, &axis))
 		return false;
-	if (index->rank != x->rank || !nc_same_shape(index, updates) ||
-	    updates->dtype != x->dtype)
+	if (index->rank != x->rank || index->rank != updates->rank || updates->dtype != x->dtype)
 		return misfit(ctx, node);
 	for (d = 0; d < x->rank; d++)
-		if (d != axis && index->dims[d] > x->dims[d])
+		if (!nc_dim_fits(index, d, updates, d) ||
+		    (d != axis && index->dims[d] > x->dims[d] && !nc_dim_fits(index, d, x, d)))
 			return misfit(ctx, node);
 	n = nc_is_const(index) ? nc_numel(index) : 0;
 	for (i = 0; i < n; i++) {
@@ -167,8 +167,8 @@ bool nc_infer_scatter_nd(struct nc_ctx *ctx, struct nc_node *node)
 	    updates->rank != index->rank - 1 + x->rank - k)
 		return misfit(ctx, node);
 	for (d = 0; d < updates->rank; d++)
-		if (updates->dims[d] != (d < index->rank - 1 ? index->dims[d] :
-					 x->dims[k + d - (index->rank - 1)]))
+		if (d < index->rank - 1 ? !nc_dim_fits(updates, d, index, d) :
+		    !nc_dim_fits(updates, d, x, (int)k + d - (index->rank - 1)))
 			return misfit(ctx, node);
 	n = nc_is_const(index) ? nc_numel(index) : 0;
 	for (i = 0; i < n; i++) {

@@ -23,16 +23,14 @@ bool nc_matmul_shape(struct nc_ctx *ctx, struct nc_node *node,
 {
 	struct nc_value a = *left, b = *right;
 	int64_t dims[NC_MAX_RANK];
-	int64_t m, n, ka, kb;
+	int64_t m, n;
 	int rank;
 
 	if (!a.rank || !b.rank)
 		return misfit(ctx, node, left, right);
-	ka = a.dims[a.rank - 1];
-	kb = b.dims[b.rank > 1 ? b.rank - 2 : 0];
 	m = a.rank > 1 ? a.dims[a.rank - 2] : -1;
 	n = b.rank > 1 ? b.dims[b.rank - 1] : -1;
-	if (ka != kb)
+	if (!nc_dim_fits(&a, a.rank - 1, &b, b.rank > 1 ? b.rank - 2 : 0))
 		return misfit(ctx, node, left, right);
 	a.rank = a.rank > 2 ? a.rank - 2 : 0;
 	b.rank = b.rank > 2 ? b.rank - 2 : 0;
@@ -74,7 +72,7 @@ bool nc_infer_gemm(struct nc_ctx *ctx, struct nc_node *node)
 		return false;
 	a = node->inputs[0];
 	b = node->inputs[1];
-	if (a->rank != 2 || b->rank != 2 || a->dims[!ta] != b->dims[tb])
+	if (a->rank != 2 || b->rank != 2 || !nc_dim_fits(a, !ta, b, tb))
 		return misfit(ctx, node, a, b);
 	if (a->dtype != b->dtype || (c && c->dtype != a->dtype)) {
 		nc_error(ctx, node, "its inputs are of different types");
@@ -82,10 +80,13 @@ bool nc_infer_gemm(struct nc_ctx *ctx, struct nc_node *node)
 	}
 	out.dims[0] = a->dims[ta];
 	out.dims[1] = b->dims[!tb];
+	out.open = (a->open >> ta & 1) | (b->open >> !tb & 1) << 1;
 	if (c) {
 		if (!nc_broadcast(ctx, node, &out, c, &rank, dims))
 			return false;
-		if (rank != 2 || dims[0] != out.dims[0] || dims[1] != out.dims[1]) {
+		/* Where something is open, the host looks. */
+		if (rank != 2 || (!out.open && !c->open &&
+				  (dims[0] != out.dims[0] || dims[1] != out.dims[1]))) {
 			nc_error(ctx, node, "its bias does not fit its result");
 			return false;
 		}

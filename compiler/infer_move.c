@@ -182,9 +182,15 @@ bool nc_infer_concat(struct nc_ctx *ctx, struct nc_node *node)
 	for (i = 1; i < node->num_inputs; i++) {
 		const struct nc_value *x = node->inputs[i];
 
-		for (d = 0; x->rank == first->rank && d < x->rank; d++)
-			if (d != axis && x->dims[d] != first->dims[d])
+		/* What depends on data will be equal, and then no larger than either. */
+		for (d = 0; x->rank == first->rank && d < x->rank; d++) {
+			if (d == axis)
+				continue;
+			if (!nc_dim_fits(first, d, x, d))
 				break;
+			if (x->dims[d] < dims[d])
+				dims[d] = x->dims[d];
+		}
 		if (d != first->rank || x->dtype != first->dtype) {
 			nc_error(ctx, node,
 				 "%s %s and %s %s cannot be joined along axis %d",

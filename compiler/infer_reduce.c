@@ -118,7 +118,6 @@ bool nc_infer_layer_norm(struct nc_ctx *ctx, struct nc_node *node)
 {
 	int64_t dims[NC_MAX_RANK];
 	const struct nc_value *x;
-	struct nc_value part;
 	int axis, i, rank;
 	unsigned int k;
 
@@ -133,9 +132,11 @@ bool nc_infer_layer_norm(struct nc_ctx *ctx, struct nc_node *node)
 			continue;
 		if (!nc_broadcast(ctx, node, x, node->inputs[k], &rank, dims))
 			return false;
-		part = (struct nc_value) { .rank = rank };
-		memcpy(part.dims, dims, sizeof(dims));
-		if (!nc_same_shape(&part, x)) {
+		for (i = 0; rank == x->rank && i < rank; i++)
+			if (dims[i] != x->dims[i] && !(x->open >> i & 1) &&
+			    !node->inputs[k]->open)
+				break;
+		if (i < rank || rank != x->rank) {
 			nc_error(ctx, node, "its scale or bias does not fit its input");
 			return false;
 		}

@@ -53,6 +53,8 @@ enum nc_spread_goal {
  * @cores: cores that the model may run on; 0 and 1: one
  * @spread: what they are for
  * @chips: that have them, in a pipeline of stages; 0: one. libneuron loads models of one
+ * @max_dim: the most that a dimension is which depends on data and for which nothing
+ *	     else says how large it can be; 0: models with such ones are refused
  * @sbuf_size: scratchpad bytes a core; 0: the chip's default
  * @psum_size: accumulator bytes a core; 0: the chip's default
  * @no_scratchpad: send every intermediate through device DRAM
@@ -73,6 +75,7 @@ struct nc_options {
 	unsigned int cores;
 	enum nc_spread_goal spread;
 	unsigned int chips;
+	uint32_t max_dim;
 	uint32_t sbuf_size;
 	uint32_t psum_size;
 	bool no_scratchpad;

@@ -25,6 +25,8 @@ static const char help[] =
 "                           (default 1)\n"
 "      --spread WAY         what several cores are for: auto (default) and parts,\n"
 "                           the fastest execution; stages, the most a second\n"
+"      --max-dim N          the most that a dimension is which depends on data, where\n"
+"                           nothing else says how large it can be\n"
 "      --no-scratchpad      send every intermediate through device DRAM\n"
 "  -s, --summary            print what each layer costs\n"
 "  -j, --json               print the summary as JSON\n"

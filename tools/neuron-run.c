@@ -29,6 +29,8 @@ static const char help[] =
 "  -n, --cores N            when compiling: cores that the model runs on\n"
 "      --spread WAY         what several cores are for: auto (default) and parts,\n"
 "                           the fastest execution; stages, the most a second\n"
+"      --max-dim N          when compiling: the most that a dimension is which depends\n"
+"                           on data, where nothing else says how large it can be\n"
 "      --no-scratchpad      when compiling: every intermediate through DRAM\n"
 "  -r, --repeat N           execute N times\n"
 "  -p, --profile            print what each layer cost: cycles, engine, MACs, bytes,\n"

@@ -32,6 +32,8 @@ static const char help[] =
 "  -n, --cores N            cores that the models run on\n"
 "      --spread WAY         what several cores are for: auto (default) and parts,\n"
 "                           the fastest execution; stages, the most a second\n"
+"      --max-dim N          the most that a dimension is which depends on data, where\n"
+"                           nothing else says how large it can be\n"
 "      --no-scratchpad      send every intermediate through device DRAM\n"
 "  -S, --save DIR           also write what came out to DIR/CASE/SET/output_N.pb\n"
 "  -C, --compiled DIR       take compiled models from DIR/CASE/SET/model.neff, and\n"

@@ -195,7 +195,8 @@ enum neuron_host_op {
 	X(RANDOM,   4, "it makes random numbers")                              \
 	X(NO_CHIP,  5, "the chip has no instructions for it")                  \
 	X(BETWEEN,  6, "its few elements come from a host step")               \
-	X(CONDITION, 7, "what it chooses is known only while the model runs")
+	X(CONDITION, 7, "what it chooses is known only while the model runs")  \
+	X(SIZE,     8, "a shape is computed of it")
 
 enum neuron_host_reason {
 #define X(name, number, text) NEURON_HOST_REASON_##name = number,

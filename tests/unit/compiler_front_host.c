@@ -310,6 +310,114 @@ static void computed(void)
 	REFUSED(&b, "Reshape", "depends on input 'dims'");
 }
 
+/* A Range of a limit that is computed of floats, and what is made of it. */
+static struct builder with_limit(void)
+{
+	struct builder b = with_x(13);
+
+	attr_int(add_node(&b, "ReduceSum", "x", "sum"), "keepdims", 0);
+	add_node(&b, "Ceil", "sum", "ceil");
+	attr_int(add_node(&b, "Cast", "ceil", "limit"), "to", INT64);
+	return b;
+}
+
+/* Without a bound it is refused, and the way out is named; with one it is taken. */
+static void assumed(void)
+{
+	struct nc_options options = no_cast;
+	struct builder b = with_limit();
+	struct nc_result result;
+
+	add_const(&b, "start", INT64, 0, NULL, (int64_t[]) { 0 }, 8);
+	add_const(&b, "step", INT64, 0, NULL, (int64_t[]) { 1 }, 8);
+	add_ints(&b, "zero", 1, (int64_t[]) { 0 });
+	add_ints(&b, "two", 1, (int64_t[]) { 2 });
+	add_node(&b, "Range", "start limit step", "range");
+	add_node(&b, "Unsqueeze", "limit zero", "length");
+	attr_int(add_node(&b, "Concat", "two length", "shape"), "axis", 0);
+	attr_int(add_node(&b, "Cast", "range", "numbers"), "to", FLOAT);
+	add_node(&b, "Expand", "numbers shape", "wide");
+	/* What is known of another shape stays: 24 of NonZero's, however many are assumed. */
+	add_node(&b, "NonZero", "x", "nz");
+	add_node(&b, "Shape", "nz", "found");
+	add_node(&b, "ConstantOfShape", "found", "zeros");
+	add_node(&b, "Slice", "x zero length", "rows");
+	add_output(&b, "range");
+	add_output(&b, "wide");
+	add_output(&b, "zeros");
+	add_output(&b, "rows");
+	REFUSED(&b, "Range", "depends on input 'x'", "--max-dim N");
+	REFUSED(&b, "Slice", "computed while the model runs", "--max-dim N");
+	options.max_dim = 100;
+	result = build_with(&b, &options);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->dims[0], 100);
+	CHECK_EQ(result.graph->outputs[0]->open, 1);
+	CHECK_EQ(result.graph->outputs[1]->dims[0], 2);
+	CHECK_EQ(result.graph->outputs[1]->dims[1], 100);
+	CHECK_EQ(result.graph->outputs[2]->dims[1], 24);
+	CHECK_EQ(result.graph->outputs[3]->dims[0], 4);
+	CHECK_EQ(result.graph->outputs[3]->open, 1);
+	CHECK(has_reason(&result, "Cast", "a shape is computed of it"));
+	CHECK(has_reason(&result, "Range", "the shape of its result"));
+	/* Floats are the chip's. */
+	CHECK(!line(&result, "ReduceSum")->host);
+	nc_result_free(&result);
+
+	/* A bound that is known is no assumption. */
+	b = with_limit();
+	add_const(&b, "start", INT64, 0, NULL, (int64_t[]) { 3 }, 8);
+	add_const(&b, "step", INT64, 0, NULL, (int64_t[]) { 2 }, 8);
+	add_node(&b, "Min", "limit seven", "least");
+	add_const(&b, "seven", INT64, 0, NULL, (int64_t[]) { 7 }, 8);
+	add_node(&b, "Range", "start least step", "range");
+	add_output(&b, "range");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->dims[0], 2);
+	nc_result_free(&result);
+
+	/* The rest of a Reshape can be all that there is. */
+	b = with_limit();
+	add_ints(&b, "zero", 1, (int64_t[]) { 0 });
+	add_ints(&b, "rest", 1, (int64_t[]) { -1 });
+	add_node(&b, "Unsqueeze", "limit zero", "length");
+	attr_int(add_node(&b, "Concat", "length rest", "shape"), "axis", 0);
+	add_node(&b, "Reshape", "x shape", "y");
+	add_output(&b, "y");
+	result = build_with(&b, &options);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->open, 3);
+	CHECK_EQ(result.graph->outputs[0]->dims[0], 24);
+	CHECK_EQ(result.graph->outputs[0]->dims[1], 24);
+	nc_result_free(&result);
+}
+
+/* Dimensions that depend on data are equal when the model runs, or it is an error then. */
+static void fitting(void)
+{
+	struct builder b = with_x(13);
+	struct nc_result result;
+
+	add_input(&b, "some", BOOL, DIMS(6));
+	add_input(&b, "c", FLOAT, DIMS(4, 3));
+	add_ramp(&b, "w", 0, 1, 2, (int64_t[]) { 5, 2 });
+	attr_int(add_node(&b, "Compress", "x some", "columns"), "axis", 1);
+	add_node(&b, "Add", "columns c", "sum");
+	add_node(&b, "MatMul", "columns w", "product");
+	attr_int(add_node(&b, "Concat", "columns c", "both"), "axis", 0);
+	add_output(&b, "sum");
+	add_output(&b, "product");
+	add_output(&b, "both");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->dims[1], 3);
+	CHECK_EQ(result.graph->outputs[1]->dims[1], 2);
+	CHECK_EQ(result.graph->outputs[2]->dims[0], 8);
+	CHECK_EQ(result.graph->outputs[2]->dims[1], 3);
+	nc_result_free(&result);
+}
+
 static Onnx__GraphProto *branch(const char *op, const char *inputs)
 {
 	Onnx__GraphProto *graph = new_graph();
@@ -407,6 +515,8 @@ int main(void)
 	ktap_run("conditions", conditions);
 	ktap_run("inputs and outputs", borders);
 	ktap_run("computed shapes", computed);
+	ktap_run("bounds that are assumed", assumed);
+	ktap_run("what has to fit when it runs", fitting);
 	ktap_run("settings that choose", settings);
 	ktap_run("data that chooses", choices);
 	ktap_run("branches that do not fit", misfits);

@@ -60,6 +60,12 @@ bool compile_option(int c, const char *argument, struct nc_options *options)
 			usage_error("--spread '%s' is none of auto, parts, stages",
 				    argument);
 		return true;
+	case OPT_MAX_DIM:
+		if (!parse_number(argument, 1, INT32_MAX - 1, &number))
+			usage_error("--max-dim '%s' is no number from 1 to %d", argument,
+				    INT32_MAX - 1);
+		options->max_dim = (uint32_t)number;
+		return true;
 	case OPT_NO_SCRATCHPAD:
 		options->no_scratchpad = true;
 		return true;

@@ -8,12 +8,14 @@
 
 #define OPT_NO_SCRATCHPAD	0x100
 #define OPT_SPREAD		0x101
+#define OPT_MAX_DIM		0x102
 
 /* Rows for getopt_long(), and letters for its short options. */
 #define COMPILE_OPTIONS							\
 	{ "auto-cast", required_argument, NULL, 'a' },			\
 	{ "cores", required_argument, NULL, 'n' },			\
 	{ "spread", required_argument, NULL, OPT_SPREAD },		\
+	{ "max-dim", required_argument, NULL, OPT_MAX_DIM },		\
 	{ "no-scratchpad", no_argument, NULL, OPT_NO_SCRATCHPAD }
 #define COMPILE_LETTERS	"a:n:"
 

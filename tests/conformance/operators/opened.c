@@ -3,8 +3,8 @@
  * opened DIR <CASES: operator cases with shapes that depend on data, as cases in the layout
  * of ONNX's backend tests.
  *
- * One dimension of each input of floats passes a Compress that takes all of it, which
- * nobody knows when compiling: the operator is the host's. Those that it does not have are
+ * Each input of floats gets up to two more elements in one dimension, which a Compress
+ * removes again; nobody knows that when compiling: the operator is the host's. Those that it does not have are
  * left out; one that it has must compile. In DIR/full and, where numbers have 16 bits,
  * DIR/half.
  */
@@ -30,27 +30,66 @@ static const char *type_name(const struct test_case *c)
 	return "full";
 }
 
-/* Put a Compress before input @i of the case's node. Return: the axis, or -1: none can. */
-static int open_input(struct builder *b, const struct test_case *c, unsigned int i)
+/* The same with @more elements of no meaning in a dimension. */
+static const void *widen(const struct tensor *t, int axis, int64_t more, int64_t *dims)
+{
+	size_t run = nc_dtype_size(t->dtype), size, i, parts = 1;
+	char *data;
+	int d;
+
+	memcpy(dims, t->dims, sizeof(t->dims));
+	dims[axis] += more;
+	for (d = 0; d < t->rank; d++)
+		*(d < axis ? &parts : &run) *= (size_t)t->dims[d];
+	size = run / (size_t)t->dims[axis] * (size_t)dims[axis];
+	data = own_memory(parts * size + 1);
+	memset(data, 0x55, parts * size);
+	for (i = 0; i < parts; i++)
+		memcpy(data + i * size, t->data + i * run, run);
+	return data;
+}
+
+/* What a case's input becomes. */
+struct opened {
+	int axis;
+	int64_t dims[NC_MAX_RANK];
+	const void *data;
+	const uint8_t *taken;
+};
+
+/* Put a Compress before input @i of the case's node, where that can be. */
+static void open_input(struct builder *b, const struct test_case *c, unsigned int i,
+		       struct opened *o)
 {
 	const struct tensor *t = &c->in[i];
 	char inputs[32], *name;
 	int axis, tries;
+	uint8_t *taken;
+	size_t k;
 
 	if (!nc_dtype_is_float(t->dtype) || !t->rank || !t->count)
-		return -1;
+		return;
 	axis = (int)((c->line + i) % (unsigned int)t->rank);
 	for (tries = 0; is_needed(c, t, axis); axis = (axis + 1) % t->rank)
 		if (++tries == t->rank)
-			return -1;
+			return;
+	o->axis = axis;
+	o->data = widen(t, axis, (c->line + i) % 3, o->dims);
+	taken = own_memory((size_t)o->dims[axis]);
+	memset(taken, 0, (size_t)o->dims[axis]);
+	memset(taken, 1, (size_t)t->dims[axis]);
+	o->taken = taken;
+	snprintf(inputs, sizeof(inputs), "x%u", i);
+	for (k = 0; strcmp(b->graph->input[k]->name, inputs); k++)
+		;
+	b->graph->input[k] = new_value(inputs, nc_dtype_to_onnx(t->dtype), t->rank, o->dims);
 	/* In the order of inputs that they are written in. */
 	snprintf(inputs, sizeof(inputs), "c%u", i);
-	add_input(b, inputs, BOOL, DIMS(t->dims[axis]));
+	add_input(b, inputs, BOOL, DIMS(o->dims[axis]));
 	snprintf(inputs, sizeof(inputs), "x%u c%u", i, i);
 	name = b->graph->node[0]->input[i];
 	snprintf(name, strlen(name) + 1, "o%u", i);
 	attr_int(add_node(b, "Compress", inputs, name), "axis", axis);
-	return axis;
 }
 
 /* Nodes come before what uses them: the case's own is the last. */
@@ -79,10 +118,9 @@ static void put_values(const char *what, unsigned int number, enum nc_dtype dtyp
 /* Return: false when it does not compile. */
 static bool put_case(const struct test_case *c)
 {
-	static const uint8_t all[MAX_CASE_DATA] = { [0 ... MAX_CASE_DATA - 1] = 1 };
 	struct nc_options options = { .auto_cast = NC_CAST_NONE };
 	const void *inputs[MAX_TENSORS];
-	int axes[MAX_TENSORS], opened = 0;
+	struct opened opened[MAX_TENSORS];
 	struct nc_result result;
 	unsigned int i, n = 0;
 	struct builder b;
@@ -92,10 +130,14 @@ static bool put_case(const struct test_case *c)
 
 	b = case_model(c, false, inputs);
 	for (i = 0; i < c->num_in; i++) {
-		axes[i] = c->in[i].present && !c->in[i].constant ? open_input(&b, c, i) : -1;
-		opened += axes[i] >= 0;
+		struct opened *o = &opened[i];
+
+		*o = (struct opened) { .data = c->in[i].data };
+		memcpy(o->dims, c->in[i].dims, sizeof(o->dims));
+		if (c->in[i].present && !c->in[i].constant)
+			open_input(&b, c, i, o);
 	}
-	if (!opened || b.graph->node[0]->input[0][0] != 'o')
+	if (b.graph->node[0]->input[0][0] != 'o')
 		return true;
 	last_comes_first(b.graph);
 	/* The model says their types. */
@@ -116,11 +158,12 @@ static bool put_case(const struct test_case *c)
 	put_model(name, &b);
 	for (i = 0, n = 0; i < c->num_in; i++)
 		if (c->in[i].present && !c->in[i].constant)
-			put_values("input", n++, c->in[i].dtype, c->in[i].rank, c->in[i].dims,
-				   c->in[i].data);
+			put_values("input", n++, c->in[i].dtype, c->in[i].rank,
+				   opened[i].dims, opened[i].data);
 	for (i = 0; i < c->num_in; i++)
-		if (axes[i] >= 0)
-			put_values("input", n++, NC_BOOL, 1, &c->in[i].dims[axes[i]], all);
+		if (opened[i].taken)
+			put_values("input", n++, NC_BOOL, 1, &opened[i].dims[opened[i].axis],
+				   opened[i].taken);
 	for (i = 0, n = 0; i < c->num_out; i++)
 		if (c->out[i].present)
 			put_values("output", n++, c->out[i].dtype, c->out[i].rank, c->out[i].dims,
