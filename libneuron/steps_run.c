@@ -419,11 +419,12 @@ static NRT_STATUS run_host_step(const struct nrt_model *model, struct steps_run 
 	}
 	for (k = 0; k < s->num_outputs; k++) {
 		uint32_t number = operands[s->num_inputs + k];
-		const struct neuron_neff_value *v = &steps->values[number];
+		const struct neuron_neff_value *v;
 
 		most[k] = NULL;
 		if (number == NEURON_NEFF_NONE)
 			continue;
+		v = &steps->values[number];
 		shapes[k] = (struct hostop_tensor) { .dtype = v->dtype, .rank = v->rank };
 		memcpy(shapes[k].dims, v->dims, sizeof(v->dims));
 		most[k] = &shapes[k];

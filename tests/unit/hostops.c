@@ -1216,7 +1216,7 @@ static void anything(void)
 			most[i].rank = draw(5);
 			for (d = 0; d < most[i].rank; d++)
 				most[i].dims[d] = draw(20);
-			mosts[i] = i && !draw(3) ? NULL : &most[i];
+			mosts[i] = draw(5) ? &most[i] : NULL;
 		}
 		for (i = 0; i < NEURON_NEFF_STEP_INTS; i++)
 			ints[i] = draw(10) ? (int64_t)draw(4) - 1 : INT64_MIN;
@@ -1289,6 +1289,12 @@ static void any_window(void)
 /* Shapes whose parts overflow are none, though they have no elements. */
 static void overflow(void)
 {
+	forget();
+	/* Of which nothing is wanted. */
+	IN(F32, 1, D(1), 1);
+	call.op = NEURON_HOST_CAST;
+	CHECK_EQ(hostop_run(&call), HOSTOP_OK);
+	CHECK(!out[0].data);
 	forget();
 	in[0] = (struct hostop_tensor) {
 		.dtype = F32, .rank = 4, .dims = { UINT32_MAX, UINT32_MAX, UINT32_MAX, 0 },
