@@ -94,7 +94,7 @@ bench: all qemu module $(BENCH_PROGRAMS)
 bench-networks: all $(BUILD)/tests/bench/networks ## large networks against ONNX Runtime, in sim
 	$(Q)$(BUILD)/tests/bench/networks $(BUILD)/bench/networks
 	$(Q)tests/bench/onnxruntime --no-vm --output networks.md \
-		$(addprefix $(BUILD)/bench/networks/,mobilenet_v2 resnet50 bert_base)
+		$(addprefix $(BUILD)/bench/networks/,mobilenet_v2 resnet50 bert_base bert_base_int8)
 
 # Memory over many jobs.
 CFLAGS-tests/vm/jobs := -Ilibneuron/include
