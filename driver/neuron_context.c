@@ -304,14 +304,24 @@ static void neuron_context_poll(struct neuron_context *ctx, u64 number)
 		set_bit(q->index, &ctx->polled);
 }
 
+static long neuron_context_wait_jiffies(struct neuron_context *ctx, u64 number, long timeout)
+{
+	return wait_event_interruptible_timeout(ctx->ended,
+						!neuron_context_is_pending(ctx, number, NULL),
+						timeout);
+}
+
 static int neuron_context_wait(struct neuron_context *ctx, u64 number, s64 timeout_ns)
 {
-	long ret;
+	long timeout, ret;
 
 	neuron_context_poll(ctx, number);
-	ret = wait_event_interruptible_timeout(ctx->ended,
-					       !neuron_context_is_pending(ctx, number, NULL),
-					       drm_timeout_abs_to_jiffies(timeout_ns));
+	timeout = drm_timeout_abs_to_jiffies(timeout_ns);
+	/* Jiffies that were behind, because a tick was late, would end it too soon. */
+	do {
+		ret = neuron_context_wait_jiffies(ctx, number, timeout);
+		timeout = drm_timeout_abs_to_jiffies(timeout_ns);
+	} while (!ret && timeout);
 
 	return ret < 0 ? ret : ret ? 0 : -ETIME;
 }

@@ -477,7 +477,9 @@ int neuron_ioctl_bo_wait(struct drm_device *drm, void *data, struct drm_file *fi
 {
 	const struct drm_neuron_bo_wait *args = data;
 	unsigned long timeout = drm_timeout_abs_to_jiffies(args->timeout_ns);
+	enum dma_resv_usage usage;
 	struct drm_gem_object *obj;
+	bool looks = !timeout;
 	long ret;
 
 	if (args->flags & ~DRM_NEURON_BO_WAIT_READ)
@@ -488,13 +490,16 @@ int neuron_ioctl_bo_wait(struct drm_device *drm, void *data, struct drm_file *fi
 		return -ENOENT;
 
 	/* To read one waits for writers, to write for everybody. */
-	ret = dma_resv_wait_timeout(obj->resv,
-				    dma_resv_usage_rw(!(args->flags & DRM_NEURON_BO_WAIT_READ)),
-				    true, timeout);
+	usage = dma_resv_usage_rw(!(args->flags & DRM_NEURON_BO_WAIT_READ));
+	/* Jiffies that were behind, because a tick was late, would end it too soon. */
+	do {
+		ret = dma_resv_wait_timeout(obj->resv, usage, true, timeout);
+		timeout = drm_timeout_abs_to_jiffies(args->timeout_ns);
+	} while (!ret && timeout);
 	drm_gem_object_put(obj);
 
 	if (!ret)
-		return timeout ? -ETIME : -EBUSY;
+		return looks ? -EBUSY : -ETIME;
 
 	return ret < 0 ? ret : 0;
 }

@@ -131,6 +131,34 @@ TEST_F(sync, status_wait_ends)
 	EXPECT_LE(1500 * MS_NS, now_ns() - start);
 }
 
+/* Ticks come every few milliseconds: wherever between two of them a wait begins and ends. */
+TEST_F(sync, waits_are_not_short)
+{
+	struct drm_neuron_job_status status;
+	int64_t job, until;
+	int i;
+
+	if (!can_inject())
+		SKIP(return, "the device has no fault injection");
+	ASSERT_EQ(0, inject("hang-core 0 1 0"));
+	self->s.args.timeout_ms = 2000;
+	job = submit(self->fd, &self->s);
+	ASSERT_LT(0, job);
+	for (i = 0; i < 80; i++) {
+		/* The one before ended with a tick. */
+		for (until = now_ns() + i * MS_NS / 10; now_ns() < until;)
+			;
+		until = now_ns() + 5 * MS_NS;
+		if (i % 2)
+			EXPECT_EQ(-ETIME, job_status_wait(self->fd, job, until, &status));
+		else
+			EXPECT_EQ(-ETIME, bo_wait(self->fd, self->nop.bo.handle, 0, until));
+		EXPECT_LE(until, now_ns());
+	}
+	EXPECT_EQ(0, job_status_wait(self->fd, job, INT64_MAX, &status));
+	EXPECT_EQ(DRM_NEURON_JOB_TIMEOUT, status.state);
+}
+
 TEST_F(sync, timeline)
 {
 	uint64_t point;
