@@ -29,6 +29,12 @@ bool nc_host_set(struct nc_ctx *ctx, struct nc_node *node, unsigned int output,
 	return true;
 }
 
+bool nc_host_misfit(struct nc_ctx *ctx, const struct nc_node *node)
+{
+	nc_error(ctx, node, "its inputs do not fit each other");
+	return false;
+}
+
 /*
  * Which nodes
  */

@@ -138,6 +138,9 @@ nc_host_shape_fn nc_host_nonzero, nc_host_compress, nc_host_unique, nc_host_nms,
 bool nc_host_set(struct nc_ctx *ctx, struct nc_node *node, unsigned int output,
 		 enum nc_dtype dtype, int rank, const int64_t *dims, unsigned int open);
 
+/* Report that a node's inputs do not fit each other. Return: false. */
+bool nc_host_misfit(struct nc_ctx *ctx, const struct nc_node *node);
+
 /* A constant of strings. */
 struct nc_value *nc_const_strings_new(struct nc_ctx *ctx, const char *name,
 				      const char *const *strings, size_t count);

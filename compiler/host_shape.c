@@ -24,12 +24,6 @@ static bool bit(unsigned int mask, int i)
 	return mask >> i & 1;
 }
 
-static bool misfit(struct nc_ctx *ctx, const struct nc_node *node)
-{
-	nc_error(ctx, node, "its inputs do not fit each other");
-	return false;
-}
-
 bool nc_host_nonzero(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_value *x;
@@ -57,7 +51,7 @@ bool nc_host_compress(struct nc_ctx *ctx, struct nc_node *node)
 	if (attr && !nc_axis(ctx, node, nc_attr_int(node, "axis", 0), x->rank, &axis))
 		return false;
 	if (condition->rank != 1 || condition->dtype != NC_BOOL)
-		return misfit(ctx, node);
+		return nc_host_misfit(ctx, node);
 	memcpy(dims, x->dims, sizeof(dims));
 	if (!attr)
 		dims[0] = nc_numel(x);
@@ -105,7 +99,7 @@ bool nc_host_nms(struct nc_ctx *ctx, struct nc_node *node)
 	most = nc_in(node, 2);
 	if (boxes->rank != 3 || scores->rank != 3 || boxes->dims[2] != 4 ||
 	    boxes->dims[0] != scores->dims[0] || boxes->dims[1] != scores->dims[2])
-		return misfit(ctx, node);
+		return nc_host_misfit(ctx, node);
 	/* Without a number nothing is selected. */
 	count = most ? boxes->dims[1] : 0;
 	if (most && nc_is_const(most) && nc_numel(most) == 1 &&
@@ -113,7 +107,7 @@ bool nc_host_nms(struct nc_ctx *ctx, struct nc_node *node)
 		count = nc_const_int(most, 0) < 0 ? 0 : nc_const_int(most, 0);
 	dims[0] = scores->dims[0] * scores->dims[1];
 	if (count && dims[0] > NC_MAX_ELEMENTS / count)
-		return misfit(ctx, node);
+		return nc_host_misfit(ctx, node);
 	dims[0] *= count;
 	return nc_host_set(ctx, node, 0, NC_I64, 2, dims, 1);
 }
@@ -132,7 +126,7 @@ bool nc_host_top_k(struct nc_ctx *ctx, struct nc_node *node)
 	if (!nc_axis(ctx, node, nc_attr_int(node, "axis", -1), x->rank, &axis))
 		return false;
 	if (k->dtype != NC_I64 || nc_numel(k) != 1)
-		return misfit(ctx, node);
+		return nc_host_misfit(ctx, node);
 	memcpy(dims, x->dims, sizeof(dims));
 	open = x->open & ~(1u << axis);
 	if (!nc_is_const(k))
@@ -140,7 +134,7 @@ bool nc_host_top_k(struct nc_ctx *ctx, struct nc_node *node)
 	else if (nc_const_int(k, 0) <= dims[axis])
 		dims[axis] = nc_const_int(k, 0);
 	else
-		return misfit(ctx, node);
+		return nc_host_misfit(ctx, node);
 	return nc_host_set(ctx, node, 0, x->dtype, x->rank, dims, open) &&
 	       nc_host_set(ctx, node, 1, NC_I64, x->rank, dims, open);
 }
@@ -244,7 +238,7 @@ bool nc_host_reshape(struct nc_ctx *ctx, struct nc_node *node)
 			open |= 1u << i;
 		}
 		if (dims[i] < 0 || (dims[i] && known > NC_MAX_ELEMENTS / dims[i]))
-			return misfit(ctx, node);
+			return nc_host_misfit(ctx, node);
 		known *= dims[i];
 		if (!bit(assumed, i))
 			sure *= dims[i];
@@ -255,7 +249,7 @@ bool nc_host_reshape(struct nc_ctx *ctx, struct nc_node *node)
 		if (x->open & ~same || computed)
 			open |= 1u << rest;
 	} else if (known != nc_numel(x) && !computed && !x->open) {
-		return misfit(ctx, node);
+		return nc_host_misfit(ctx, node);
 	}
 	return nc_host_set(ctx, node, 0, x->dtype, rank, dims, open);
 }
@@ -277,7 +271,7 @@ bool nc_host_squeeze(struct nc_ctx *ctx, struct nc_node *node)
 
 		/* One that is open can turn out to be 1. */
 		if (drop && x->dims[i] != 1 && !bit(x->open, i))
-			return misfit(ctx, node);
+			return nc_host_misfit(ctx, node);
 		if (drop)
 			continue;
 		open |= (unsigned int)bit(x->open, i) << rank;
@@ -348,7 +342,7 @@ static bool computed_slice(struct nc_ctx *ctx, struct nc_node *node)
 	int i, n, axis;
 
 	if (starts->open || starts->rank != 1 || nc_numel(starts) > x->rank)
-		return misfit(ctx, node);
+		return nc_host_misfit(ctx, node);
 	n = (int)nc_numel(starts);
 	if (nc_in(node, 3) && nc_ints(ctx, node, 3, "axes", axes, NC_MAX_RANK) != n)
 		return false;
@@ -482,7 +476,7 @@ bool nc_host_gather_nd(struct nc_ctx *ctx, struct nc_node *node)
 	index = node->inputs[1];
 	/* How many dimensions an index has decides the rank. */
 	if (bit(index->open, index->rank - 1))
-		return misfit(ctx, node);
+		return nc_host_misfit(ctx, node);
 	for (i = 0; i < index->rank - 1; i++)
 		open |= (unsigned int)bit(index->open, i) << k++;
 	from = nc_attr_int(node, "batch_dims", 0) + index->dims[index->rank - 1];
@@ -573,13 +567,13 @@ static bool split_open(struct nc_ctx *ctx, struct nc_node *node, int axis)
 		if (nc_ints(ctx, node, 1, "list of sizes", sizes, HOSTOP_MAX_OUTPUTS) < 0)
 			return false;
 		if (nc_numel(node->inputs[1]) != parts)
-			return misfit(ctx, node);
+			return nc_host_misfit(ctx, node);
 	}
 	memcpy(dims, x->dims, sizeof(dims));
 	for (i = 0; i < node->num_outputs; i++) {
 		dims[axis] = given ? sizes[i] : (x->dims[axis] + parts - 1) / parts;
 		if (given && (sizes[i] < 0 || sizes[i] > rest))
-			return misfit(ctx, node);
+			return nc_host_misfit(ctx, node);
 		rest -= given ? sizes[i] : 0;
 		if (!nc_host_set(ctx, node, i, x->dtype, x->rank, dims, open))
 			return false;
@@ -702,7 +696,7 @@ bool nc_host_det(struct nc_ctx *ctx, struct nc_node *node)
 	x = node->inputs[0];
 	if (x->rank < 2 || x->dims[x->rank - 1] != x->dims[x->rank - 2] ||
 	    !nc_dtype_is_float(x->dtype))
-		return misfit(ctx, node);
+		return nc_host_misfit(ctx, node);
 	return nc_host_set(ctx, node, 0, x->dtype, x->rank - 2, x->dims,
 			   x->open & ((1u << (x->rank - 2)) - 1));
 }
@@ -790,7 +784,7 @@ bool nc_host_range(struct nc_ctx *ctx, struct nc_node *node)
 		return false;
 	for (i = 0; i < 3; i++)
 		if (x[i]->open || nc_numel(x[i]) != 1 || x[i]->dtype != x[0]->dtype)
-			return misfit(ctx, node);
+			return nc_host_misfit(ctx, node);
 	if (!range_bound(x[0], x[1], x[2], &n)) {
 		if (!ctx->options->max_dim) {
 			nc_need_const(ctx, node, x[!nc_is_const(x[0]) ? 0 :
@@ -800,149 +794,4 @@ bool nc_host_range(struct nc_ctx *ctx, struct nc_node *node)
 		n = ctx->options->max_dim;
 	}
 	return nc_host_set(ctx, node, 0, x[1]->dtype, 1, &n, 1);
-}
-
-/*
- * Strings
- */
-
-bool nc_host_normalizer(struct nc_ctx *ctx, struct nc_node *node)
-{
-	const struct nc_attr *words = nc_attr(node, "stopwords");
-	const struct nc_value *x;
-	int64_t dims[2];
-	int last;
-
-	if (!nc_need(ctx, node, 1, 1))
-		return false;
-	x = node->inputs[0];
-	if (x->dtype != NC_STRING || (x->rank != 1 && x->rank != 2) ||
-	    (x->rank == 2 && x->dims[0] != 1))
-		return misfit(ctx, node);
-	memcpy(dims, x->dims, sizeof(dims));
-	last = x->rank - 1;
-	/* Where nothing is left there is one empty string. */
-	if (!dims[last])
-		dims[last] = 1;
-	return nc_host_set(ctx, node, 0, NC_STRING, x->rank, dims,
-			   x->open | (words && words->count ? 1u << last : 0));
-}
-
-bool nc_host_tfidf(struct nc_ctx *ctx, struct nc_node *node)
-{
-	const struct nc_value *x;
-	const int64_t *indexes;
-	int64_t dims[2], most = 0;
-	size_t n, i;
-
-	if (!nc_need(ctx, node, 1, 1))
-		return false;
-	x = node->inputs[0];
-	if (x->rank != 1 && x->rank != 2)
-		return misfit(ctx, node);
-	n = nc_attr_ints(node, "ngram_indexes", &indexes);
-	for (i = 0; i < n; i++)
-		if (indexes[i] >= most)
-			most = indexes[i] + 1;
-	dims[0] = x->dims[0];
-	dims[x->rank - 1] = most;
-	return nc_host_set(ctx, node, 0, NC_F32, x->rank, dims,
-			   x->open & ((1u << (x->rank - 1)) - 1));
-}
-
-bool nc_host_string_concat(struct nc_ctx *ctx, struct nc_node *node)
-{
-	int64_t dims[NC_MAX_RANK];
-	unsigned int i, open = 0;
-	int rank, k;
-
-	if (!nc_need(ctx, node, 2, 2) ||
-	    !nc_broadcast(ctx, node, node->inputs[0], node->inputs[1], &rank, dims))
-		return false;
-	for (i = 0; i < 2; i++)
-		for (k = 0; k < node->inputs[i]->rank; k++)
-			open |= (unsigned int)bit(node->inputs[i]->open, k) <<
-				(rank - node->inputs[i]->rank + k);
-	return nc_host_set(ctx, node, 0, NC_STRING, rank, dims, open);
-}
-
-/* The type is that of its values, which nc_host_rule.prepare finds. */
-bool nc_host_label_encoder(struct nc_ctx *ctx, struct nc_node *node)
-{
-	return nc_need(ctx, node, 1, 1);
-}
-
-/*
- * Random numbers
- */
-
-static bool random_type(struct nc_ctx *ctx, const struct nc_node *node,
-			enum nc_dtype otherwise, enum nc_dtype *dtype)
-{
-	*dtype = nc_attr(node, "dtype") ?
-		 nc_dtype_from_onnx((int)nc_attr_int(node, "dtype", 0)) : otherwise;
-	if (*dtype != NC_NONE)
-		return true;
-	nc_error(ctx, node, "its type is not supported");
-	return false;
-}
-
-bool nc_host_random(struct nc_ctx *ctx, struct nc_node *node)
-{
-	const int64_t *shape;
-	size_t n = nc_attr_ints(node, "shape", &shape);
-	enum nc_dtype dtype;
-
-	return nc_need(ctx, node, 0, 0) && random_type(ctx, node, NC_F32, &dtype) &&
-	       nc_host_set(ctx, node, 0, dtype, n > NC_MAX_RANK ? NC_MAX_RANK + 1 : (int)n,
-			   shape, 0);
-}
-
-bool nc_host_random_like(struct nc_ctx *ctx, struct nc_node *node)
-{
-	const struct nc_value *x;
-	enum nc_dtype dtype;
-
-	if (!nc_need(ctx, node, 1, 1))
-		return false;
-	x = node->inputs[0];
-	return random_type(ctx, node, x->dtype, &dtype) &&
-	       nc_host_set(ctx, node, 0, dtype, x->rank, x->dims, x->open);
-}
-
-bool nc_host_bernoulli(struct nc_ctx *ctx, struct nc_node *node)
-{
-	enum nc_dtype dtype;
-
-	return nc_need(ctx, node, 1, 1) &&
-	       random_type(ctx, node, node->inputs[0]->dtype, &dtype) &&
-	       nc_host_set(ctx, node, 0, dtype, node->inputs[0]->rank,
-			   node->inputs[0]->dims, node->inputs[0]->open);
-}
-
-bool nc_host_multinomial(struct nc_ctx *ctx, struct nc_node *node)
-{
-	const struct nc_value *x;
-	enum nc_dtype dtype;
-	int64_t dims[2];
-
-	if (!nc_need(ctx, node, 1, 1) || !random_type(ctx, node, NC_I32, &dtype))
-		return false;
-	x = node->inputs[0];
-	if (x->rank != 2)
-		return misfit(ctx, node);
-	dims[0] = x->dims[0];
-	dims[1] = nc_attr_int(node, "sample_size", 1);
-	return nc_host_set(ctx, node, 0, dtype, 2, dims, x->open & 1);
-}
-
-bool nc_host_dropout(struct nc_ctx *ctx, struct nc_node *node)
-{
-	const struct nc_value *x;
-
-	if (!nc_need(ctx, node, 1, 3))
-		return false;
-	x = node->inputs[0];
-	return nc_host_set(ctx, node, 0, x->dtype, x->rank, x->dims, x->open) &&
-	       nc_host_set(ctx, node, 1, NC_BOOL, x->rank, x->dims, x->open);
 }

@@ -6,10 +6,11 @@ HOSTOPS_OBJS := $(HOSTOPS_SRCS:%.c=$(BUILD)/obj/%.o)
 # Each processor gives the same bits: no multiplication is fused with an addition.
 $(foreach src,$(HOSTOPS_SRCS),$(eval CFLAGS-$(src:%.c=%) := -ffp-contract=off))
 
-UNIT_TESTS += $(BUILD)/tests/unit/hostops
-ASAN_TESTS += hostops
-$(BUILD)/tests/unit/hostops: $(BUILD)/obj/tests/unit/hostops.o $(HOSTOPS_OBJS) \
-		$(BUILD)/lib/libnkernels.a
+HOSTOPS_TESTS := hostops hostops_product
+UNIT_TESTS += $(HOSTOPS_TESTS:%=$(BUILD)/tests/unit/%)
+ASAN_TESTS += $(HOSTOPS_TESTS)
+$(HOSTOPS_TESTS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: \
+		$(BUILD)/obj/tests/unit/%.o $(HOSTOPS_OBJS) $(BUILD)/lib/libnkernels.a
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(NKERNELS_LIBS)
