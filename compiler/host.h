@@ -7,6 +7,7 @@
  *	host.c		which nodes are the host's, and what they make
  *	host_rule.c	what they are called there
  *	host_shape.c	shapes that depend on data
+ *	host_only.c	shapes of strings and random numbers
  *	host_if.c	conditions that are known only while the model runs
  *	steps.c		parts a graph into chip programs and host steps
  *	steps_write.c	the .neff of those
@@ -120,7 +121,7 @@ struct nc_host_rule {
 /* host_rule.c: NULL for an operator that the host has not. */
 const struct nc_host_rule *nc_host_rule(enum nc_op op);
 
-/* host_shape.c: for CUSTOM rows, called before prepare. */
+/* host_shape.c, host_only.c: for CUSTOM rows, called before prepare. */
 typedef bool nc_host_shape_fn(struct nc_ctx *ctx, struct nc_node *node);
 nc_host_shape_fn nc_host_nonzero, nc_host_compress, nc_host_unique, nc_host_nms,
 	nc_host_top_k, nc_host_shape_of, nc_host_size_of, nc_host_reshape,
