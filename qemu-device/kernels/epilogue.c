@@ -42,8 +42,14 @@ NK_CLONES static bool all_finite(const float *x, size_t n)
 /* Repeat a channel array, so that several rows can be finished as one. */
 static void repeat(void *array, size_t channels, size_t times)
 {
-	for (size_t i = 1; i < times; i++)
-		memcpy((float *)array + i * channels, array, channels * sizeof(float));
+	size_t have = channels, all = channels * times;
+
+	while (have < all) {
+		size_t n = have < all - have ? have : all - have;
+
+		memcpy((float *)array + have, array, n * sizeof(float));
+		have += n;
+	}
 }
 
 static bool has_integer_bias(const struct nk_view *op, bool integer)
@@ -64,8 +70,11 @@ void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
 		      float *arrays)
 {
 	const struct neuron_params_MATMUL *p = NEURON_CPARAMS(MATMUL, inst);
-	size_t times = nk_epilogue_times(channels);
-	size_t room = NK_ROUND_UP(channels * times);
+	size_t times = nk_epilogue_times(channels), room = NK_ROUND_UP(channels * times);
+	uint64_t rows = nk_elements(op[0].desc) / channels;
+
+	if (times > rows)
+		times = rows;
 
 	/* CONV's parameters begin with the same fields. */
 	*ep = (struct nk_epilogue){
@@ -76,6 +85,7 @@ void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
 		.zero_point = op[0].desc->zero_point,
 		.accumulate = inst->flags & NEURON_INST_ACCUMULATE,
 		.channels = channels,
+		.times = times,
 		.exact = is_exact(inst, op, integer),
 	};
 	if (has_integer_bias(op, integer)) {
@@ -401,7 +411,7 @@ void nk_epilogue_rows(const struct nk_epilogue *ep, const void *sums, bool integ
 		      size_t channel, size_t channels, void *dst, ptrdiff_t step,
 		      ptrdiff_t row_step, size_t rows, struct nk_stats *stats)
 {
-	size_t times = nk_epilogue_times(ep->channels);
+	size_t times = ep->times;
 	const float *from = sums;
 	char *to = dst;
 

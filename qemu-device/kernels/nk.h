@@ -383,6 +383,7 @@ void nk_powf_to(float *dst, const float *a, float b, size_t n);
 /**
  * struct nk_epilogue - what MATMUL and CONV do to a sum before it is stored
  * @channels: how many
+ * @times: that the arrays are repeated
  * @scale: by channel, or NULL
  * @bias_f32: by channel, or NULL
  * @bias_i32: by channel, or NULL
@@ -392,11 +393,10 @@ void nk_powf_to(float *dst, const float *a, float b, size_t n);
  * @exact: sums are integers, and so is what is stored
  * @real: the operands of a convolution whose tensors have scales, or NULL
  * @inst: that convolution
- *
- * The arrays are repeated nk_epilogue_times() times.
  */
 struct nk_epilogue {
 	size_t channels;
+	size_t times;
 	const float *scale;
 	const float *bias_f32;
 	const int32_t *bias_i32;
@@ -412,7 +412,7 @@ struct nk_epilogue {
 	const struct neuron_inst *inst;
 };
 
-/* Rows of few channels are finished together. */
+/* Rows of few channels are finished together: at most so many. */
 static inline size_t nk_epilogue_times(size_t channels)
 {
 	return channels <= NK_CHUNK / 2 ? NK_CHUNK / channels : 1;
