@@ -38,7 +38,7 @@ static bool choose_few(struct conv_plan *plan, const struct nk_call *call)
 	struct few *few = &plan->few;
 
 	if (plan->transpose || plan->groups > 1 || !nk_is_float(in->dtype) ||
-	    !nk_is_float(w->dtype) || !conv_is_dense(w))
+	    !nk_is_float(w->dtype))
 		return false;
 	for (unsigned int i = 0; i < 3; i++)
 		if (plan->kernel[i] > 1 || plan->pad_lo[i] || plan->pad_hi[i] > 0)
@@ -58,8 +58,8 @@ static bool choose_few(struct conv_plan *plan, const struct nk_call *call)
 		.a_row = in->strides[along],
 		.a_column = in->strides[1],
 		.b_dtype = w->dtype,
-		.b_row = 1,
-		.b_column = plan->channels,
+		.b_row = w->dims[1] == 1 ? 1 : w->strides[1],
+		.b_column = w->dims[0] == 1 ? 1 : w->strides[0],
 	};
 	if (along >= 2)
 		few->a_row *= NEURON_CPARAMS(CONV, call->inst)->stride[along - 2];
@@ -67,7 +67,25 @@ static bool choose_few(struct conv_plan *plan, const struct nk_call *call)
 	plan->few_step = nk_stride(out, along);
 	few->n = few_tile_columns(few);
 	plan->temp_bytes = few_bytes(few);
+	plan->packed_bytes = (size_t)few->k * plan->filters * nk_size(few->b_dtype);
 	return few->kind != FEW_NONE;
+}
+
+/* Constant weights in the order in which they are read. Else *packed is NULL. */
+static enum nk_status few_weights(struct conv_plan *plan, const struct nk_call *call, void **packed)
+{
+	*packed = NULL;
+	if (!call->op[2].constant || !few_packs(&plan->few, plan->filters))
+		return NK_OK;
+	if (plan->have_weights) {
+		*packed = plan->packed;
+		return NK_OK;
+	}
+	*packed = conv_packed_place(plan, call);
+	if (!*packed)
+		return NK_NO_MEMORY;
+	few_pack(&plan->few, plan->filters, call->op[2].data, *packed);
+	return conv_keep(plan, NK_OK, packed);
 }
 
 static enum nk_status few_tile(void *arg, size_t tile, unsigned int thread, struct nk_stats *stats)
@@ -81,8 +99,9 @@ static enum nk_status few_tile(void *arg, size_t tile, unsigned int thread, stru
 
 	if (few.n > run->plan->filters - first)
 		few.n = run->plan->filters - first;
-	few_run(&few, run->call->op[1].data, (const char *)run->call->op[2].data +
-		(size_t)first * few.k * nk_size(few.b_dtype), sums, few.n, temp);
+	few.blocks = run->weights;
+	few_run(&few, run->call->op[1].data, (const char *)(few.blocks ? run->weights :
+		run->call->op[2].data) + few_offset(&few, first), sums, few.n, temp);
 	nk_epilogue_rows(&run->ep, sums, false, first, few.n, (char *)run->call->op[0].data +
 			 (ptrdiff_t)first * nk_stride(out, 1), nk_stride(out, 1),
 			 run->plan->few_step, few.m, stats);
@@ -281,8 +300,10 @@ enum nk_status nk_fast_conv_prepare(const struct nk_call *call)
 	if (!plan)
 		return NK_NO_MEMORY;
 	plan->have_weights = false;
-	if (plan->refused || plan->few.kind || !call->op[2].constant)
+	if (plan->refused || !call->op[2].constant)
 		return NK_OK;
+	if (plan->few.kind)
+		return few_weights(plan, call, &weights);
 	return conv_update_weights(plan, call, &weights);
 }
 
@@ -301,7 +322,11 @@ enum nk_status nk_fast_conv(const struct nk_call *call)
 		return NK_UNSUPPORTED;
 
 	run.plan = plan;
-	if (!plan->few.kind) {
+	if (plan->few.kind) {
+		status = few_weights(plan, call, &run.weights);
+		if (status)
+			return status;
+	} else {
 		status = conv_update_weights(plan, call, &run.weights);
 		if (status)
 			return status;

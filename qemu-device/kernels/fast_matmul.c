@@ -206,6 +206,7 @@ static enum nk_status compute(const struct run *run, uint64_t entry, uint32_t ro
 		struct few few = plan->few;
 
 		few.n = columns;
+		few.blocks = run->packed;
 		few_run(&few, data[LIB_SRC], data[LIB_WEIGHTS], data[LIB_DST],
 			plan->direct && plan->m > 1 ? out->strides[out->rank - 2] :
 			(ptrdiff_t)columns, temp);
@@ -329,8 +330,12 @@ static enum nk_status prepare_b(const struct nk_call *call, const struct nk_view
 
 	if (status || !(plan->packs || plan->panels))
 		return status;
-	status = plan->panels ? matmul_panels_pack(plan, call, run->b, &packed) :
-		 matmul_pack(plan, call, run->b, &packed);
+	if (plan->few.kind)
+		status = matmul_few_pack(plan, call, run->b, &packed);
+	else if (plan->panels)
+		status = matmul_panels_pack(plan, call, run->b, &packed);
+	else
+		status = matmul_pack(plan, call, run->b, &packed);
 	if (packed) {
 		run->b = packed;
 		run->packed = true;

@@ -53,8 +53,24 @@ size_t matmul_tile_offset(const struct matmul_plan *plan, uint32_t column)
 {
 	if (plan->panels)
 		return 0;	/* it finds them itself */
+	if (plan->few.kind)
+		return (size_t)column * plan->k * nk_size(plan->b_type);
 	/* Whole blocks of columns of the padded height. */
 	return (size_t)column * plan->packed_desc.padded_dims[K] * nk_size(plan->b_type);
+}
+
+enum nk_status matmul_few_pack(struct matmul_plan *plan, const struct nk_call *call,
+			       const char *plain, char **packed)
+{
+	*packed = NULL;
+	plan->have_packed = false;
+	if (!call->op[2].constant)
+		return NK_OK;
+	*packed = matmul_packed_place(plan, call);
+	if (!*packed)
+		return NK_NO_MEMORY;
+	few_pack(&plan->few, plan->n, plain, *packed);
+	return matmul_keep(plan, NK_OK, packed);
 }
 
 char *matmul_packed_place(struct matmul_plan *plan, const struct nk_call *call)

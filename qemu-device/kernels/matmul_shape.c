@@ -213,6 +213,8 @@ bool matmul_choose_few(struct matmul_plan *plan)
 	if (plan->entries > plan->batch)
 		plan->entries = plan->batch;
 	plan->temp_bytes = few_bytes(few);
+	plan->packs = few_packs(few, plan->n) && plan->batch == 1;
+	plan->packed_bytes = (size_t)plan->k * plan->n * nk_size(plan->b_type);
 	return true;
 }
 

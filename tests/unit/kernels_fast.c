@@ -459,6 +459,57 @@ static void known_library_faults(void)
 	}
 }
 
+/* A few rows, or positions, of floats: what a step of a recurrent network multiplies. */
+static void few_rows(void)
+{
+	static const uint32_t columns[] = { 1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 64, 96, 127, 128,
+					    129, 159, 160, 161, 191, 256, 288, 300 };
+	static const struct types types[] = {
+		{ NEURON_F32, NEURON_F32, NEURON_F32 },
+		{ NEURON_F32, NEURON_BF16, NEURON_BF16 },
+		{ NEURON_BF16, NEURON_BF16, NEURON_BF16 },
+		{ NEURON_BF16, NEURON_F32, NEURON_F32 },
+		{ NEURON_F16, NEURON_F16, NEURON_F16 },
+	};
+
+	for (unsigned int i = 0; i < CASES; i++) {
+		const struct types *t = &types[test_below(5)];
+		uint32_t m = 1 + test_below(5), k = 1 + test_below(300);
+		uint32_t n = columns[test_below(sizeof(columns) / sizeof(columns[0]))];
+		bool large = !test_below(10), conv = test_below(2);
+		uint32_t out[3] = { m, n }, a[3] = { m }, b[3] = { 0 };
+		struct instance x;
+
+		if (large) {		/* several tiles */
+			k = 700 + test_below(50);
+			n = test_below(2) ? 384 : 300 + test_below(100);
+		}
+		memset(&x, 0, sizeof(x));
+		x.inst = test_inst(conv ? NEURON_OP_CONV : NEURON_OP_MATMUL);
+		if (conv) {
+			NEURON_PARAMS(CONV, &x.inst)->groups = 1;
+			NEURON_PARAMS(CONV, &x.inst)->stride[0] = 1;
+			NEURON_PARAMS(CONV, &x.inst)->dilation[0] = 1;
+			out[0] = a[0] = 1;
+			out[1] = b[0] = n;
+			a[1] = b[1] = k;
+			out[2] = a[2] = m;
+			b[2] = 1;
+		} else {
+			out[1] = b[1] = n;
+			a[1] = b[0] = k;
+		}
+		add(&x, 0, t->out, 2 + conv, out, test_below(TEST_LAYOUTS));
+		add(&x, 1, t->a, 2 + conv, a, test_below(TEST_LAYOUTS));
+		add(&x, 2, t->b, 2 + conv, b, test_below(TEST_LAYOUTS));
+		random_epilogue(&x, t, n, k);
+		snprintf(x.text, sizeof(x.text), "%s %ux%ux%u types %u,%u,%u",
+			 conv ? "conv" : "matmul", m, n, k, t->out, t->a, t->b);
+		check(&x);
+		drop(&x);
+	}
+}
+
 /*
  * oneDNN 2.6.3 with AMX writes rows behind the output of some convolutions of int8 whose
  * kernel is one and whose input has a zero point (what happens to be there: other sums).
@@ -613,6 +664,7 @@ int main(void)
 	ktap_run("convolutions agree with the reference", convolutions);
 	ktap_run("transposed convolutions agree with the reference", transposed_convolutions);
 
+	ktap_run("products of a few rows agree with the reference", few_rows);
 	ktap_run("cases that the library gets wrong", known_library_faults);
 	ktap_run("convolutions with a kernel of one stay in their output", pointwise_convolutions);
 	ktap_run("convolutions in a picture with its padding", padded_convolutions);
