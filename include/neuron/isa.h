@@ -304,14 +304,16 @@ enum neuron_pool {
 	O(a,     IN,  NEURON_S_SBUF, NEURON_D_FLOAT | NEURON_D_BYTE)           \
 	O(b,     IN,  NEURON_S_SBUF, NEURON_D_FLOAT | NEURON_D_BYTE)           \
 	O(bias,  OPT, NEURON_S_SBUF, NEURON_D(F32) | NEURON_D(I32))            \
-	O(scale, OPT, NEURON_S_SBUF, NEURON_D(F32))
+	O(scale, OPT, NEURON_S_SBUF, NEURON_D(F32))                            \
+	O(offset, OPT, NEURON_S_SBUF, NEURON_D(I32))
 
 #define NEURON_OPERANDS_CONV(O)                                                \
 	O(out,    OUT, NEURON_S_CHIP, NEURON_D_CHIP)                           \
 	O(in,     IN,  NEURON_S_SBUF, NEURON_D_FLOAT | NEURON_D_BYTE)          \
 	O(weight, IN,  NEURON_S_SBUF, NEURON_D_FLOAT | NEURON_D_BYTE)          \
 	O(bias,   OPT, NEURON_S_SBUF, NEURON_D(F32) | NEURON_D(I32))           \
-	O(scale,  OPT, NEURON_S_SBUF, NEURON_D(F32))
+	O(scale,  OPT, NEURON_S_SBUF, NEURON_D(F32))                           \
+	O(offset, OPT, NEURON_S_SBUF, NEURON_D(I32))
 
 #define NEURON_OPERANDS_CONV_TRANSPOSE(O) NEURON_OPERANDS_CONV(O)
 
@@ -460,16 +462,16 @@ enum neuron_pool {
  *
  * Shapes, besides "equal dims": conv, pool: [N, C, spatial...], one to three
  * spatial dimensions; weights [M, C / groups, kernel...], for CONV_TRANSPOSE
- * [C, M / groups, kernel...]; bias and scale: [M] (scale may be [1]).
+ * [C, M / groups, kernel...]; bias, scale and offset: [M] (scale may be [1]).
  */
 #define NEURON_OPCODES(X)                                                      \
 	X(NOP,         0, NEURON_E(DMA_IN) | NEURON_E(DMA_OUT) | NEURON_E(PE) | \
 			  NEURON_E(ACT) | NEURON_E(POOL), "waits and signals only") \
 	X(LOAD,        1, NEURON_E(DMA_IN), "out = in; equal dims; types that the chip lacks become fp32 or int32") \
 	X(STORE,       2, NEURON_E(DMA_OUT), "out = in; equal dims; fp32 or int32 become types that the chip lacks") \
-	X(MATMUL,      3, NEURON_E(PE), "out[..., m, n] = act(scale[n] * sum over k of a[..., m, k] * b[..., k, n] + bias[n])") \
-	X(CONV,        4, NEURON_E(PE), "out = act(scale[m] * conv(in, weight) + bias[m])") \
-	X(CONV_TRANSPOSE, 5, NEURON_E(PE), "out = act(scale[m] * conv_transpose(in, weight) + bias[m])") \
+	X(MATMUL,      3, NEURON_E(PE), "out[..., m, n] = act(scale[n] * (sum over k of a[..., m, k] * b[..., k, n] + offset[n]) + bias[n])") \
+	X(CONV,        4, NEURON_E(PE), "out = act(scale[m] * (conv(in, weight) + offset[m]) + bias[m])") \
+	X(CONV_TRANSPOSE, 5, NEURON_E(PE), "out = act(scale[m] * (conv_transpose(in, weight) + offset[m]) + bias[m])") \
 	X(ACT,         6, NEURON_E(ACT) | NEURON_E(POOL), "out = func(in), converted to out's type; equal dims") \
 	X(QUANTIZE,    7, NEURON_E(ACT) | NEURON_E(POOL), "out = saturate(round_even(in / scale) + zero_point); equal dims, scale and zero_point by stride") \
 	X(DEQUANTIZE,  8, NEURON_E(ACT) | NEURON_E(POOL), "out = (in - zero_point) * scale; equal dims, scale and zero_point by stride") \

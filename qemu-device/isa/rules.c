@@ -104,7 +104,7 @@ static bool rule_STORE(struct isa_check *c)
 }
 
 /*
- * MATMUL, CONV, CONV_TRANSPOSE, types: operands out, x, w, bias, scale.
+ * MATMUL, CONV, CONV_TRANSPOSE, types: operands out, x, w, bias, scale, offset.
  *
  * - x and w are of the same float type, or both bytes (int8 and uint8 may be
  *   mixed; each one's zero_point is subtracted before the multiplication).
@@ -112,6 +112,8 @@ static bool rule_STORE(struct isa_check *c)
  * - Bytes without scale: out is int32, bias int32, act is identity.
  * - Bytes with scale: out is float or byte, bias is int32 (added to the sum
  *   before it is scaled) or fp32 (added after).
+ * - An offset (added to the sum before it is scaled) goes with bytes and a scale; then
+ *   bias is fp32.
  * - ACCUMULATE: out lies in PSUM, act is identity.
  */
 static bool rule_matrix_types(struct isa_check *c, uint32_t act, size_t act_field)
@@ -143,6 +145,12 @@ static bool rule_matrix_types(struct isa_check *c, uint32_t act, size_t act_fiel
 		return isa_bad_operand(c, 0, TENSOR(dtype),
 				       "a scaled output is float or a byte");
 	}
+	if (c->op[5] && (is_float(x) || !scale))
+		return isa_bad_operand(c, 5, TENSOR(dtype),
+				       "an offset goes with byte factors and a scale");
+	if (c->op[5] && bias && bias->dtype != NEURON_F32)
+		return isa_bad_operand(c, 3, TENSOR(dtype),
+				       "bias must be fp32 where there is an offset");
 
 	if (c->inst->flags & NEURON_INST_ACCUMULATE) {
 		if (out->space != NEURON_SPACE_PSUM)
@@ -155,10 +163,10 @@ static bool rule_matrix_types(struct isa_check *c, uint32_t act, size_t act_fiel
 	return true;
 }
 
-/* bias: [channels]; scale: [channels] or [1]. */
+/* bias, offset: [channels]; scale: [channels] or [1]. */
 static bool rule_channels(struct isa_check *c, uint32_t channels)
 {
-	const struct neuron_tensor *bias = c->op[3], *scale = c->op[4];
+	const struct neuron_tensor *bias = c->op[3], *scale = c->op[4], *offset = c->op[5];
 
 	if (bias && (bias->rank != 1 || bias->dims[0] != channels))
 		return isa_bad_operand(c, 3, TENSOR(dims),
@@ -167,6 +175,9 @@ static bool rule_channels(struct isa_check *c, uint32_t channels)
 		      (scale->dims[0] != channels && scale->dims[0] != 1)))
 		return isa_bad_operand(c, 4, TENSOR(dims),
 				       "scale must have one element, or one a channel");
+	if (offset && (offset->rank != 1 || offset->dims[0] != channels))
+		return isa_bad_operand(c, 5, TENSOR(dims),
+				       "offset must have one element a channel");
 	return true;
 }
 
@@ -183,8 +194,8 @@ static bool rule_macs(struct isa_check *c, uint64_t elements, uint64_t each)
 
 /*
  * MATMUL: out [..., M, N], a [..., M, K], b [..., K, N], of equal rank, 2 or
- * more, and equal leading dims (broadcast by strides of zero); bias [N], scale
- * [N] or [1]. At most 2^40 multiply-accumulates.
+ * more, and equal leading dims (broadcast by strides of zero); bias and offset [N],
+ * scale [N] or [1]. At most 2^40 multiply-accumulates.
  */
 static bool rule_MATMUL(struct isa_check *c)
 {

@@ -4,11 +4,11 @@
  * stored.
  *
  *	floats:		v = sum (+ previous)
- *	integers:	v = float(sum + bias) (+ previous)
+ *	integers:	v = float(sum + offset[channel]) (+ previous)
  *	both:		v = act(v * scale[channel] + bias[channel])
  *
- * Scale and bias are two roundings. A bias of int32 belongs to the integer sum
- * and is added before the scale, a bias of fp32 after it. Stored as fp32, bf16
+ * Scale and bias are two roundings. A bias of int32 is an offset: it belongs to the
+ * integer sum and is added before the scale, a bias of fp32 after it. Stored as fp32, bf16
  * or fp16, v is rounded to nearest; as 8 bits or int32 it is rounded to the
  * nearest integer, ties to even, the zero point is added, and the result
  * saturates. Integers that go to int32 without scale, fp32 bias or act stay
@@ -88,11 +88,12 @@ void nk_epilogue_init(struct nk_epilogue *ep, const struct neuron_inst *inst,
 		.times = times,
 		.exact = is_exact(inst, op, integer),
 	};
-	if (has_integer_bias(op, integer)) {
-		ep->bias_i32 = (int32_t *)(arrays + room);
-		gather(arrays + room, &op[3], channels, false);
-		repeat(arrays + room, channels, times);
-	} else if (op[3].desc) {
+	if (op[5].desc || has_integer_bias(op, integer)) {
+		ep->offset = (int32_t *)(arrays + 2 * room);
+		gather(arrays + 2 * room, &op[op[5].desc ? 5 : 3], channels, false);
+		repeat(arrays + 2 * room, channels, times);
+	}
+	if (op[3].desc && !has_integer_bias(op, integer)) {
 		ep->bias_f32 = arrays + room;
 		gather(arrays + room, &op[3], channels, true);
 		repeat(arrays + room, channels, times);
@@ -141,10 +142,10 @@ NK_CLONES static void bias_row(float *v, const float *bias, size_t channel, bool
 	EACH(bias, v[i] += c);
 }
 
-NK_CLONES static void bias_row_i32(uint32_t *v, const int32_t *bias, size_t channel,
-				   bool advance, size_t n)
+NK_CLONES static void offset_row(uint32_t *v, const int32_t *offset, size_t channel,
+				 bool advance, size_t n)
 {
-	EACH(bias, v[i] += (uint32_t)c);
+	EACH(offset, v[i] += (uint32_t)c);
 }
 
 /* In place: each element becomes the float next to it. */
@@ -226,6 +227,31 @@ NK_CLONES static uint32_t finish_##name(type *restrict dst, const float *restric
 DEFINE_FINISH(f32, float, )
 DEFINE_FINISH(bf16, uint16_t, nk_round_bf16)
 
+/* The same of integers. */
+#define DEFINE_FINISH_SUMS(name, type, convert)					\
+NK_CLONES static uint32_t finish_sums_##name(type *restrict dst,			\
+		const int32_t *restrict sums, const int32_t *restrict offset,	\
+		const float *restrict scale, const float *restrict bias,	\
+		float least, float greatest, size_t n)				\
+{										\
+	uint32_t nans = 0;							\
+										\
+	for (size_t i = 0; i < n; i++) {					\
+		uint32_t sum = (uint32_t)sums[i] + (offset ? (uint32_t)offset[i] : 0); \
+		float f = (float)(int32_t)sum * scale[i];			\
+										\
+		f = bias ? f + bias[i] : f;					\
+		f = f < least ? least : f;					\
+		f = f > greatest ? greatest : f;				\
+		nans += f != f;							\
+		dst[i] = convert(f);						\
+	}									\
+	return nans;								\
+}
+
+DEFINE_FINISH_SUMS(f32, float, )
+DEFINE_FINISH_SUMS(bf16, uint16_t, nk_round_bf16)
+
 /* Store anew an element that lies too close to the middle between two steps. */
 static void settle(const struct nk_epilogue *ep, void *at)
 {
@@ -263,7 +289,7 @@ static void settle_sums(const struct nk_epilogue *ep, const int32_t *sums, size_
 	uint8_t near[NK_CHUNK] NK_ALIGNED;
 	const uint8_t *at = near;
 
-	find_ties(near, sums, ep->bias_i32 ? ep->bias_i32 + channel : NULL,
+	find_ties(near, sums, ep->offset ? ep->offset + channel : NULL,
 		  ep->scale + channel, n);
 	while ((at = memchr(at, 1, n - (size_t)(at - near)))) {
 		settle(ep, (char *)dst + (at - near));
@@ -297,21 +323,27 @@ static void find_limits(const struct nk_epilogue *ep, float *least, float *great
 /* A CLIP whose limits are NaN or in the wrong order is left to the function itself. */
 static bool can_finish(const struct nk_epilogue *ep, bool integer, bool advance, ptrdiff_t step)
 {
-	return !integer && advance && step == (ptrdiff_t)nk_size(ep->dtype) && !ep->accumulate &&
+	return (!integer || ep->scale) && advance && step == (ptrdiff_t)nk_size(ep->dtype) &&
+	       !ep->accumulate &&
 	       (ep->dtype == NEURON_F32 || ep->dtype == NEURON_BF16) &&
 	       (ep->act == NEURON_ACT_IDENTITY || ep->act == NEURON_ACT_RELU ||
 		(ep->act == NEURON_ACT_CLIP && ep->alpha <= ep->beta));
 }
 
-static void finish(const struct nk_epilogue *ep, const float *sums, size_t channel, void *dst,
-		   size_t n, struct nk_stats *stats)
+static void finish(const struct nk_epilogue *ep, const void *sums, bool integer, size_t channel,
+		   void *dst, size_t n, struct nk_stats *stats)
 {
+	const int32_t *offset = ep->offset ? ep->offset + channel : NULL;
 	const float *scale = ep->scale ? ep->scale + channel : NULL;
 	const float *bias = ep->bias_f32 ? ep->bias_f32 + channel : NULL;
 	float least, greatest;
 
 	find_limits(ep, &least, &greatest);
-	if (ep->dtype == NEURON_F32)
+	if (integer && ep->dtype == NEURON_F32)
+		stats->nans += finish_sums_f32(dst, sums, offset, scale, bias, least, greatest, n);
+	else if (integer)
+		stats->nans += finish_sums_bf16(dst, sums, offset, scale, bias, least, greatest, n);
+	else if (ep->dtype == NEURON_F32)
 		stats->nans += finish_f32(dst, sums, scale, bias, least, greatest, n);
 	else
 		stats->nans += finish_bf16(dst, sums, scale, bias, least, greatest, n);
@@ -329,7 +361,7 @@ static float within_most(float limit, float otherwise)
 static void requantize(const struct nk_epilogue *ep, const int32_t *sums, size_t channel,
 		       void *dst, size_t n, struct nk_stats *stats)
 {
-	const int32_t *bias = ep->bias_i32 ? ep->bias_i32 + channel : NULL;
+	const int32_t *bias = ep->offset ? ep->offset + channel : NULL;
 	const float *scale = ep->scale + channel;
 	float least, greatest;
 
@@ -370,16 +402,16 @@ void nk_epilogue_row(const struct nk_epilogue *ep, const void *sums, bool intege
 	}
 
 	if (can_finish(ep, integer, advance, step)) {
-		finish(ep, sums, channel, dst, n, stats);
+		finish(ep, sums, integer, channel, dst, n, stats);
 		return;
 	}
-	if (ep->exact && !ep->bias_i32 && !ep->accumulate && step == sizeof(int32_t)) {
+	if (ep->exact && !ep->offset && !ep->accumulate && step == sizeof(int32_t)) {
 		memcpy(dst, sums, n * sizeof(int32_t));
 		return;
 	}
 	memcpy(v.f, sums, n * sizeof(v.f[0]));
-	if (ep->bias_i32)
-		bias_row_i32(v.u, ep->bias_i32, channel, advance, n);
+	if (ep->offset)
+		offset_row(v.u, ep->offset, channel, advance, n);
 	if (ep->exact) {
 		if (ep->accumulate)
 			add_row_i32(v.u, nk_load_i32(ep->dtype, dst, step, n, previous.i), n);

@@ -25,7 +25,7 @@ enum nk_status nk_fast_conv(const struct nk_call *call);
 enum nk_status nk_fast_matmul_prepare(const struct nk_call *call);
 enum nk_status nk_fast_conv_prepare(const struct nk_call *call);
 
-#define NK_SIGNATURE_OPERANDS	5
+#define NK_SIGNATURE_OPERANDS	6
 
 /* What a plan may depend on, besides the data. */
 struct nk_signature {

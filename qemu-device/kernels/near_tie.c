@@ -32,7 +32,7 @@ bool nk_has_real_scales(const struct neuron_inst *inst, const struct nk_view *op
 
 	return inst->opcode == NEURON_OP_CONV && nk_is_byte(op[0].desc->dtype) &&
 	       nk_is_byte(op[1].desc->dtype) && op[0].desc->scale > 0 &&
-	       op[1].desc->scale > 0 && op[4].desc &&
+	       op[1].desc->scale > 0 && op[4].desc && !op[5].desc &&
 	       (!op[3].desc || op[3].desc->dtype == NEURON_I32) &&
 	       (p->act == NEURON_ACT_IDENTITY || p->act == NEURON_ACT_RELU ||
 		p->act == NEURON_ACT_CLIP);

@@ -386,7 +386,7 @@ void nk_powf_to(float *dst, const float *a, float b, size_t n);
  * @times: that the arrays are repeated
  * @scale: by channel, or NULL
  * @bias_f32: by channel, or NULL
- * @bias_i32: by channel, or NULL
+ * @offset: by channel, or NULL
  * @act: enum neuron_act, with @alpha and @beta
  * @dtype: of the output, with @zero_point
  * @accumulate: add to the output's previous contents
@@ -399,7 +399,7 @@ struct nk_epilogue {
 	size_t times;
 	const float *scale;
 	const float *bias_f32;
-	const int32_t *bias_i32;
+	const int32_t *offset;
 	uint32_t act;
 	float alpha;
 	float beta;
@@ -418,10 +418,10 @@ static inline size_t nk_epilogue_times(size_t channels)
 	return channels <= NK_CHUNK / 2 ? NK_CHUNK / channels : 1;
 }
 
-/* Bytes for the channels' parameters: scale and bias. */
+/* Bytes for the channels' parameters: scale, bias and offset. */
 static inline size_t nk_epilogue_bytes(size_t channels)
 {
-	return 2 * NK_ROUND_UP(channels * nk_epilogue_times(channels)) * sizeof(float);
+	return 3 * NK_ROUND_UP(channels * nk_epilogue_times(channels)) * sizeof(float);
 }
 
 /**

@@ -386,6 +386,11 @@ static void add_scale(uint32_t count)
 	operand(4, pb_sbuf(&p, NEURON_F32, 8192, 1, count));
 }
 
+static void add_offset(uint32_t count)
+{
+	operand(5, pb_sbuf(&p, NEURON_I32, 12288, 1, count));
+}
+
 /* 2^26 * @k MACs; a and b repeat one element. */
 static void big_matmul(uint32_t k)
 {
@@ -436,6 +441,7 @@ static void matmul(void)
 	NO_OPERAND(3, dims, shape(t[3], 1, 1));
 	NO_OPERAND(3, dims, shape(t[3], 2, 1, 8));
 	NO_OPERAND(4, dims, add_scale(4));
+	NO_OPERAND(5, dtype, add_scale(8), add_offset(8));
 	NO_OPERAND(1, offset, t[1]->offset = 192);
 	NO_FAULT(LIMIT, NEURON_NO_OPERAND, 1ull << 40, big_matmul(32768));
 	YES(big_matmul(16384));
@@ -460,6 +466,15 @@ static void matmul(void)
 	NO_OPERAND(1, scale, t[1]->scale = -1);
 	NO_OPERAND(1, scale, t[1]->scale = INFINITY);
 	NO_OPERAND(4, dtype, add_scale(8), t[4]->dtype = NEURON_I32);
+	YES(add_scale(1), add_offset(8), t[0]->dtype = NEURON_F32, t[3]->dtype = NEURON_F32);
+	YES(add_scale(8), add_offset(8), t[0]->dtype = NEURON_F32,
+	    i->operand[3] = NEURON_NO_TENSOR);
+	NO_OPERAND(5, dtype, add_offset(8));
+	NO_OPERAND(5, dtype, add_scale(8), add_offset(8), t[0]->dtype = NEURON_F32,
+		   t[5]->dtype = NEURON_F32);
+	NO_OPERAND(5, dims, add_scale(8), add_offset(1), t[0]->dtype = NEURON_F32,
+		   t[3]->dtype = NEURON_F32);
+	NO_OPERAND(3, dtype, add_scale(8), add_offset(8), t[0]->dtype = NEURON_F32);
 }
 
 static void build_conv(void)

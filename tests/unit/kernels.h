@@ -266,7 +266,7 @@ static inline struct neuron_inst test_inst(unsigned int opcode)
 	return inst;
 }
 
-#define TEST_OPERANDS	5
+#define TEST_OPERANDS	6
 
 /* Run an instruction on TEST_OPERANDS operands; NULL for those that it lacks. */
 static inline enum nk_status test_run(struct nk_ctx *ctx, const struct neuron_inst *inst,

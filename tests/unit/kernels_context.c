@@ -48,7 +48,7 @@ static void free_conv(struct convolution *c)
 
 static enum nk_status run_conv(struct nk_ctx *ctx, struct convolution *c)
 {
-	return test_run(ctx, &c->inst, (struct test_tensor *[5]){ &c->out, &c->in, &c->weight },
+	return test_run(ctx, &c->inst, (struct test_tensor *[TEST_OPERANDS]){ &c->out, &c->in, &c->weight },
 			NULL);
 }
 
@@ -228,7 +228,7 @@ static void plans_are_bounded(void)
 	for (unsigned int round = 0; round < 2; round++) {
 		for (unsigned int i = 0; i < 6000; i++) {
 			inst[i] = test_inst(NEURON_OP_MATMUL);
-			if (test_run(ctx, &inst[i], (struct test_tensor *[5]){ &out, &a, &b },
+			if (test_run(ctx, &inst[i], (struct test_tensor *[TEST_OPERANDS]){ &out, &a, &b },
 				     NULL) || test_get(&out, 0) != 6)
 				ktap_failed = true;
 		}
@@ -293,7 +293,7 @@ static void prepared(void)
 
 		make_conv(&c, 32, 20, types[i]);
 		first = c.inst;
-		CHECK_EQ(test_run(ctx, &first, (struct test_tensor *[5]){ &c.out, &c.in, &c.weight },
+		CHECK_EQ(test_run(ctx, &first, (struct test_tensor *[TEST_OPERANDS]){ &c.out, &c.in, &c.weight },
 				  NULL), NK_OK);
 		sum = sum_bytes(&c.out);
 		memset(c.out.memory, 0, c.out.bytes);
@@ -506,7 +506,7 @@ static void hostile_programs(void)
 	for (uint32_t func = 0; func < NEURON_NUM_REDUCTIONS; func += 3) {
 		NEURON_PARAMS(REDUCE, &reduce)->func = func;
 		NEURON_PARAMS(REDUCE, &reduce)->axes = 0xff;
-		hostile(&reduce, (struct test_tensor *[5]){ &out, &a });
+		hostile(&reduce, (struct test_tensor *[TEST_OPERANDS]){ &out, &a });
 	}
 	test_free(&out);
 	test_free(&a);
@@ -522,8 +522,8 @@ static void hostile_programs(void)
 	}
 	cp->groups = 1;
 	pp->func = NEURON_POOL_AVG;
-	hostile(&pool, (struct test_tensor *[5]){ &out, &a });
-	hostile(&conv, (struct test_tensor *[5]){ &out, &a, &b });
+	hostile(&pool, (struct test_tensor *[TEST_OPERANDS]){ &out, &a });
+	hostile(&conv, (struct test_tensor *[TEST_OPERANDS]){ &out, &a, &b });
 	test_free(&out);
 	test_free(&a);
 	test_free(&b);
@@ -533,7 +533,7 @@ static void hostile_programs(void)
 	test_alloc(&b, NEURON_F32, 2, ones, TEST_DENSE);
 	widen(&a, 1, UINT32_MAX);
 	widen(&b, 0, UINT32_MAX);
-	hostile(&matmul, (struct test_tensor *[5]){ &out, &a, &b });
+	hostile(&matmul, (struct test_tensor *[TEST_OPERANDS]){ &out, &a, &b });
 	test_free(&out);
 	test_free(&a);
 	test_free(&b);

@@ -101,6 +101,8 @@ static void random_epilogue(struct instance *x, const struct types *t, uint32_t 
 		for (uint32_t i = 0; i < x->t[4].desc.dims[0]; i++)
 			((float *)x->t[4].data)[i] = fabsf(test_float()) * 1e-2f / sqrtf(k);
 	}
+	if (x->op[4] && integer && (!x->op[3] || x->t[3].desc.dtype == NEURON_F32) && test_below(2))
+		add(x, 5, NEURON_I32, 1, &channels, test_below(2) ? TEST_DENSE : TEST_PADDED);
 	if (t->out != NEURON_I32) {
 		p->act = acts[test_below(sizeof(acts) / sizeof(acts[0]))];
 		p->alpha = p->act == NEURON_ACT_CLIP ? -0.5f : 0.1f;

@@ -31,7 +31,7 @@ static void layouts_of(const uint32_t dims[4])
 				a.desc.strides[d] = -a.desc.strides[d];
 			}
 		}
-		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &b, &a }, NULL), NK_OK);
+		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &b, &a }, NULL), NK_OK);
 		for (uint64_t e = 0; e < test_elements(&a.desc); e++)
 			same &= test_get(&a, e) == test_get(&b, e);
 		CHECK(same);
@@ -68,7 +68,7 @@ static void fills(void)
 
 		test_alloc(&t, cases[i / 2].dtype, 3, dims, i % 2 ? TEST_PADDED : TEST_DENSE);
 		NEURON_PARAMS(FILL, &inst)->value = cases[i / 2].value;
-		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &t }, NULL), NK_OK);
+		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &t }, NULL), NK_OK);
 		for (uint64_t e = 0; e < 60; e++)
 			CHECK(test_get(&t, e) == cases[i / 2].number);
 		/* What lies between the rows stays. */
@@ -93,7 +93,7 @@ static void gathers(void)
 	test_alloc(&out, NEURON_BF16, 3, out_dims, TEST_DENSE);
 	test_fill_random(&in);
 	test_vector(&index, NEURON_I32, n, good);
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &out, &in, &index }, NULL), NK_OK);
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &out, &in, &index }, NULL), NK_OK);
 	for (unsigned int o = 0; o < 2; o++)
 		for (unsigned int j = 0; j < 3; j++)
 			for (unsigned int i = 0; i < 3; i++) {
@@ -111,7 +111,7 @@ static void gathers(void)
 		test_alloc(&apart, NEURON_F32, 3, from, TEST_TRANSPOSED);
 		test_alloc(&picked, NEURON_F32, 3, to, TEST_PADDED);
 		test_fill_random(&apart);
-		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &picked, &apart, &index },
+		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &picked, &apart, &index },
 				  NULL), NK_OK);
 		for (unsigned int i = 0; i < 2 * 3 * to[2]; i++) {
 			unsigned int j = i / to[2] % 3;
@@ -210,7 +210,7 @@ static void scatters(void)
 			test_put(&updates, i, (const double[]){ 6, 9, 5 }[i / 2 % 3]);
 		for (unsigned int f = 0; f < NEURON_NUM_SCATTERS; f++) {
 			NEURON_PARAMS(SCATTER, &inst)->func = f;
-			CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){
+			CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){
 					  &out, &in, &index, &updates }, NULL), NK_OK);
 			for (unsigned int i = 0; i < 16; i++)
 				CHECK(test_get(&out, i) == expected[f][i / 2 % 4]);

@@ -151,7 +151,7 @@ static bool run_unary(const struct unary *u)
 	p->func = u->func;
 	p->alpha = u->alpha;
 	p->beta = u->beta;
-	ok = run(u->name, &inst, &v, (struct test_tensor *[5]){ NULL, &v.in[0] }, &v.out.desc);
+	ok = run(u->name, &inst, &v, (struct test_tensor *[TEST_OPERANDS]){ NULL, &v.in[0] }, &v.out.desc);
 	unload(&v);
 	return ok;
 }
@@ -215,7 +215,7 @@ static bool run_binary(const struct binary *b)
 	NEURON_PARAMS(ELTWISE, &inst)->func = b->func;
 	broadcast(&v.in[0], &v.out.desc);
 	broadcast(&v.in[1], &v.out.desc);
-	ok = run(b->name, &inst, &v, (struct test_tensor *[5]){ NULL, &v.in[0], &v.in[1] },
+	ok = run(b->name, &inst, &v, (struct test_tensor *[TEST_OPERANDS]){ NULL, &v.in[0], &v.in[1] },
 		 &v.out.desc);
 	unload(&v);
 	return ok;
@@ -259,7 +259,7 @@ static bool run_conv(const struct conv *c)
 	memcpy(p->pad, c->pad, sizeof(p->pad));
 	if (v.in[0].desc.dtype == NEURON_U8)
 		v.in[0].desc.zero_point = test_get(&v.in[2], 0);
-	ok = run(c->name, &inst, &v, (struct test_tensor *[5]){ NULL, &v.in[0], &v.in[1] },
+	ok = run(c->name, &inst, &v, (struct test_tensor *[TEST_OPERANDS]){ NULL, &v.in[0], &v.in[1] },
 		 &v.out.desc);
 	unload(&v);
 	return ok;
@@ -279,7 +279,7 @@ static bool run_matmul(const char *const *name)
 		v.in[0].desc.zero_point = test_get(&v.in[2], 0);
 		v.in[1].desc.zero_point = test_get(&v.in[3], 0);
 	}
-	ok = run(*name, &inst, &v, (struct test_tensor *[5]){ NULL, &v.in[0], &v.in[1] },
+	ok = run(*name, &inst, &v, (struct test_tensor *[TEST_OPERANDS]){ NULL, &v.in[0], &v.in[1] },
 		 &v.out.desc);
 	unload(&v);
 	return ok;
@@ -315,7 +315,7 @@ static bool run_qmatmul(const char *const *name)
 	v.out.desc.zero_point = test_get(&t[7], 0);
 	test_alloc(&scale, NEURON_F32, 1, &one, TEST_DENSE);
 	test_put(&scale, 0, test_get(&t[1], 0) * test_get(&t[4], 0) / test_get(&t[6], 0));
-	ok = run(*name, &inst, &v, (struct test_tensor *[5]){ NULL, &t[0], &t[3], NULL, &scale },
+	ok = run(*name, &inst, &v, (struct test_tensor *[TEST_OPERANDS]){ NULL, &t[0], &t[3], NULL, &scale },
 		 &v.out.desc);
 	test_free(&scale);
 	for (unsigned int i = 0; i < 8; i++)
@@ -344,7 +344,7 @@ static bool run_qconv(const char *const *name)
 	v.out.desc.zero_point = test_get(&t[7], 0);
 	test_alloc(&scale, NEURON_F32, 1, &one, TEST_DENSE);
 	test_put(&scale, 0, test_get(&t[1], 0) * test_get(&t[4], 0) / test_get(&t[6], 0));
-	ok = run(*name, &inst, &v, (struct test_tensor *[5]){ NULL, &t[0], &t[3], NULL, &scale },
+	ok = run(*name, &inst, &v, (struct test_tensor *[TEST_OPERANDS]){ NULL, &t[0], &t[3], NULL, &scale },
 		 &v.out.desc);
 	test_free(&scale);
 	for (unsigned int i = 0; i < 8; i++)
@@ -408,13 +408,13 @@ static bool run_pool(const struct pool *q)
 	memcpy(p->dilation, q->dilation, sizeof(p->dilation));
 	memcpy(p->pad_lo, q->pad_lo, sizeof(p->pad_lo));
 	memcpy(p->pad_hi, q->pad_hi, sizeof(p->pad_hi));
-	ok = run(q->name, &inst, &v, (struct test_tensor *[5]){ NULL, &v.in[0] }, &v.out.desc);
+	ok = run(q->name, &inst, &v, (struct test_tensor *[TEST_OPERANDS]){ NULL, &v.in[0] }, &v.out.desc);
 
 	test_alloc(&last, v.in[0].desc.dtype, v.in[0].desc.rank, v.in[0].desc.dims,
 		   TEST_CHANNELS_LAST);
 	for (uint64_t i = 0; i < test_elements(&last.desc); i++)
 		test_put(&last, i, test_get(&v.in[0], i));
-	ok &= run(q->name, &inst, &v, (struct test_tensor *[5]){ NULL, &last }, &v.out.desc);
+	ok &= run(q->name, &inst, &v, (struct test_tensor *[TEST_OPERANDS]){ NULL, &last }, &v.out.desc);
 	test_free(&last);
 	unload(&v);
 	return ok;
@@ -472,7 +472,7 @@ static bool run_reduce(const struct reduce *r)
 	for (unsigned int d = 0; d < shape.rank; d++)
 		if (p->axes >> d & 1)
 			shape.dims[d] = 1;
-	ok = run(r->name, &inst, &v, (struct test_tensor *[5]){ NULL, &v.in[0] }, &shape);
+	ok = run(r->name, &inst, &v, (struct test_tensor *[TEST_OPERANDS]){ NULL, &v.in[0] }, &shape);
 	unload(&v);
 	return ok;
 }
@@ -504,7 +504,7 @@ static bool run_softmax(const struct softmax *s)
 		return false;
 	NEURON_PARAMS(SOFTMAX, &inst)->axis = s->axis;
 	inst.flags = s->flags;
-	ok = run(s->name, &inst, &v, (struct test_tensor *[5]){ NULL, &v.in[0] }, &v.out.desc);
+	ok = run(s->name, &inst, &v, (struct test_tensor *[TEST_OPERANDS]){ NULL, &v.in[0] }, &v.out.desc);
 	unload(&v);
 	return ok;
 }
@@ -547,7 +547,7 @@ static bool run_norm(const struct norm *n)
 		}
 	}
 	ok = run(n->name, &inst, &v,
-		 (struct test_tensor *[5]){ NULL, &v.in[0], &v.in[1], &v.in[2] }, &v.out.desc);
+		 (struct test_tensor *[TEST_OPERANDS]){ NULL, &v.in[0], &v.in[1], &v.in[2] }, &v.out.desc);
 	unload(&v);
 	return ok;
 }
@@ -576,7 +576,7 @@ static bool run_quant(const char *const *name)
 			v.in[i].desc.strides[1] = 1;
 	}
 	ok = run(*name, &inst, &v,
-		 (struct test_tensor *[5]){ NULL, &v.in[0], &v.in[1], &v.in[2] }, &v.out.desc);
+		 (struct test_tensor *[TEST_OPERANDS]){ NULL, &v.in[0], &v.in[1], &v.in[2] }, &v.out.desc);
 	unload(&v);
 	return ok;
 }
@@ -592,7 +592,7 @@ static bool run_select(const char *const *name)
 	if (!load(&v, *name))
 		return false;
 	ok = run(*name, &inst, &v,
-		 (struct test_tensor *[5]){ NULL, &v.in[0], &v.in[1], &v.in[2] }, &v.out.desc);
+		 (struct test_tensor *[TEST_OPERANDS]){ NULL, &v.in[0], &v.in[1], &v.in[2] }, &v.out.desc);
 	unload(&v);
 	return ok;
 }

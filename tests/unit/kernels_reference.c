@@ -22,7 +22,7 @@ static struct nk_stats run1(struct neuron_inst *inst, unsigned int out_type, uns
 
 	test_vector(&o, out_type, n, NULL);
 	test_vector(&x, in_type, n, in);
-	CHECK_EQ(test_run(ctx, inst, (struct test_tensor *[5]){ &o, &x }, &stats), NK_OK);
+	CHECK_EQ(test_run(ctx, inst, (struct test_tensor *[TEST_OPERANDS]){ &o, &x }, &stats), NK_OK);
 	for (uint32_t i = 0; i < n; i++)
 		out[i] = test_get(&o, i);
 	test_free(&o);
@@ -115,8 +115,8 @@ static void every_half(void)
 	test_alloc(&back, NEURON_F16, 1, &n, TEST_DENSE);
 	for (uint32_t i = 0; i < n; i++)
 		((uint16_t *)h.data)[i] = i;
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &f, &h }, NULL), NK_OK);
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &back, &f }, NULL), NK_OK);
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &f, &h }, NULL), NK_OK);
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &back, &f }, NULL), NK_OK);
 	for (uint32_t i = 0; i < n && !ktap_failed; i++) {
 		double want = test_f16(i);
 		uint16_t again = ((uint16_t *)back.data)[i];
@@ -152,7 +152,7 @@ static void half_rounding(void)
 		((float *)f.data)[3 * i + 1] = middle;
 		((float *)f.data)[3 * i + 2] = -nextafterf(middle, INFINITY);
 	}
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &h, &f }, NULL), NK_OK);
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &h, &f }, NULL), NK_OK);
 	for (uint32_t i = 0; i < 0x7c00 && !ktap_failed; i++) {
 		const uint16_t *seen = (uint16_t *)h.data + 3 * i;
 
@@ -184,7 +184,7 @@ static void bf16_rounding(void)
 	test_alloc(&b, NEURON_BF16, 1, &n, TEST_DENSE);
 	for (uint32_t i = 0; i < n; i++)
 		((uint32_t *)f.data)[i] = cases[i].f32;
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &b, &f }, &stats), NK_OK);
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &b, &f }, &stats), NK_OK);
 	for (uint32_t i = 0; i < n; i++)
 		CHECK_EQ(((uint16_t *)b.data)[i], cases[i].bf16);
 	CHECK_EQ(stats.nans, 2);
@@ -318,7 +318,7 @@ static void check_function(const struct function *f)
 	}
 	p->func = f->func;
 	p->alpha = f->alpha;
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &y, &x }, NULL), NK_OK);
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &y, &x }, NULL), NK_OK);
 	for (uint32_t i = 0; i < n; i++) {
 		double in = ((float *)x.data)[i], want = f->exact(in, f->alpha, 0);
 		float near = fabs(want) > 1 || !f->cancels ? fabs(want) : 1;
@@ -364,7 +364,7 @@ static void powers(void)
 		((float *)b.data)[i] = x[i % COUNT(x)];
 	}
 	NEURON_PARAMS(ELTWISE, &inst)->func = NEURON_BINARY_POW;
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &out, &a, &b }, NULL), NK_OK);
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &out, &a, &b }, NULL), NK_OK);
 	for (uint32_t i = 0; i < n; i++) {
 		float got = ((float *)out.data)[i];
 		double want = pow(x[i / COUNT(x)], x[i % COUNT(x)]);
@@ -402,7 +402,7 @@ static void position_does_not_matter(void)
 
 			for (uint32_t j = 0; j < n; j++)
 				((float *)x.data)[j] = v;
-			CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &y, &x }, NULL),
+			CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &y, &x }, NULL),
 				 NK_OK);
 			for (uint32_t j = 1; j < n; j++)
 				CHECK(!memcmp(test_at(&y, j), test_at(&y, 0), 4));
@@ -476,7 +476,7 @@ static void binary_case(uint32_t func, unsigned int out, unsigned int type, cons
 	test_vector(&o, out, n, NULL);
 	test_vector(&x, type, n, a);
 	test_vector(&y, type, n, b);
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &o, &x, &y }, NULL), NK_OK);
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &o, &x, &y }, NULL), NK_OK);
 	for (uint32_t i = 0; i < n; i++)
 		seen[i] = test_get(&o, i);
 	check_close(what, seen, expected, n, func == NEURON_BINARY_POW && type == NEURON_F32 ?
@@ -578,7 +578,7 @@ static void requantized(struct test_tensor *out, struct test_tensor *a, struct t
 		p->beta = cases[i].beta;
 		for (unsigned int k = 0; k < 2; k++)
 			test_put(scale, k, cases[i].scale[k]);
-		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ out, a, b, NULL, scale },
+		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ out, a, b, NULL, scale },
 				  &stats), NK_OK);
 		for (unsigned int k = 0; k < 4; k++)
 			seen[k] = test_get(out, k);
@@ -610,7 +610,7 @@ static void epilogues(void)
 	test_vector(&scale, NEURON_F32, 2, (const double[]){ 2, 0.5 });
 	test_vector(&bias32, NEURON_I32, 2, (const double[]){ 1000, 2000 });
 	p->act = NEURON_ACT_RELU;
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &out, &a, &b, &bias, &scale },
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &out, &a, &b, &bias, &scale },
 			  &stats), NK_OK);
 	CHECK_EQ(stats.macs, 8);
 	for (unsigned int i = 0; i < 4; i++)
@@ -618,7 +618,7 @@ static void epilogues(void)
 	check_numbers("scale, bias, relu", seen, (const double[]){ 39, 0, 87, 0 }, 4);
 
 	inst.flags = NEURON_INST_ACCUMULATE;
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &out, &a, &b, &bias, &scale },
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &out, &a, &b, &bias, &scale },
 			  &stats), NK_OK);
 	for (unsigned int i = 0; i < 4; i++)
 		seen[i] = test_get(&out, i);
@@ -639,7 +639,7 @@ static void epilogues(void)
 	inst.flags = 0;
 	p->act = NEURON_ACT_IDENTITY;
 	test_alloc(&out, NEURON_I32, 2, two, TEST_DENSE);
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &out, &a, &b, &bias32 }, &stats),
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &out, &a, &b, &bias32 }, &stats),
 		 NK_OK);
 	for (unsigned int i = 0; i < 4; i++)
 		seen[i] = test_get(&out, i);
@@ -647,7 +647,7 @@ static void epilogues(void)
 	for (unsigned int i = 0; i < 4; i++)
 		test_put(&out, i, INT32_MAX);
 	inst.flags = NEURON_INST_ACCUMULATE;
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &out, &a, &b }, &stats), NK_OK);
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &out, &a, &b }, &stats), NK_OK);
 	for (unsigned int i = 0; i < 4; i++)
 		seen[i] = test_get(&out, i);
 	check_numbers("wraps", seen,
@@ -662,13 +662,25 @@ static void epilogues(void)
 	test_put(&scale, 0, 2.5);
 	test_put(&scale, 1, -10);
 	memset(&stats, 0, sizeof(stats));
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &out, &a, &b, NULL, &scale },
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &out, &a, &b, NULL, &scale },
 			  &stats), NK_OK);
 	for (unsigned int i = 0; i < 4; i++)
 		seen[i] = test_get(&out, i);
 	check_numbers("int8", seen, (const double[]){ 45, -128, 105, -128 }, 4);
 	CHECK_EQ(stats.saturations, 2);
 	requantized(&out, &a, &b, &scale);
+	test_free(&out);
+
+	/* An offset before the scale, and a bias behind it. */
+	test_alloc(&out, NEURON_F32, 2, two, TEST_DENSE);
+	test_put(&scale, 0, 2.5);
+	test_put(&scale, 1, -10);
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){
+				&out, &a, &b, &bias, &scale, &bias32 }, &stats), NK_OK);
+	for (unsigned int i = 0; i < 4; i++)
+		seen[i] = test_get(&out, i);
+	check_numbers("offset, scale, bias", seen,
+		      (const double[]){ 2548.5, -20250, 2608.5, -20530 }, 4);
 	test_free(&out);
 	test_free(&a);
 	test_free(&b);
@@ -689,7 +701,7 @@ static double reduce_one(uint32_t func, unsigned int out, unsigned int type, con
 	NEURON_PARAMS(REDUCE, &inst)->axes = 1;
 	test_vector(&in, type, n, x);
 	test_alloc(&o, out, 1, &one, TEST_DENSE);
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &o, &in }, NULL), NK_OK);
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &o, &in }, NULL), NK_OK);
 	seen = test_get(&o, 0);
 	test_free(&in);
 	test_free(&o);
@@ -758,7 +770,7 @@ static void reduction_axes(void)
 			else
 				want[at] += p->func == NEURON_REDUCE_SUM ? x : x * x;
 		}
-		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &out, &in }, NULL), NK_OK);
+		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &out, &in }, NULL), NK_OK);
 		for (uint64_t e = 0; e < test_elements(&out.desc); e++) {
 			double expected = p->func == NEURON_REDUCE_L2 ? sqrt(want[e]) : want[e];
 
@@ -789,11 +801,11 @@ static void in_place(void)
 		test_alloc(&out, type, 1, &n, TEST_DENSE);
 		test_fill_random(&x);
 		test_fill_random(&y);
-		CHECK_EQ(test_run(ctx, &add, (struct test_tensor *[5]){ &out, &x, &y }, NULL),
+		CHECK_EQ(test_run(ctx, &add, (struct test_tensor *[TEST_OPERANDS]){ &out, &x, &y }, NULL),
 			 NK_OK);
-		CHECK_EQ(test_run(ctx, &act, (struct test_tensor *[5]){ &out, &out }, NULL), NK_OK);
-		CHECK_EQ(test_run(ctx, &add, (struct test_tensor *[5]){ &y, &x, &y }, NULL), NK_OK);
-		CHECK_EQ(test_run(ctx, &act, (struct test_tensor *[5]){ &y, &y }, NULL), NK_OK);
+		CHECK_EQ(test_run(ctx, &act, (struct test_tensor *[TEST_OPERANDS]){ &out, &out }, NULL), NK_OK);
+		CHECK_EQ(test_run(ctx, &add, (struct test_tensor *[TEST_OPERANDS]){ &y, &x, &y }, NULL), NK_OK);
+		CHECK_EQ(test_run(ctx, &act, (struct test_tensor *[TEST_OPERANDS]){ &y, &y }, NULL), NK_OK);
 		CHECK(!memcmp(out.memory, y.memory, out.bytes));
 		test_free(&x);
 		test_free(&y);
@@ -811,7 +823,7 @@ static void scalars(void)
 	test_alloc(&out, NEURON_F32, 0, NULL, TEST_DENSE);
 	test_put(&a, 0, 2);
 	test_put(&b, 0, 3);
-	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &out, &a, &b }, NULL), NK_OK);
+	CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &out, &a, &b }, NULL), NK_OK);
 	CHECK(test_get(&out, 0) == 5);
 	test_free(&a);
 	test_free(&b);
@@ -845,7 +857,7 @@ static void extremes(void)
 		}
 		NEURON_PARAMS(REDUCE, &inst)->func = least ? NEURON_REDUCE_MIN : NEURON_REDUCE_MAX;
 		NEURON_PARAMS(REDUCE, &inst)->axes = 1;
-		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[5]){ &out, &in }, NULL), NK_OK);
+		CHECK_EQ(test_run(ctx, &inst, (struct test_tensor *[TEST_OPERANDS]){ &out, &in }, NULL), NK_OK);
 		CHECK(nan ? isnan(test_get(&out, 0)) : test_get(&out, 0) == expected);
 		test_free(&in);
 		test_free(&out);
