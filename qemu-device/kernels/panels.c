@@ -40,9 +40,7 @@ static void pack(const struct panels *w, uint32_t n, const void *b, void *packed
 	if (w->dtype == NEURON_F32)
 		f32_pack(w->k, n, b, w->row, w->column, packed);
 	else
-		steps_pack(w->dtype, w->k, n, b, w->row, w->column, packed);
-	if (flips_columns(w))
-		steps_flip(w->k, n, packed);
+		steps_pack(w->dtype, w->k, n, b, w->row, w->column, flips_columns(w), packed);
 }
 
 static void sum_columns(const struct panels *w, uint32_t n, const void *packed, uint32_t *sums)

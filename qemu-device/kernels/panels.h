@@ -116,12 +116,11 @@ static inline size_t panels_sums_bytes(uint32_t rows, uint32_t columns)
  * @b: the matrix
  * @row: distance of its rows, in elements
  * @column: distance of its columns, in elements; this or @row is 1
+ * @flip: of unsigned bytes make signed ones: those minus 128
  * @packed: panels_bytes() of memory aligned to 64
  */
 void steps_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff_t row,
-		ptrdiff_t column, void *packed);
-/* Of unsigned bytes make signed ones: those minus 128. */
-void steps_flip(uint32_t k, uint32_t n, void *packed);
+		ptrdiff_t column, bool flip, void *packed);
 
 /* panels_amx.c */
 

@@ -32,30 +32,30 @@ TARGET static void pack_pairs(const uint16_t *even, const uint16_t *odd, __mmask
 			   _mm512_permutex2var_epi16(x, _mm512_load_si512(pair_order[1]), y));
 }
 
-/* Four rows of up to 32 columns of bytes; a NULL row is zeros. */
-TARGET static void pack_fours(const uint8_t *const *row, __mmask32 columns, char *to)
+/*
+ * Four rows of up to 32 columns of bytes; a NULL row is zeros. @flip: added to all others.
+ */
+TARGET static void pack_fours(const uint8_t *const *row, __mmask32 columns, __m256i flip, char *to)
 {
-	__m256i r[4];
+	__m256i r[4], ab, cd, low[2], high[2];
+	__m512i first, second;
 
 	for (unsigned int i = 0; i < 4; i++)
-		r[i] = row[i] ? _mm256_maskz_loadu_epi8(columns, row[i]) : _mm256_setzero_si256();
-	for (unsigned int half = 0; half < 2; half++) {
-		__m128i x[4], ab, cd;
-
-		for (unsigned int i = 0; i < 4; i++)
-			x[i] = half ? _mm256_extracti128_si256(r[i], 1) : _mm256_castsi256_si128(r[i]);
-		ab = _mm_unpacklo_epi8(x[0], x[1]);
-		cd = _mm_unpacklo_epi8(x[2], x[3]);
-		_mm_store_si128((__m128i *)(to + half * TILE_BYTES), _mm_unpacklo_epi16(ab, cd));
-		_mm_store_si128((__m128i *)(to + half * TILE_BYTES + 16),
-				_mm_unpackhi_epi16(ab, cd));
-		ab = _mm_unpackhi_epi8(x[0], x[1]);
-		cd = _mm_unpackhi_epi8(x[2], x[3]);
-		_mm_store_si128((__m128i *)(to + half * TILE_BYTES + 32),
-				_mm_unpacklo_epi16(ab, cd));
-		_mm_store_si128((__m128i *)(to + half * TILE_BYTES + 48),
-				_mm_unpackhi_epi16(ab, cd));
-	}
+		r[i] = row[i] ? _mm256_xor_si256(_mm256_maskz_loadu_epi8(columns, row[i]), flip) :
+				_mm256_setzero_si256();
+	/* In each half: the first sixteen columns in one lane, the others in the other. */
+	ab = _mm256_unpacklo_epi8(r[0], r[1]);
+	cd = _mm256_unpacklo_epi8(r[2], r[3]);
+	low[0] = _mm256_unpacklo_epi16(ab, cd);
+	low[1] = _mm256_unpackhi_epi16(ab, cd);
+	ab = _mm256_unpackhi_epi8(r[0], r[1]);
+	cd = _mm256_unpackhi_epi8(r[2], r[3]);
+	high[0] = _mm256_unpacklo_epi16(ab, cd);
+	high[1] = _mm256_unpackhi_epi16(ab, cd);
+	first = _mm512_inserti64x4(_mm512_castsi256_si512(low[0]), low[1], 1);
+	second = _mm512_inserti64x4(_mm512_castsi256_si512(high[0]), high[1], 1);
+	_mm512_store_si512(to, _mm512_shuffle_i64x2(first, second, 0x88));
+	_mm512_store_si512(to + TILE_BYTES, _mm512_shuffle_i64x2(first, second, 0xdd));
 }
 
 /* A row of a tile holds four bytes of each of sixteen columns, which are rows of ours. */
@@ -120,8 +120,9 @@ TARGET static void pack_columns(size_t size, const char *b, ptrdiff_t column, ui
  * is read fastest so.
  */
 TARGET static void pack_rows(size_t size, uint32_t k, uint32_t n, const char *b, ptrdiff_t row,
-			     char *to, size_t panel)
+			     bool flip, char *to, size_t panel)
 {
+	__m256i top = flip ? _mm256_set1_epi8(-128) : _mm256_setzero_si256();
 	uint32_t group = 4 / size, whole = (uint32_t)(panel / (2 * TILE_BYTES) * PANEL_STEP / size);
 
 	row *= (ptrdiff_t)size;
@@ -142,35 +143,14 @@ TARGET static void pack_rows(size_t size, uint32_t k, uint32_t n, const char *b,
 			} else if (size == 2) {
 				pack_pairs(from[0], from[1], mask, at);
 			} else {
-				pack_fours((const uint8_t *const *)from, mask, at);
+				pack_fours((const uint8_t *const *)from, mask, top, at);
 			}
 		}
 	}
 }
 
-void steps_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff_t row,
-		ptrdiff_t column, void *packed)
-{
-	size_t size = nk_size(dtype), step = PANEL_STEP / size;
-	char *to = packed;
-
-	if (column == 1) {
-		pack_rows(size, k, n, b, row, to, panel_bytes(dtype, k));
-		return;
-	}
-	for (uint32_t first = 0; first < n; first += PANEL_COLUMNS) {
-		uint32_t columns = n - first < PANEL_COLUMNS ? n - first : PANEL_COLUMNS;
-
-		for (uint32_t i = 0; i < k; i += step, to += 2 * TILE_BYTES) {
-			const char *from = (const char *)b + ((ptrdiff_t)i +
-					   (ptrdiff_t)first * column) * (ptrdiff_t)size;
-
-			pack_columns(size, from, column, columns, k - i < step ? k - i : step, to);
-		}
-	}
-}
-
-TARGET void steps_flip(uint32_t k, uint32_t n, void *packed)
+/* Of unsigned bytes make signed ones: those minus 128. */
+TARGET static void flip_panels(uint32_t k, uint32_t n, void *packed)
 {
 	uint32_t panels = (n + PANEL_COLUMNS - 1) / PANEL_COLUMNS;
 	uint32_t steps = (k + PANEL_STEP - 1) / PANEL_STEP;
@@ -191,16 +171,35 @@ TARGET void steps_flip(uint32_t k, uint32_t n, void *packed)
 	}
 }
 
+void steps_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff_t row,
+		ptrdiff_t column, bool flip, void *packed)
+{
+	size_t size = nk_size(dtype), step = PANEL_STEP / size;
+	char *to = packed;
+
+	if (column == 1) {
+		pack_rows(size, k, n, b, row, flip, to, panel_bytes(dtype, k));
+		return;
+	}
+	for (uint32_t first = 0; first < n; first += PANEL_COLUMNS) {
+		uint32_t columns = n - first < PANEL_COLUMNS ? n - first : PANEL_COLUMNS;
+
+		for (uint32_t i = 0; i < k; i += step, to += 2 * TILE_BYTES) {
+			const char *from = (const char *)b + ((ptrdiff_t)i +
+					   (ptrdiff_t)first * column) * (ptrdiff_t)size;
+
+			pack_columns(size, from, column, columns, k - i < step ? k - i : step, to);
+		}
+	}
+	if (flip)
+		flip_panels(k, n, packed);
+}
+
 #else
 
 void steps_pack(unsigned int dtype, uint32_t k, uint32_t n, const void *b, ptrdiff_t row,
-		ptrdiff_t column, void *packed)
+		ptrdiff_t column, bool flip, void *packed)
 {
-	(void)dtype, (void)k, (void)n, (void)b, (void)row, (void)column, (void)packed;
-}
-
-void steps_flip(uint32_t k, uint32_t n, void *packed)
-{
-	(void)k, (void)n, (void)packed;
+	(void)dtype, (void)k, (void)n, (void)b, (void)row, (void)column, (void)flip, (void)packed;
 }
 #endif
