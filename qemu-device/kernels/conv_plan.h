@@ -2,8 +2,9 @@
 /*
  * The plan of a CONV or CONV_TRANSPOSE through the library: its shape and tiles
  * (conv_shape.c), the library's primitives (conv_op.c) and the weights in the
- * order that these like (conv_weights.c); or as a product (conv_panels.c), of what may
- * be a copy of the input (conv_picture.c).
+ * order that these like (conv_weights.c), whose zero point is taken off behind them
+ * (conv_zero.c); or as a product (conv_panels.c), of what may be a copy of the input
+ * (conv_picture.c).
  */
 #ifndef NEURON_NK_CONV_PLAN_H
 #define NEURON_NK_CONV_PLAN_H
@@ -50,6 +51,7 @@ struct conv_plan {
 	bool integer;		/* sums are int32 */
 	bool as_f32;		/* integers are computed in fp32 */
 	bool exact;		/* and the weights allow it */
+	int32_t weight_zero;	/* of the weights that the library sees */
 	bool direct;
 	bool pack_in;
 	unsigned int in_type, weight_type;	/* that the library sees */
@@ -78,6 +80,7 @@ struct conv_plan {
 	struct conv_kind kind[CONV_MAX_KINDS];
 	size_t temp_bytes;	/* of a thread, for the library */
 	size_t copy_bytes;	/* of a thread, for inputs with extra */
+	size_t zero_bytes;	/* of a thread, for conv_zero_subtract() */
 	int64_t line_lo, line_hi;	/* padding that the copy of the input has, in in_dims */
 
 	/*
@@ -141,6 +144,23 @@ struct conv_kind *conv_lookup(struct conv_plan *plan, const struct conv_kind *wa
 /* conv_op.c: primitives for all kinds of tiles. False: the library refuses. */
 bool conv_make_ops(struct conv_plan *plan, const struct nk_call *call);
 void conv_destroy_ops(struct conv_plan *plan);
+
+/* conv_zero.c */
+
+/* Temporary memory for a tile. */
+size_t conv_zero_bytes(const struct conv_plan *plan, const struct conv_kind *kind);
+
+/**
+ * conv_zero_subtract() - take the share of the weights' zero point off a tile's sums
+ * @plan: of a convolution of bytes with one group
+ * @kind: of the tile
+ * @in: its input, channels last and without gaps
+ * @in_zero: the input's zero point
+ * @sums: dense [images][positions][filters]
+ * @temp: conv_zero_bytes()
+ */
+void conv_zero_subtract(const struct conv_plan *plan, const struct conv_kind *kind,
+			const char *in, int32_t in_zero, uint32_t *sums, void *temp);
 
 /* conv_weights.c */
 bool conv_make_weights(struct conv_plan *plan, const struct nk_call *call);

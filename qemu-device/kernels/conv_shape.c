@@ -72,19 +72,20 @@ bool conv_is_dense(const struct neuron_tensor *t)
 }
 
 /*
- * Can the library do it in int8? Weights must be signed and without zero point;
- * the input's must fit its type. Its transposed convolutions and its zero points
+ * Can the library do it in int8? Weights must be signed, and without zero point where
+ * there are groups; the input's must fit its type. Its transposed convolutions and its zero points
  * in three dimensions are wrong in some cases (tests/unit/kernels_fast.c).
  */
-static bool fits_int8(const struct conv_plan *plan, const struct neuron_tensor *in,
-		      const struct neuron_tensor *weight)
+static bool fits_int8(const struct conv_plan *plan, const struct neuron_tensor *in)
 {
 	int32_t low = in->dtype == NEURON_I8 ? INT8_MIN : 0;
 
 	if (plan->transpose || (in->rank == 5 && in->zero_point))
 		return false;
+	if (plan->weight_zero && plan->groups > 1)
+		return false;
 	return in->zero_point >= low && in->zero_point <= low + 255 &&
-	       weight->zero_point == (weight->dtype == NEURON_U8 ? 128 : 0);
+	       plan->weight_zero >= INT8_MIN && plan->weight_zero <= INT8_MAX;
 }
 
 static void choose_types(struct conv_plan *plan, const struct nk_call *call,
@@ -94,7 +95,8 @@ static void choose_types(struct conv_plan *plan, const struct nk_call *call,
 
 	plan->in_type = plan->weight_type = NEURON_F32;
 	plan->integer = nk_is_byte(in->dtype) && nk_is_byte(weight->dtype);
-	if (plan->integer && lib->int8 && fits_int8(plan, in, weight)) {
+	plan->weight_zero = weight->zero_point - (weight->dtype == NEURON_U8 ? 128 : 0);
+	if (plan->integer && lib->int8 && fits_int8(plan, in)) {
 		plan->in_type = in->dtype;
 		plan->weight_type = NEURON_I8;
 	} else if (plan->integer) {

@@ -108,6 +108,21 @@ static enum nk_status few_tile(void *arg, size_t tile, unsigned int thread, stru
 	return NK_OK;
 }
 
+/* Memory for the weights' zero point, if the library computes without it. */
+static size_t zero_bytes(const struct conv_plan *plan)
+{
+	size_t most = 0;
+
+	if (!plan->integer || plan->as_f32 || !plan->weight_zero)
+		return 0;
+	for (unsigned int i = 0; i < plan->kinds; i++) {
+		size_t bytes = conv_zero_bytes(plan, &plan->kind[i]);
+
+		most = bytes > most ? bytes : most;
+	}
+	return (most + 63) & ~(size_t)63;
+}
+
 static struct nk_plan *make(const struct nk_call *call)
 {
 	const struct neuron_tensor *out = call->op[0].desc;
@@ -132,7 +147,8 @@ static struct nk_plan *make(const struct nk_call *call)
 		plan->refused = false;
 		return &plan->head;
 	}
-	plan->direct = !plan->as_f32 && conv_is_channels_last(out) &&
+	plan->direct = !plan->as_f32 && !(plan->integer && plan->weight_zero) &&
+		       conv_is_channels_last(out) &&
 		       nk_epilogue_direct(call->inst, call->op, plan->integer,
 					  plan->integer ? NEURON_I32 :
 					  plan->in_type == NEURON_BF16 &&
@@ -147,6 +163,7 @@ static struct nk_plan *make(const struct nk_call *call)
 		conv_whole_images(plan);
 		plan->refused = !conv_make_ops(plan, call);
 	}
+	plan->zero_bytes = zero_bytes(plan);
 	plan->refused = plan->refused || !conv_make_weights(plan, call);
 	lib_leave(threads);
 	return &plan->head;
@@ -243,6 +260,10 @@ static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct n
 	if (status)
 		return status;
 
+	if (plan->zero_bytes)
+		conv_zero_subtract(plan, kind, run->in + (image * plan->in_dims[plan->split] + first) *
+				   in_row, run->call->op[1].desc->zero_point, (uint32_t *)sums,
+				   temp + run->temp_step - plan->zero_bytes);
 	if (plan->direct) {
 		nk_epilogue_finish(&run->ep, dst, count, stats);
 		return NK_OK;
@@ -353,7 +374,7 @@ enum nk_status nk_fast_conv(const struct nk_call *call)
 	}
 	run.sums_bytes = (sums + 63) & ~(size_t)63;
 	run.temp_step = ((plan->temp_bytes + 63) & ~(size_t)63) + run.sums_bytes +
-			((plan->copy_bytes + 63) & ~(size_t)63);
+			((plan->copy_bytes + 63) & ~(size_t)63) + plan->zero_bytes;
 	run.temp = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) * run.temp_step);
 	arrays = nk_scratch(call->ctx, NK_SCRATCH_SUMS, nk_epilogue_bytes(out->dims[1]));
 	if (!run.temp || !arrays)
