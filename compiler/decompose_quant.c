@@ -118,9 +118,12 @@ static bool all_const(const struct nc_node *node, unsigned int first, unsigned i
 	return true;
 }
 
-/* Those of weights, without the copies in int32 that they would be folded from. */
+/*
+ * Those of weights, without the copies in int32 that they would be folded from. @sign: by
+ * what they are multiplied, 1 or -1.
+ */
 static struct nc_value *const_sums(struct nc_builder *b, const struct nc_value *x, int axis,
-				   const struct nc_value *zero)
+				   const struct nc_value *zero, int sign)
 {
 	int64_t dims[NC_MAX_RANK], outer = 1, inner = 1, o, i, k;
 	int32_t q = zero ? (int32_t)nc_const_int(zero, 0) : 0, *data;
@@ -135,19 +138,25 @@ static struct nc_value *const_sums(struct nc_builder *b, const struct nc_value *
 	for (o = 0; o < outer; o++, data += inner)
 		for (k = 0; k < x->dims[axis]; k++, bytes += inner)
 			for (i = 0; i < inner; i++)
-				data[i] += (x->dtype == NC_I8 ? (int8_t)bytes[i] : bytes[i]) - q;
+				data[i] += sign * ((x->dtype == NC_I8 ? (int8_t)bytes[i] : bytes[i]) - q);
 	return nc_const_new(b->ctx, b->like->name, NC_I32, x->rank, dims, data - outer * inner);
+}
+
+/* Whether const_sums() can tell. */
+static bool has_const_sums(const struct nc_value *x, const struct nc_value *zero)
+{
+	double one;
+
+	return nc_is_const(x) && (x->dtype == NC_U8 || x->dtype == NC_I8) && nc_numel(x) &&
+	       (!zero || (nc_is_const(zero) && nc_numel(zero) && nc_const_splat(zero, &one)));
 }
 
 /* Sums of what a zero point is taken from, along an axis, in int32. */
 static struct nc_value *sums(struct nc_builder *b, struct nc_value *x, int axis,
 			     struct nc_value *zero)
 {
-	double one;
-
-	if (nc_is_const(x) && (x->dtype == NC_U8 || x->dtype == NC_I8) && nc_numel(x) &&
-	    (!zero || (nc_is_const(zero) && nc_numel(zero) && nc_const_splat(zero, &one))))
-		return const_sums(b, x, axis, zero);
+	if (has_const_sums(x, zero))
+		return const_sums(b, x, axis, zero, 1);
 	x = nc_build_cast(b, NULL, x, NC_I32);
 	if (zero)
 		x = nc_build2(b, NC_OP_Sub, NULL, x,
@@ -202,9 +211,14 @@ void nc_decompose_matmul_integer(struct nc_builder *b)
 	}
 	product = nc_node_new(b->ctx, node, NC_OP_MatMulInteger, NULL, q ? 4 : 2, x, y,
 			      NULL, q);
-	sum = sums(b, y, y->rank - 2, q);
 	p = nc_build_cast(b, NULL, as_column(b, p), NC_I32);
-	sum = nc_build2(b, NC_OP_Mul, NULL, sum, p);
+	if (has_const_sums(y, q)) {
+		/* What is added can be a part of the product's epilogue. */
+		sum = nc_build2(b, NC_OP_Mul, NULL, const_sums(b, y, y->rank - 2, q, -1), p);
+		nc_build2(b, NC_OP_Add, out, nc_build(b, product), sum);
+		return;
+	}
+	sum = nc_build2(b, NC_OP_Mul, NULL, sums(b, y, y->rank - 2, q), p);
 	nc_build2(b, NC_OP_Sub, out, nc_build(b, product), sum);
 }
 
@@ -261,12 +275,13 @@ static struct nc_value *padded(struct nc_builder *b, struct nc_value *x,
 	return x;
 }
 
-/* The convolution of bytes that are padded already. */
+/* The convolution of bytes that are padded already; @zero: the weights' zero point. */
 static struct nc_value *conv_bytes(struct nc_builder *b, const struct nc_window *window,
-				   struct nc_value *x, struct nc_value *w)
+				   struct nc_value *x, struct nc_value *w, double zero)
 {
 	int64_t none[2 * NC_MAX_SPATIAL] = { 0 };
-	struct nc_node *conv = nc_node_new(b->ctx, b->like, NC_OP_ConvInteger, NULL, 2, x, w);
+	struct nc_node *conv = nc_node_new(b->ctx, b->like, NC_OP_ConvInteger, NULL, 4, x, w,
+					   NULL, nc_build_scalar(b, NC_I8, zero));
 	size_t n = (size_t)window->num_spatial;
 
 	nc_set_attr_int(b->ctx, conv, "group", window->groups);
@@ -276,26 +291,9 @@ static struct nc_value *conv_bytes(struct nc_builder *b, const struct nc_window 
 	return nc_build(b, conv);
 }
 
-/* @like's shape with one filter, all of whose weights are one. */
-static struct nc_value *ones_filter(struct nc_builder *b, const struct nc_value *like)
-{
-	struct nc_value *ones;
-	int64_t dims[NC_MAX_RANK];
-	void *data;
-
-	memcpy(dims, like->dims, (size_t)like->rank * sizeof(*dims));
-	dims[0] = 1;
-	ones = nc_value_like(b->ctx, b->like->name, NC_I8, like->rank, dims);
-	data = nc_alloc(b->ctx->arena, (size_t)nc_numel(ones), 1);
-	memset(data, 1, (size_t)nc_numel(ones));
-	ones->data = data;
-	ones->size = (size_t)nc_numel(ones);
-	return ones;
-}
-
 /*
- * Makes weights and their zero point signed. Return: the sum of each filter's weights less
- * the zero point, shaped to broadcast with the output.
+ * Makes weights and their zero point signed. Return: for each filter the zero point less its
+ * weights, added up, shaped to broadcast with the output.
  */
 static struct nc_value *signed_weights(struct nc_builder *b, struct nc_value **w, double *zero)
 {
@@ -313,7 +311,7 @@ static struct nc_value *signed_weights(struct nc_builder *b, struct nc_value **w
 		int64_t weight = nc_const_int(from, i);
 
 		data[i] = (int8_t)(weight - shift);
-		sum[i / each] += (int32_t)(weight - q);
+		sum[i / each] += (int32_t)(q - weight);
 	}
 	*w = nc_value_like(b->ctx, from->name, NC_I8, from->rank, from->dims);
 	(*w)->data = data;
@@ -327,16 +325,16 @@ static struct nc_value *signed_weights(struct nc_builder *b, struct nc_value **w
 
 /*
  * ConvInteger whose x has a zero point that is known at run time. With p and q for the
- * zero points the sum of (x - p) * (w - q) is that of x * w, which is the engine's work,
- * less p times the sum of w - q, less q times the sum of x. Weights are made signed, for
- * which the engine is fastest. Return: whether that was done.
+ * zero points the sum of (x - p) * (w - q) is that of x * (w - q), which is the engine's
+ * work, less p times the sum of w - q. Weights are made signed, for which the engine is
+ * fastest. Return: whether that was done.
  */
 static bool split_conv_integer(struct nc_builder *b)
 {
 	struct nc_node *node = b->like;
 	struct nc_value *w = node->inputs[1], *zero = nc_in(node, 2), *wz = nc_in(node, 3);
 	struct nc_window window;
-	struct nc_value *x, *y, *sum;
+	struct nc_value *x, *y;
 	double q = 0;
 	int d;
 
@@ -354,11 +352,7 @@ static bool split_conv_integer(struct nc_builder *b)
 	y = signed_weights(b, &w, &q);
 	zero = nc_build_cast(b, NULL, nc_build_reshape(b, NULL, zero, 0, NULL), NC_I32);
 	y = nc_build2(b, NC_OP_Mul, NULL, y, zero);
-	if (q != 0) {
-		sum = conv_bytes(b, &window, x, ones_filter(b, w));
-		y = nc_build2(b, NC_OP_Add, NULL, nc_build_with(b, NC_OP_Mul, NULL, sum, q), y);
-	}
-	nc_build2(b, NC_OP_Sub, node->outputs[0], conv_bytes(b, &window, x, w), y);
+	nc_build2(b, NC_OP_Add, node->outputs[0], conv_bytes(b, &window, x, w, q), y);
 	return true;
 }
 

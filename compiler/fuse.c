@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 #include "front.h"
+#include "fuse.h"
 
 static bool is_matrix_op(const struct nc_node *node)
 {
@@ -28,7 +29,7 @@ static bool has_epilogue(const struct nc_node *node)
 	case NC_OP_Min:
 		return true;
 	default:
-		return is_matrix_op(node);
+		return is_matrix_op(node) || nc_is_real_integer_product(node);
 	}
 }
 
@@ -186,8 +187,7 @@ static void join_layers(struct nc_ctx *ctx, struct nc_node *into,
 			   graph->layer_ops[node->layer]);
 }
 
-static void merge(struct nc_ctx *ctx, struct nc_node *into,
-		  struct nc_node *node)
+void nc_fuse_merge(struct nc_ctx *ctx, struct nc_node *into, struct nc_node *node)
 {
 	into->outputs[0] = node->outputs[0];
 	into->outputs[0]->producer = into;
@@ -216,7 +216,7 @@ static bool fuse_binary(struct nc_ctx *ctx, struct nc_node *node)
 			done = fuse_factor(ctx, into, other, node->op == NC_OP_Div);
 		if (!done)
 			continue;
-		merge(ctx, into, node);
+		nc_fuse_merge(ctx, into, node);
 		return true;
 	}
 	return false;
@@ -224,6 +224,20 @@ static bool fuse_binary(struct nc_ctx *ctx, struct nc_node *node)
 
 /* How far back the product is looked for whose row something is added to. */
 #define ROW_WINDOW	32
+
+bool nc_fuse_behind(struct nc_node **nodes, unsigned int n, struct nc_node *into)
+{
+	unsigned int i;
+
+	for (i = n; i > 0 && n - i < ROW_WINDOW; i--)
+		if (nodes[i - 1] == into)
+			break;
+	if (!i || nodes[i - 1] != into)
+		return false;
+	memmove(&nodes[i - 1], &nodes[i], (n - i) * sizeof(*nodes));
+	nodes[n - 1] = into;
+	return true;
+}
 
 /*
  * A product with one row takes any row of numbers as its bias, as in the steps
@@ -233,7 +247,7 @@ static bool fuse_binary(struct nc_ctx *ctx, struct nc_node *node)
 static bool fuse_row(struct nc_ctx *ctx, struct nc_node *node,
 		     struct nc_node **nodes, unsigned int n)
 {
-	unsigned int operand, i;
+	unsigned int operand;
 
 	for (operand = 0; operand < 2; operand++) {
 		struct nc_value *row = node->inputs[!operand];
@@ -248,20 +262,15 @@ static bool fuse_row(struct nc_ctx *ctx, struct nc_node *node,
 		    nc_numel(row) != nc_numel(y) ||
 		    row->dims[row->rank - 1] != nc_numel(y))
 			continue;
-		for (i = n; i > 0 && n - i < ROW_WINDOW; i--)
-			if (nodes[i - 1] == into)
-				break;
-		if (!i || nodes[i - 1] != into)
+		if (!nc_fuse_behind(nodes, n, into))
 			continue;
-		memmove(&nodes[i - 1], &nodes[i], (n - i) * sizeof(*nodes));
-		nodes[n - 1] = into;
 		inputs = nc_alloc(ctx->arena, 3, sizeof(*inputs));
 		inputs[0] = into->inputs[0];
 		inputs[1] = into->inputs[1];
 		inputs[2] = row;
 		into->inputs = inputs;
 		into->num_inputs = 3;
-		merge(ctx, into, node);
+		nc_fuse_merge(ctx, into, node);
 		return true;
 	}
 	return false;
@@ -294,7 +303,7 @@ static bool fuse_scale(struct nc_ctx *ctx, struct nc_node *node)
 		into->act = NEURON_ACT_AFFINE;
 		into->act_alpha = number;
 		into->act_beta = 0;
-		merge(ctx, into, node);
+		nc_fuse_merge(ctx, into, node);
 		return true;
 	}
 	return false;
@@ -356,7 +365,7 @@ static bool fuse_act(struct nc_ctx *ctx, struct nc_node *node)
 	into->act_alpha = alpha;
 	into->act_beta = beta;
 	if (x == node->inputs[0]) {
-		merge(ctx, into, node);
+		nc_fuse_merge(ctx, into, node);
 	} else {
 		join_layers(ctx, into, node);
 		nc_alias(node->outputs[0], node->inputs[0]);
@@ -493,10 +502,15 @@ static bool fuse(struct nc_ctx *ctx, struct nc_node *node,
 		fuse_factors(ctx, node);
 		return false;
 	case NC_OP_Add:
-		return fuse_binary(ctx, node) || fuse_row(ctx, node, nodes, n);
+		return fuse_binary(ctx, node) || fuse_row(ctx, node, nodes, n) ||
+		       nc_fuse_integer(ctx, node, nodes, n);
 	case NC_OP_Mul:
+		return fuse_binary(ctx, node) || fuse_scale(ctx, node) ||
+		       nc_fuse_integer(ctx, node, nodes, n);
 	case NC_OP_Div:
 		return fuse_binary(ctx, node) || fuse_scale(ctx, node);
+	case NC_OP_Cast:
+		return nc_fuse_integer(ctx, node, nodes, n);
 	case NC_OP_Sub:
 		return fuse_binary(ctx, node);
 	default:

@@ -127,8 +127,7 @@ struct nc_value *nc_build_integer_product(struct nc_builder *b, struct nc_value 
 			   y_zero ? 4 : x_zero ? 3 : 2, x, y, x_zero, y_zero);
 	x = nc_build(b, node);
 	x = nc_build_cast(b, NULL, x, NC_F32);
-	x = nc_build2(b, NC_OP_Mul, NULL, x, x_scale);
-	x = nc_build2(b, NC_OP_Mul, NULL, x, y_scale);
+	x = nc_build2(b, NC_OP_Mul, NULL, x, nc_build2(b, NC_OP_Mul, NULL, x_scale, y_scale));
 	return bias ? nc_build2(b, NC_OP_Add, NULL, x, bias) : x;
 }
 

@@ -116,7 +116,7 @@ struct nc_view {
 	int32_t zero_point;
 };
 
-#define NC_MAX_OPERANDS	5
+#define NC_MAX_OPERANDS	6
 
 /* A wait for another instruction's end: its position plus one; 0 for none. */
 #define NC_MAX_DEPS	(NEURON_NUM_ENGINES - 1)

@@ -18,7 +18,7 @@ static bool has_epilogue(const struct nc_node *node)
 	nc_lower_fn *fn = lower_fns[node->op];
 
 	return fn == nc_lower_conv || fn == nc_lower_conv_transpose ||
-	       fn == nc_lower_matmul || fn == nc_lower_qlinear ||
+	       fn == nc_lower_matmul || fn == nc_lower_qlinear || fn == nc_lower_integer ||
 	       (fn == nc_lower_eltwise &&
 		nc_dtype_is_float(node->outputs[0]->dtype));
 }

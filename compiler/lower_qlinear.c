@@ -118,15 +118,72 @@ void nc_lower_qlinear(struct nc_ctx *ctx, struct nc_node *node)
 	}
 }
 
+/* A value with one element a channel, or one, whatever its rank. */
+static struct nc_view row(struct nc_ctx *ctx, struct nc_node *node, struct nc_value *value,
+			  unsigned int dtype)
+{
+	struct nc_view view = *nc_operand_as(ctx, node, value, dtype), flat = view;
+	int i;
+
+	flat.rank = 1;
+	flat.dims[0] = 1;
+	flat.strides[0] = 1;
+	for (i = 0; i < view.rank; i++) {
+		if (view.dims[i] == 1)
+			continue;
+		flat.dims[0] = view.dims[i];
+		flat.strides[0] = view.strides[i];
+	}
+	return flat;
+}
+
+/* What nc_fuse_integer() has found behind a product of integers. */
+struct epilogue {
+	struct nc_view bias, scale, offset;
+	bool has_bias, has_scale, has_offset;
+};
+
+static void find_epilogue(struct nc_ctx *ctx, struct nc_node *node, int64_t channels,
+			  struct epilogue *ep)
+{
+	/* Real results are scaled ones. */
+	ep->has_scale = node->outputs[0]->dtype == NC_F32;
+	if (nc_in(node, 5)) {
+		ep->scale = row(ctx, node, node->inputs[5], NEURON_F32);
+	} else {
+		ep->scale = nc_const_float(ctx, 1);
+		ep->scale = nc_view_expand_rank(&ep->scale, 1);
+	}
+	ep->has_offset = nc_in(node, 4);
+	if (ep->has_offset) {
+		ep->offset = row(ctx, node, node->inputs[4], NEURON_I32);
+		ep->offset = nc_view_broadcast(&ep->offset, 1, &channels);
+	}
+	ep->has_bias = nc_in(node, 6);
+	if (ep->has_bias) {
+		ep->bias = row(ctx, node, node->inputs[6], NEURON_F32);
+		ep->bias = nc_view_broadcast(&ep->bias, 1, &channels);
+	}
+	/* Integers are not scaled; all that is added to them is their bias. */
+	if (!ep->has_scale && ep->has_offset) {
+		ep->bias = ep->offset;
+		ep->has_bias = true;
+		ep->has_offset = false;
+	}
+}
+
 /*
  * ConvInteger:   x w [x_zero] [w_zero]
  * MatMulInteger: a b [a_zero] [b_zero]
+ *
+ * and after fuse_integer.c [offset] [scale] [bias].
  */
 void nc_lower_integer(struct nc_ctx *ctx, struct nc_node *node)
 {
 	bool conv = node->op == NC_OP_ConvInteger;
 	struct neuron_params_CONV params = { 0 };
 	struct nc_view x, w, out;
+	struct epilogue ep;
 	struct nc_inst *inst;
 	int order[NC_MAX_RANK];
 
@@ -136,10 +193,20 @@ void nc_lower_integer(struct nc_ctx *ctx, struct nc_node *node)
 		return;
 	nc_channels_last(x.rank, order);
 	out = nc_result(ctx, node, 0, conv ? order : NULL);
+	find_epilogue(ctx, node, out.rank ? out.dims[conv ? 1 : out.rank - 1] : 1, &ep);
 	if (!conv)
 		nc_matmul_shapes(&out, &x, &w);
 	inst = nc_add(ctx, node, conv ? NEURON_OP_CONV : NEURON_OP_MATMUL, &out,
 		      &x, &w);
-	if (conv)
+	nc_add_operand(ctx, inst, 3, ep.has_bias ? &ep.bias : NULL);
+	nc_add_operand(ctx, inst, 4, ep.has_scale ? &ep.scale : NULL);
+	nc_add_operand(ctx, inst, 5, ep.has_offset ? &ep.offset : NULL);
+	NC_EPILOGUE(&params, node);
+	if (conv) {
 		*NC_PARAMS(CONV, inst) = params;
+	} else {
+		NC_PARAMS(MATMUL, inst)->act = params.act;
+		NC_PARAMS(MATMUL, inst)->alpha = params.alpha;
+		NC_PARAMS(MATMUL, inst)->beta = params.beta;
+	}
 }

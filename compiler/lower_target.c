@@ -32,7 +32,9 @@ static bool writes_anywhere(const struct nc_node *node)
 	case NC_OP_Where:
 	case NC_OP_Conv:
 	case NC_OP_ConvTranspose:
+	case NC_OP_ConvInteger:
 	case NC_OP_MatMul:
+	case NC_OP_MatMulInteger:
 	case NC_OP_QLinearConv:
 	case NC_OP_MaxPool:
 	case NC_OP_AveragePool:
@@ -54,6 +56,7 @@ static bool is_channels_last(const struct nc_value *value)
 		switch (node->op) {
 		case NC_OP_Conv:
 		case NC_OP_ConvTranspose:
+		case NC_OP_ConvInteger:
 		case NC_OP_QLinearConv:
 		case NC_OP_MaxPool:
 		case NC_OP_AveragePool:

@@ -148,7 +148,7 @@ static bool need_window(const struct nc_node *node, const struct nc_range *r,
 	const struct nc_value *x = node->inputs[0];
 	bool transposed = node->op == NC_OP_ConvTranspose;
 	unsigned int last = node->op == NC_OP_QLinearConv ? 8 :
-			    node->op == NC_OP_ConvInteger ? 3 : 2;
+			    node->op == NC_OP_ConvInteger ? 6 : 2;
 	struct nc_window w;
 
 	if (nc_out(node, 1) || node->num_inputs > last + 1 || nc_window(node, &w))

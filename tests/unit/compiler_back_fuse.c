@@ -280,6 +280,100 @@ static void padding(struct model *m)
 				   model_const(m, 4, w), NULL));
 }
 
+static struct nc_value *typed(struct nc_value *value, enum nc_dtype dtype)
+{
+	value->dtype = dtype;
+	return value;
+}
+
+/* A constant of small integers. */
+static struct nc_value *integers(struct model *m, enum nc_dtype dtype, int rank,
+				 const int64_t *dims)
+{
+	int32_t wide[4096];
+	int8_t bytes[4096];
+	int64_t n = 1;
+	int i;
+
+	for (i = 0; i < rank; i++)
+		n *= dims[i];
+	for (i = 0; i < n; i++) {
+		bytes[i] = (int8_t)(model_random(m, 200) - 100);
+		wide[i] = 50 * bytes[i];
+	}
+	return nc_const_new(&m->ctx, "integers", dtype, rank, dims,
+			    dtype == NC_I32 ? (void *)wide : bytes);
+}
+
+static struct nc_value *cast(struct model *m, struct nc_value *x, enum nc_dtype dtype, int to)
+{
+	struct nc_value *y = typed(unary(m, NC_OP_Cast, x), dtype);
+
+	nc_set_attr_int(&m->ctx, y->producer, "to", to);
+	return y;
+}
+
+/*
+ * A layer that is quantised as it runs: @row is added to the product @y, then it is scaled by
+ * what is known at run time only.
+ */
+static struct nc_value *dequantized(struct model *m, struct nc_value *y, struct nc_value *row,
+				    struct nc_value *bias)
+{
+	struct nc_value *number = model_input(m, 1, (int64_t[]){ 1 });
+
+	/* The zero point's share, known at run time as well. */
+	row = typed(binary(m, NC_OP_Mul, row, cast(m, unary(m, NC_OP_Neg, number), NC_I32, 6)),
+		    NC_I32);
+	y = typed(binary(m, NC_OP_Add, y, row), NC_I32);
+	y = binary(m, NC_OP_Mul, cast(m, y, NC_F32, 1), number);
+	return binary(m, NC_OP_Add, y, bias);
+}
+
+static struct nc_value *quantized(struct model *m, struct nc_value *x)
+{
+	int8_t zero = 3;
+
+	return typed(model_node(m, NC_OP_QuantizeLinear, x->rank, x->dims, x, number(m, 0.01),
+				nc_const_new(&m->ctx, "zero", NC_I8, 0, NULL, &zero)), NC_I8);
+}
+
+static void dynamic_product(struct model *m)
+{
+	int64_t w[2] = { 24, 40 }, o[3] = { 1, 7, 40 }, row[1] = { 40 };
+	struct nc_value *x = quantized(m, input(m)), *y;
+
+	y = typed(model_node(m, NC_OP_MatMulInteger, 3, o, x, integers(m, NC_I8, 2, w), NULL),
+		  NC_I32);
+	y = dequantized(m, y, integers(m, NC_I32, 1, row), model_const(m, 1, row));
+	model_output(m, unary(m, NC_OP_Gelu, y));
+}
+
+static void dynamic_convolution(struct model *m)
+{
+	int64_t in[4] = { 1, 5, 9, 8 }, w[4] = { 6, 5, 3, 3 }, o[4] = { 1, 6, 7, 6 };
+	int64_t row[4] = { 1, 6, 1, 1 };
+	struct nc_value *x = quantized(m, model_input(m, 4, in)), *y;
+
+	y = typed(model_node(m, NC_OP_ConvInteger, 4, o, x, integers(m, NC_I8, 4, w), NULL),
+		  NC_I32);
+	y = dequantized(m, y, integers(m, NC_I32, 4, row), model_const(m, 4, row));
+	model_output(m, unary(m, NC_OP_Relu, y));
+}
+
+/* Others need the sum of integers as well, or what is added is not the same for all rows. */
+static void no_epilogue(struct model *m)
+{
+	int64_t w[2] = { 24, 40 }, o[3] = { 1, 7, 40 };
+	struct nc_value *x = quantized(m, input(m)), *y, *z;
+
+	y = typed(model_node(m, NC_OP_MatMulInteger, 3, o, x, integers(m, NC_I8, 2, w), NULL),
+		  NC_I32);
+	z = typed(binary(m, NC_OP_Add, y, integers(m, NC_I32, 2, (int64_t[]){ 7, 40 })), NC_I32);
+	model_output(m, cast(m, y, NC_F32, 1));
+	model_output(m, cast(m, z, NC_F32, 1));
+}
+
 static const struct {
 	const char *name;
 	void (*build)(struct model *m);
@@ -298,6 +392,9 @@ static const struct {
 	{ "attention", attention, 9, 5 },
 	{ "the same twice", twice, 8, 6 },
 	{ "padding before a Transpose and a Conv", padding, 3, 1 },
+	{ "a product that is quantised as it runs", dynamic_product, 9, 5 },
+	{ "a convolution that is quantised as it runs", dynamic_convolution, 9, 5 },
+	{ "what is no epilogue of a product of integers", no_epilogue, 5, 5 },
 	{ "results are made where Concat wants them", concat, 8, 5 },
 };
 
