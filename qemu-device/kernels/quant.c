@@ -16,6 +16,48 @@ NK_CLONES static void divide(float *restrict q, const float *restrict x,
 		q[i] = x[i] / scale[i];
 }
 
+/*
+ * One scale and zero point for a row of floats, in one loop: the same operations in the same
+ * order as below.
+ */
+#define DEFINE_QUANTIZE(name, type, low, high)					\
+NK_CLONES static uint32_t quantize_##name(type *restrict q, const float *restrict x,	\
+					  float scale, int32_t zero, size_t n)	\
+{										\
+	uint32_t saturated = 0;							\
+										\
+	for (size_t i = 0; i < n; i++) {					\
+		int32_t v = nk_round_i32(x[i] / scale) + zero;			\
+										\
+		saturated += v < (low) || v > (high);				\
+		q[i] = v < (low) ? (low) : v > (high) ? (high) : v;		\
+	}									\
+	return saturated;							\
+}
+
+DEFINE_QUANTIZE(i8, int8_t, INT8_MIN, INT8_MAX)
+DEFINE_QUANTIZE(u8, uint8_t, 0, UINT8_MAX)
+
+/* Of such a row; zero points as nk_store_rounded() takes them. */
+static void quantize_floats(const struct quant *quant, char *const *ptr, size_t n,
+			    struct nk_stats *stats)
+{
+	const int32_t most = 1 << 20;
+	float scale = *(const float *)ptr[2];
+	int32_t zeros[NK_LANES] NK_ALIGNED = { 0 }, zero;
+
+	if (quant->has_zero_point)
+		nk_copy_i32(quant->zero_point, ptr[3], 0, 1, zeros);
+	zero = zeros[0];
+	zero = zero < -most ? -most : zero > most ? most : zero;
+	if (quant->out == NEURON_I8)
+		stats->saturations += quantize_i8((int8_t *)ptr[0], (const float *)ptr[1], scale,
+						  zero, n);
+	else
+		stats->saturations += quantize_u8((uint8_t *)ptr[0], (const float *)ptr[1], scale,
+						  zero, n);
+}
+
 /* Rounding, zero point and saturation; a zero point of its own for each element is rare. */
 static void quantize_piece(const struct quant *quant, char *out, ptrdiff_t out_step,
 			   const float *q, const int32_t *zero, bool one_zero, size_t n,
@@ -34,6 +76,11 @@ static void quantize_row(void *arg, char *const *ptr, const ptrdiff_t *step, siz
 {
 	const struct quant *quant = arg;
 
+	if (quant->in == NEURON_F32 && step[0] == 1 && step[1] == sizeof(float) && !step[2] &&
+	    (!quant->has_zero_point || !step[3])) {
+		quantize_floats(quant, ptr, n, stats);
+		return;
+	}
 	for (size_t i = 0; i < n; i += NK_CHUNK) {
 		size_t count = n - i < NK_CHUNK ? n - i : NK_CHUNK;
 		float x[NK_CHUNK] NK_ALIGNED, scale[NK_CHUNK] NK_ALIGNED, q[NK_CHUNK] NK_ALIGNED;
