@@ -122,8 +122,8 @@ bool conv_find_shape(struct conv_plan *plan, const struct nk_call *call,
  */
 void conv_pad_lines(struct conv_plan *plan);
 
-/* One tile for each image, where the library cannot do with parts of one. */
-void conv_whole_images(struct conv_plan *plan);
+/* Tiles twice as large or whole images, where the library cannot do with parts of one. */
+void conv_larger_tiles(struct conv_plan *plan);
 
 /**
  * conv_find_kind() - which input rows a tile of output rows needs, and what padding they see

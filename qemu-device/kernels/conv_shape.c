@@ -323,8 +323,10 @@ void conv_pad_lines(struct conv_plan *plan)
 	plan->pack_in = true;
 }
 
-void conv_whole_images(struct conv_plan *plan)
+void conv_larger_tiles(struct conv_plan *plan)
 {
-	plan->rows = plan->out_dims[plan->split];
-	plan->row_tiles = 1;
+	int64_t all = plan->out_dims[plan->split];
+
+	plan->rows = 2 * plan->rows < all ? 2 * plan->rows : all;
+	plan->row_tiles = (all + plan->rows - 1) / plan->rows;
 }

@@ -157,10 +157,10 @@ static struct nk_plan *make(const struct nk_call *call)
 	conv_pad_lines(plan);
 	threads = lib_enter();
 	plan->refused = !conv_make_ops(plan, call);
-	if (plan->refused && plan->row_tiles > 1) {
-		/* It may have no fast code for parts of an image with the same weights. */
+	while (plan->refused && plan->row_tiles > 1) {
+		/* It may have no fast code for such parts of an image with the same weights. */
 		conv_destroy_ops(plan);
-		conv_whole_images(plan);
+		conv_larger_tiles(plan);
 		plan->refused = !conv_make_ops(plan, call);
 	}
 	plan->zero_bytes = zero_bytes(plan);
