@@ -13,6 +13,7 @@
  * cache then, and not in another's. Whoever is done takes over what others have left.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 
@@ -57,6 +58,8 @@ struct nk_team {
 		struct nk_team *team;
 		unsigned int number;
 		pthread_t thread;
+		bool asleep;		/* with the lock held */
+		int without;		/* the processor that it leaves to the caller, or -1 */
 		struct nk_stats stats;
 	} NK_ALIGNED helper[];
 };
@@ -110,9 +113,30 @@ static void add_stats(struct nk_stats *to, const struct nk_stats *from)
 	to->nans += from->nans;
 }
 
-/* Wait until there is a job of another number. Return: false when the team ends. */
-static bool await_job(struct nk_team *team, unsigned int seen)
+/*
+ * A helper is not to be woken on the processor where the caller runs, as some kernels do in
+ * virtual machines although another one is idle: there it would wait until the caller, who
+ * has given it work, does not run. Lock held.
+ */
+static void keep_apart(struct nk_helper *helper)
 {
+	int here = sched_getcpu();
+	cpu_set_t allowed;
+
+	if (here < 0 || here >= CPU_SETSIZE || helper->without == here ||
+	    pthread_getaffinity_np(helper->thread, sizeof(allowed), &allowed))
+		return;
+	if (helper->without >= 0)
+		CPU_SET(helper->without, &allowed);
+	CPU_CLR(here, &allowed);
+	if (CPU_COUNT(&allowed) && !pthread_setaffinity_np(helper->thread, sizeof(allowed), &allowed))
+		helper->without = here;
+}
+
+/* Wait until there is a job of another number. Return: false when the team ends. */
+static bool await_job(struct nk_helper *helper, unsigned int seen)
+{
+	struct nk_team *team = helper->team;
 	bool stop;
 
 	for (unsigned int i = 0; i < SPINS; i++) {
@@ -123,9 +147,11 @@ static bool await_job(struct nk_team *team, unsigned int seen)
 	pthread_mutex_lock(&team->lock);
 	/* The caller looks for sleepers after it has changed the number. */
 	atomic_fetch_add(&team->sleepers, 1);
+	helper->asleep = true;
 	while (!team->stop && atomic_load(&team->job) == seen)
 		pthread_cond_wait(&team->work, &team->lock);
 	atomic_fetch_sub(&team->sleepers, 1);
+	helper->asleep = false;
 	stop = team->stop;
 	pthread_mutex_unlock(&team->lock);
 	return !stop;
@@ -158,7 +184,7 @@ static void *help(void *arg)
 	struct nk_team *team = helper->team;
 	unsigned int seen = 0;
 
-	while (await_job(team, seen)) {
+	while (await_job(helper, seen)) {
 		seen = atomic_load_explicit(&team->job, memory_order_relaxed);
 		if (!join(team))
 			continue;
@@ -198,6 +224,7 @@ struct nk_team *nk_team_create(unsigned int threads)
 
 		helper->team = team;
 		helper->number = team->helpers + 1;
+		helper->without = -1;
 		if (pthread_create(&helper->thread, NULL, help, helper))
 			break;
 		team->helpers++;
@@ -277,6 +304,9 @@ enum nk_status nk_parallel(const struct nk_call *call, size_t tiles, nk_tile_fn 
 	atomic_fetch_add(&team->job, 1);
 	if (atomic_load(&team->sleepers)) {
 		pthread_mutex_lock(&team->lock);
+		for (unsigned int i = 0; i < team->helpers; i++)
+			if (team->helper[i].asleep)
+				keep_apart(&team->helper[i]);
 		/* Wake no more than there is work for; who wakes cannot be chosen. */
 		if (tiles > team->helpers || members <= team->helpers)
 			pthread_cond_broadcast(&team->work);

@@ -3,8 +3,10 @@
  * What a kernel context promises: plans that follow their instruction, no
  * allocation in steady state, threads, cancellation.
  */
+#include <dirent.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -552,6 +554,69 @@ static void unknown_opcode(void)
 	nk_ctx_destroy(NULL);
 }
 
+/* How many other threads of this process may run on a processor. */
+static unsigned int others_on(int cpu)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	const struct dirent *task;
+	unsigned int n = 0;
+
+	while (tasks && (task = readdir(tasks))) {
+		pid_t tid = atoi(task->d_name);
+		cpu_set_t allowed;
+
+		if (tid > 0 && tid != gettid() &&
+		    !sched_getaffinity(tid, sizeof(allowed), &allowed))
+			n += CPU_ISSET(cpu, &allowed);
+	}
+	if (tasks)
+		closedir(tasks);
+	return n;
+}
+
+static int nth_cpu(const cpu_set_t *set, unsigned int n)
+{
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, set) && !n--)
+			return cpu;
+	return -1;
+}
+
+/* A thread that has slept leaves the caller its processor, wherever that has gone meanwhile. */
+static void threads_keep_apart(void)
+{
+	struct nk_ctx *ctx = nk_ctx_create(2, false);
+	struct convolution c;
+	cpu_set_t all, one;
+	unsigned int before;
+
+	if (sched_getaffinity(0, sizeof(all), &all) || CPU_COUNT(&all) < 2) {
+		nk_ctx_destroy(ctx);
+		ktap_skip("it takes two processors");
+		return;
+	}
+	before = others_on(nth_cpu(&all, 0));
+	make_conv(&c, 64, 16, NEURON_F32);
+	CHECK_EQ(run_conv(ctx, &c), NK_OK);
+	for (unsigned int i = 0; i < 4; i++) {
+		int cpu = nth_cpu(&all, i % 2);
+
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		CHECK_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+		/* It falls asleep soon after, when it comes to that. */
+		for (unsigned int tries = 0; tries < 1000 && others_on(cpu) != before; tries++) {
+			usleep(1000);
+			CHECK_EQ(run_conv(ctx, &c), NK_OK);
+		}
+		CHECK_EQ(others_on(cpu), before);
+		CHECK(others_on(nth_cpu(&all, !(i % 2))) > before);
+	}
+	CHECK_EQ(sched_setaffinity(0, sizeof(all), &all), 0);
+	nk_ctx_destroy(ctx);
+	free_conv(&c);
+}
+
 int main(void)
 {
 	ktap_run("weights that change under a key", weights_change);
@@ -563,6 +628,7 @@ int main(void)
 	ktap_run("several contexts at once", several_contexts);
 	ktap_run("results do not depend on the number of threads", thread_counts);
 	ktap_run("only the context's own threads exist", no_foreign_threads);
+	ktap_run("a thread keeps off the caller's processor", threads_keep_apart);
 	ktap_run("cancelling the reference kernels", cancel_reference);
 	ktap_run("cancelling the fast path", cancel_fast);
 	ktap_run("programs without an end", hostile_programs);
