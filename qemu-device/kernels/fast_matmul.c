@@ -194,7 +194,7 @@ static enum nk_status compute(const struct run *run, uint64_t entry, uint32_t ro
 		      column * plan->b_layout.column;
 	void *data[LIB_OPERANDS] = {
 		[LIB_SRC] = run->a + a * (ptrdiff_t)nk_size(plan->a_type),
-		[LIB_WEIGHTS] = run->packed ? run->b + matmul_tile_offset(plan, column) :
+		[LIB_WEIGHTS] = run->packed ? run->b + matmul_tile_offset(plan, entry, column) :
 				run->b + b * (ptrdiff_t)nk_size(plan->b_type),
 		[LIB_BIAS] = run->ep.bias_f32 ? (void *)(run->ep.bias_f32 + column) : NULL,
 		[LIB_DST] = plan->direct ? dst : sums,

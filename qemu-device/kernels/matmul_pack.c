@@ -49,12 +49,13 @@ dnnl_memory_desc_t matmul_tile_desc(const struct matmul_plan *plan, uint32_t col
 	return desc;
 }
 
-size_t matmul_tile_offset(const struct matmul_plan *plan, uint32_t column)
+size_t matmul_tile_offset(const struct matmul_plan *plan, uint64_t entry, uint32_t column)
 {
 	if (plan->panels)
 		return 0;	/* it finds them itself */
 	if (plan->few.kind)
-		return (size_t)column * plan->k * nk_size(plan->b_type);
+		return (nk_batch_offset(&plan->b, &plan->out, entry, true) +
+			(size_t)column * plan->k) * nk_size(plan->b_type);
 	/* Whole blocks of columns of the padded height. */
 	return (size_t)column * plan->packed_desc.padded_dims[K] * nk_size(plan->b_type);
 }
@@ -62,6 +63,9 @@ size_t matmul_tile_offset(const struct matmul_plan *plan, uint32_t column)
 enum nk_status matmul_few_pack(struct matmul_plan *plan, const struct nk_call *call,
 			       const char *plain, char **packed)
 {
+	uint64_t matrix = (uint64_t)plan->k * plan->n;
+	ptrdiff_t size = nk_size(plan->b_type);
+
 	*packed = NULL;
 	plan->have_packed = false;
 	if (!call->op[2].constant)
@@ -69,7 +73,10 @@ enum nk_status matmul_few_pack(struct matmul_plan *plan, const struct nk_call *c
 	*packed = matmul_packed_place(plan, call);
 	if (!*packed)
 		return NK_NO_MEMORY;
-	few_pack(&plan->few, plan->n, plain, *packed);
+	for (uint64_t i = 0; i < nk_elements(&plan->b) / matrix; i++)
+		few_pack(&plan->few, plan->n, plain + size *
+			 nk_batch_offset(&plan->b, &plan->b, i, false),
+			 *packed + i * matrix * size);
 	return matmul_keep(plan, NK_OK, packed);
 }
 

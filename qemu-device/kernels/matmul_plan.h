@@ -88,7 +88,7 @@ char *matmul_packed_place(struct matmul_plan *plan, const struct nk_call *call);
 enum nk_status matmul_keep(struct matmul_plan *plan, enum nk_status status, char **packed);
 /* The packed part for a tile: its descriptor, and where it lies. */
 dnnl_memory_desc_t matmul_tile_desc(const struct matmul_plan *plan, uint32_t columns);
-size_t matmul_tile_offset(const struct matmul_plan *plan, uint32_t column);
+size_t matmul_tile_offset(const struct matmul_plan *plan, uint64_t entry, uint32_t column);
 /* Few rows: each tile's columns one after the other, if they are constant; else *packed is NULL. */
 enum nk_status matmul_few_pack(struct matmul_plan *plan, const struct nk_call *call,
 			       const char *plain, char **packed);

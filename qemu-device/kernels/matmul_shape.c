@@ -175,6 +175,15 @@ void matmul_choose_tiles(struct matmul_plan *plan, const struct matmul_grain *gr
 		plan->entries = plan->batch;
 }
 
+/* One matrix for several entries of the batch. */
+static bool repeats(const struct neuron_tensor *t)
+{
+	for (unsigned int d = 0; d + 2 < t->rank; d++)
+		if (t->dims[d] > 1 && !t->strides[d])
+			return true;
+	return false;
+}
+
 bool matmul_choose_few(struct matmul_plan *plan)
 {
 	const struct neuron_tensor *a = &plan->a, *b = &plan->b;
@@ -213,8 +222,8 @@ bool matmul_choose_few(struct matmul_plan *plan)
 	if (plan->entries > plan->batch)
 		plan->entries = plan->batch;
 	plan->temp_bytes = few_bytes(few);
-	plan->packs = few_packs(few, plan->n) && plan->batch == 1;
-	plan->packed_bytes = (size_t)plan->k * plan->n * nk_size(plan->b_type);
+	plan->packs = few_packs(few, plan->n) && !repeats(b);
+	plan->packed_bytes = nk_elements(b) * nk_size(plan->b_type);
 	return true;
 }
 

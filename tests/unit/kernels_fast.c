@@ -479,7 +479,8 @@ static void few_rows(void)
 		uint32_t m = 1 + test_below(5), k = 1 + test_below(300);
 		uint32_t n = columns[test_below(sizeof(columns) / sizeof(columns[0]))];
 		bool large = !test_below(10), conv = test_below(2);
-		uint32_t out[3] = { m, n }, a[3] = { m }, b[3] = { 0 };
+		unsigned int batch = !conv && test_below(2), rank = 2 + (conv || batch);
+		uint32_t out[3], a[3], b[3];
 		struct instance x;
 
 		if (large) {		/* several tiles */
@@ -498,15 +499,17 @@ static void few_rows(void)
 			out[2] = a[2] = m;
 			b[2] = 1;
 		} else {
-			out[1] = b[1] = n;
-			a[1] = b[0] = k;
+			out[0] = a[0] = b[0] = 1 + test_below(3);
+			out[batch] = a[batch] = m;
+			out[batch + 1] = b[batch + 1] = n;
+			a[batch + 1] = b[batch] = k;
 		}
-		add(&x, 0, t->out, 2 + conv, out, test_below(TEST_LAYOUTS));
-		add(&x, 1, t->a, 2 + conv, a, test_below(TEST_LAYOUTS));
-		add(&x, 2, t->b, 2 + conv, b, test_below(TEST_LAYOUTS));
+		add(&x, 0, t->out, rank, out, test_below(TEST_LAYOUTS));
+		add(&x, 1, t->a, rank, a, test_below(TEST_LAYOUTS));
+		add(&x, 2, t->b, rank, b, test_below(TEST_LAYOUTS));
 		random_epilogue(&x, t, n, k);
-		snprintf(x.text, sizeof(x.text), "%s %ux%ux%u types %u,%u,%u",
-			 conv ? "conv" : "matmul", m, n, k, t->out, t->a, t->b);
+		snprintf(x.text, sizeof(x.text), "%s %ux%ux%u rank %u types %u,%u,%u",
+			 conv ? "conv" : "matmul", m, n, k, rank, t->out, t->a, t->b);
 		check(&x);
 		drop(&x);
 	}
@@ -601,6 +604,8 @@ static void padded_convolutions(void)
 			behind = test_below(extent);
 			in[2 + d] = spatial == 1 ? (small ? 20 : 100) + test_below(small ? 70 : 300) :
 				    small ? 6 + test_below(6) : 10 + test_below(15);
+			if (in[2 + d] < extent)	/* there has to be a window */
+				in[2 + d] = extent;
 			out[2 + d] = (in[2 + d] + p->pad[d] + behind - extent) / p->stride[d] + 1;
 		}
 		add(&x, 0, t->out, 2 + spatial, out, test_below(4) ? TEST_CHANNELS_LAST :
