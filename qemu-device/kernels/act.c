@@ -48,6 +48,12 @@ static inline float softplus(float x)
 	return max_with(x, 0) + log1pf(expf(-fabsf(x)));
 }
 
+/* (1 + tanh(u)) / 2 is 1 / (1 + exp(-2 * u)), which takes half the time. */
+static inline float gelu_tanh(float x)
+{
+	return x / (1 + expf(-2 * SQRT_2_OVER_PI * (x + 0.044715f * x * x * x)));
+}
+
 /*
  * X(NAME, expression of x, alpha and beta): one loop each. Both sides of a
  * condition are computed for every lane.
@@ -65,8 +71,7 @@ static inline float softplus(float x)
 	X(RECIPROCAL, 1 / x)							\
 	X(ERF, erff(x))								\
 	X(GELU, x * (1 + erff(x * SQRT_HALF)) * 0.5f)				\
-	X(GELU_TANH, x * (1 + tanhf(SQRT_2_OVER_PI *				\
-				    (x + 0.044715f * x * x * x))) * 0.5f)	\
+	X(GELU_TANH, gelu_tanh(x))						\
 	X(SILU, x / (1 + expf(-alpha * x)))					\
 	X(ELU, x < 0 ? alpha * expm1f(x) : x)					\
 	X(SELU, beta * (x <= 0 ? alpha * expm1f(x) : x))			\

@@ -10,6 +10,9 @@
 #include "nk.h"
 #include "sum.h"
 
+/* Of a tile: some microseconds. */
+#define TILE_ELEMENTS	4096
+
 struct softmax {
 	const struct nk_call *call;
 	struct nk_nest nest;	/* all dimensions but the axis */
@@ -106,7 +109,7 @@ enum nk_status nk_softmax(const struct nk_call *call)
 
 	nk_nest_init(&s.nest, 2, call->op, ~(1u << axis));
 	s.rows = nk_nest_rows(&s.nest) * s.nest.n;
-	s.tile_rows = 16384 / s.n ? 16384 / s.n : 1;
+	s.tile_rows = TILE_ELEMENTS / s.n ? TILE_ELEMENTS / s.n : 1;
 	s.row = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) * 2 *
 			   NK_ROUND_UP(s.n) * sizeof(float));
 	if (!s.row)
