@@ -7,6 +7,7 @@
 struct quant {
 	unsigned int out, in, zero_point;
 	bool has_zero_point;
+	bool reference;		/* step by step */
 };
 
 NK_CLONES static void divide(float *restrict q, const float *restrict x,
@@ -76,7 +77,7 @@ static void quantize_row(void *arg, char *const *ptr, const ptrdiff_t *step, siz
 {
 	const struct quant *quant = arg;
 
-	if (quant->in == NEURON_F32 && step[0] == 1 && step[1] == sizeof(float) && !step[2] &&
+	if (!quant->reference && quant->in == NEURON_F32 && step[0] == 1 && step[1] == sizeof(float) && !step[2] &&
 	    (!quant->has_zero_point || !step[3])) {
 		quantize_floats(quant, ptr, n, stats);
 		return;
@@ -106,6 +107,7 @@ enum nk_status nk_quantize(const struct nk_call *call)
 		.out = call->op[0].desc->dtype,
 		.in = call->op[1].desc->dtype,
 		.has_zero_point = call->op[3].desc,
+		.reference = nk_reference_only(call->ctx),
 	};
 	struct nk_nest nest;
 

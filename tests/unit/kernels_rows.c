@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+/*
+ * NORM and QUANTIZE of dense rows in one loop, against the reference context, which computes
+ * them step by step, as it does rows that are not dense. All to the bit, with one thread and
+ * several.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "kernels.h"
+
+#define CASES	600
+
+static struct nk_ctx *reference, *fast, *threaded;
+
+struct instance {
+	struct neuron_inst inst;
+	struct test_tensor t[TEST_OPERANDS];
+	struct test_tensor *op[TEST_OPERANDS];
+	char text[120];
+};
+
+static void add(struct instance *x, unsigned int i, unsigned int dtype, unsigned int rank,
+		const uint32_t *dims, unsigned int layout)
+{
+	test_alloc(&x->t[i], dtype, rank, dims, layout);
+	test_fill_random(&x->t[i]);
+	x->op[i] = &x->t[i];
+}
+
+/* As the compiler writes it: the result's dims, and strides of zero in all but the last. */
+static void repeat(struct test_tensor *t, const uint32_t *dims)
+{
+	t->desc.rank = 3;
+	t->desc.strides[2] = t->desc.strides[0];
+	t->desc.strides[0] = t->desc.strides[1] = 0;
+	memcpy(t->desc.dims, dims, 3 * sizeof(*dims));
+}
+
+static void drop(struct instance *x)
+{
+	for (unsigned int i = 0; i < TEST_OPERANDS; i++)
+		if (x->op[i])
+			test_free(x->op[i]);
+}
+
+static void check(struct instance *x)
+{
+	struct nk_ctx *const ctx[] = { reference, fast, threaded };
+	struct nk_stats stats[3] = { 0 };
+	void *seen[3];
+
+	for (unsigned int i = 0; i < 3; i++) {
+		memset(x->t[0].memory, 0x55, x->t[0].bytes);
+		CHECK_EQ(test_run(ctx[i], &x->inst, x->op, &stats[i]), NK_OK);
+		seen[i] = malloc(x->t[0].bytes);
+		memcpy(seen[i], x->t[0].memory, x->t[0].bytes);
+	}
+	for (unsigned int i = 1; i < 3; i++) {
+		if (memcmp(seen[0], seen[i], x->t[0].bytes)) {
+			printf("# %s: differs, %u\n", x->text, i);
+			ktap_failed = true;
+		}
+		CHECK_EQ(stats[i].saturations, stats[0].saturations);
+		CHECK_EQ(stats[i].nans, stats[0].nans);
+	}
+	for (unsigned int i = 0; i < 3; i++)
+		free(seen[i]);
+}
+
+static void norm(void)
+{
+	static const uint32_t lengths[] = { 1, 3, 8, 15, 16, 17, 31, 64, 100, 768, 1500 };
+	static const unsigned int outputs[] = { NEURON_F32, NEURON_F32, NEURON_BF16, NEURON_F16 };
+
+	for (unsigned int i = 0; i < CASES; i++) {
+		uint32_t n = lengths[test_below(11)];
+		uint32_t dims[3] = { 1 + test_below(3), 1 + test_below(120), n };
+		unsigned int out = outputs[test_below(4)], in = test_below(4) ? NEURON_F32 : NEURON_BF16;
+		bool gamma = test_below(4), beta = test_below(4), rms = !test_below(4);
+		struct instance x = { .inst = test_inst(NEURON_OP_NORM) };
+		struct neuron_params_NORM *p = NEURON_PARAMS(NORM, &x.inst);
+		float *data;
+
+		p->axes = test_below(8) ? 4 : 6;
+		p->epsilon = test_below(8) ? 1e-5f : 0;
+		p->rms = rms;
+		add(&x, 0, out, 3, dims, test_below(3) ? TEST_DENSE : test_below(TEST_LAYOUTS));
+		add(&x, 1, in, 3, dims, test_below(3) ? TEST_DENSE : test_below(TEST_LAYOUTS));
+		if (gamma)
+			add(&x, 2, NEURON_F32, 1, &n, TEST_DENSE);
+		if (beta)
+			add(&x, 3, test_below(8) ? NEURON_F32 : NEURON_BF16, 1, &n, TEST_DENSE);
+		for (unsigned int k = 2; k < 4; k++)
+			if (x.op[k])
+				repeat(&x.t[k], dims);
+		data = x.t[1].data;
+		if (in == NEURON_F32 && !test_below(4))
+			data[0] = test_below(2) ? NAN : INFINITY;
+		snprintf(x.text, sizeof(x.text), "%ux%ux%u axes %u types %u %u gamma %d beta %d rms %d",
+			 dims[0], dims[1], n, p->axes, out, in, gamma, beta, rms);
+		check(&x);
+		drop(&x);
+	}
+}
+
+static void quantize(void)
+{
+	static const float odd[] = { NAN, INFINITY, -INFINITY, 1e30f, -1e30f, -0.0f };
+	static const unsigned int zeros[] = { NEURON_I8, NEURON_U8, NEURON_I32 };
+
+	for (unsigned int i = 0; i < CASES; i++) {
+		uint32_t dims[3] = { 1 + test_below(3), 1 + test_below(20), 1 + test_below(300) };
+		unsigned int out = test_below(2) ? NEURON_I8 : NEURON_U8;
+		struct instance x = { .inst = test_inst(NEURON_OP_QUANTIZE) };
+		bool each = !test_below(4), zero = test_below(4);
+		const uint32_t one = 1;
+
+		add(&x, 0, out, 3, dims, test_below(3) ? TEST_DENSE : test_below(TEST_LAYOUTS));
+		add(&x, 1, test_below(6) ? NEURON_F32 : NEURON_BF16, 3, dims,
+		    test_below(3) ? TEST_DENSE : test_below(TEST_LAYOUTS));
+		add(&x, 2, NEURON_F32, 1, each ? &dims[2] : &one, TEST_DENSE);
+		for (uint32_t k = 0; k < x.t[2].desc.dims[0]; k++)
+			((float *)x.t[2].data)[k] = (1 + test_below(100)) * 1e-4f;
+		if (!test_below(20))
+			((float *)x.t[2].data)[0] = 0;
+		if (zero)
+			add(&x, 3, zeros[test_below(3)], 1, &one, TEST_DENSE);
+		for (unsigned int k = 2; k < 4; k++) {
+			if (!x.op[k])
+				continue;
+			if (x.t[k].desc.dims[0] == 1)
+				x.t[k].desc.strides[0] = 0;
+			repeat(&x.t[k], dims);
+		}
+		if (x.t[1].desc.dtype == NEURON_F32 && test_below(2))
+			((float *)x.t[1].data)[0] = odd[test_below(6)];
+		snprintf(x.text, sizeof(x.text), "%ux%ux%u to %u", dims[0], dims[1], dims[2], out);
+		check(&x);
+		drop(&x);
+	}
+}
+
+int main(void)
+{
+	reference = nk_ctx_create(1, true);
+	fast = nk_ctx_create(1, false);
+	threaded = nk_ctx_create(3, false);
+
+	ktap_run("NORM", norm);
+	ktap_run("QUANTIZE", quantize);
+
+	nk_ctx_destroy(reference);
+	nk_ctx_destroy(fast);
+	nk_ctx_destroy(threaded);
+	return ktap_done();
+}
