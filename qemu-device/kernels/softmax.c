@@ -2,8 +2,7 @@
 /*
  * SOFTMAX: out = exp(in - max) / sum over axis, or its logarithm.
  *
- * Exponentials are fp32, their sum is kept in double, in 16 lanes: element i
- * is added to lane i % 16, and the lanes are added in order at the end.
+ * Exponentials are fp32, their sum is kept in double, in 16 lanes (sum.h).
  */
 #include <math.h>
 
@@ -12,6 +11,8 @@
 
 /* Of a tile: some microseconds. */
 #define TILE_ELEMENTS	4096
+/* Of rows that are computed together: they stay in L1. */
+#define BATCH_ELEMENTS	2048
 
 struct softmax {
 	const struct nk_call *call;
@@ -20,11 +21,12 @@ struct softmax {
 	ptrdiff_t out_step, in_step;
 	size_t n;		/* elements of the axis */
 	uint64_t rows, tile_rows;
-	float *row;		/* by thread, NK_ROUND_UP(n) * 2 */
+	size_t batch;		/* rows that are computed together */
+	float *row;		/* by thread, NK_ROUND_UP(n) * 2 of a batch */
 	bool log;
 };
 
-NK_CLONES static float greatest(const float *x, size_t n)
+static inline __attribute__((always_inline)) float greatest(const float *x, size_t n)
 {
 	float lane[NK_LANES];
 	float max;
@@ -40,55 +42,105 @@ NK_CLONES static float greatest(const float *x, size_t n)
 	return max;
 }
 
-NK_CLONES static void subtract(float *dst, const float *src, float value, size_t n)
+/*
+ * Some rows at a time, so that short ones cost no calls of their own: each begins at a
+ * multiple of NK_LANES. What fills it up is -inf, which changes neither the greatest nor the
+ * sum; NaN shows in the sum.
+ */
+NK_CLONES static void less_greatest(float *x, size_t n, size_t width, size_t rows)
 {
-	NK_INDEPENDENT
-	for (size_t i = 0; i < n; i++)
-		dst[i] = src[i] - value;
+	for (; rows; rows--, x += width) {
+		float max;
+
+		for (size_t i = n; i < width; i++)
+			x[i] = -INFINITY;
+		max = greatest(x, width);
+		/* A row of nothing but -inf has no softmax. */
+		for (size_t i = 0; i < width; i++)
+			x[i] -= max;
+	}
 }
 
-NK_CLONES static void divide(float *x, float value, size_t n)
+/*
+ * The exponentials of what fills a row up are zeros. A row has NaN where its sum is NaN, and
+ * then everywhere. Return: how many have.
+ */
+NK_CLONES static size_t less_log(float *x, const float *e, size_t width, size_t rows)
 {
-	for (size_t i = 0; i < n; i++)
-		x[i] /= value;
+	size_t odd = 0;
+
+	for (; rows; rows--, x += width, e += width) {
+		float sum = (float)log(sum_row(e, width));
+
+		for (size_t i = 0; i < width; i++)
+			x[i] -= sum;
+		odd += sum != sum;
+	}
+	return odd;
 }
 
-static void softmax_row(const struct softmax *s, float *x, float *e)
+NK_CLONES static size_t by_sum(float *e, size_t width, size_t rows)
 {
-	size_t room = NK_ROUND_UP(s->n);
-	float max;
+	size_t odd = 0;
 
-	/* -inf changes neither the maximum nor the sum. NaN shows in the sum. */
-	for (size_t i = s->n; i < room; i++)
-		x[i] = -INFINITY;
-	max = greatest(x, room);
-	/* A row of nothing but -inf has no softmax. */
-	subtract(x, x, max, room);
-	nk_expf(e, x, room);
-	for (size_t i = s->n; i < room; i++)
-		e[i] = 0;
-	if (s->log)
-		subtract(x, x, (float)log(nk_sum(e, s->n)), s->n);
+	for (; rows; rows--, e += width) {
+		float sum = (float)sum_row(e, width);
+
+		for (size_t i = 0; i < width; i++)
+			e[i] /= sum;
+		odd += sum != sum;
+	}
+	return odd;
+}
+
+static void load_row(const struct softmax *s, const void *from, float *x)
+{
+	if (s->in == NEURON_F32 && s->in_step == sizeof(float))
+		memcpy(x, from, s->n * sizeof(*x));
 	else
-		divide(e, (float)nk_sum(e, s->n), s->n);
+		nk_copy_f32(s->in, from, s->in_step, s->n, x);
+}
+
+/* The addresses of a row's first elements. */
+static void find_row(const struct softmax *s, uint64_t row, char **ptr)
+{
+	nk_nest_row(&s->nest, row / s->nest.n, ptr);
+	for (unsigned int v = 0; v < 2; v++)
+		ptr[v] += (ptrdiff_t)(row % s->nest.n) * s->nest.step[v];
 }
 
 static enum nk_status tile(void *arg, size_t tile, unsigned int thread, struct nk_stats *stats)
 {
 	const struct softmax *s = arg;
 	uint64_t row = tile * s->tile_rows, end = row + s->tile_rows;
-	float *x = s->row + thread * 2 * NK_ROUND_UP(s->n);
-	float *e = x + NK_ROUND_UP(s->n);
+	bool dense = s->out == NEURON_F32 && s->out_step == sizeof(float);
+	size_t width = NK_ROUND_UP(s->n), rows, odd;
+	float *x = s->row + thread * 2 * width * s->batch;
+	float *e = x + width * s->batch;
+	char *ptr[NK_NEST_VIEWS];
 
-	for (; row < end && row < s->rows; row++) {
-		char *ptr[NK_NEST_VIEWS];
+	if (end > s->rows)
+		end = s->rows;
+	for (; row < end; row += rows) {
+		rows = end - row < s->batch ? end - row : s->batch;
+		for (size_t i = 0; i < rows; i++) {
+			find_row(s, row + i, ptr);
+			load_row(s, ptr[1], x + i * width);
+		}
+		less_greatest(x, s->n, width, rows);
+		nk_expf(e, x, width * rows);
+		odd = s->log ? less_log(x, e, width, rows) : by_sum(e, width, rows);
+		if (dense)
+			stats->nans += odd * s->n;
+		for (size_t i = 0; i < rows; i++) {
+			const float *from = (s->log ? x : e) + i * width;
 
-		nk_nest_row(&s->nest, row / s->nest.n, ptr);
-		for (unsigned int v = 0; v < 2; v++)
-			ptr[v] += (ptrdiff_t)(row % s->nest.n) * s->nest.step[v];
-		nk_copy_f32(s->in, ptr[1], s->in_step, s->n, x);
-		softmax_row(s, x, e);
-		nk_store_f32(s->out, ptr[0], s->out_step, s->n, s->log ? x : e, stats);
+			find_row(s, row + i, ptr);
+			if (dense)
+				memcpy(ptr[0], from, s->n * sizeof(*from));
+			else
+				nk_store_f32(s->out, ptr[0], s->out_step, s->n, from, stats);
+		}
 	}
 	return NK_OK;
 }
@@ -110,8 +162,9 @@ enum nk_status nk_softmax(const struct nk_call *call)
 	nk_nest_init(&s.nest, 2, call->op, ~(1u << axis));
 	s.rows = nk_nest_rows(&s.nest) * s.nest.n;
 	s.tile_rows = TILE_ELEMENTS / s.n ? TILE_ELEMENTS / s.n : 1;
+	s.batch = BATCH_ELEMENTS / NK_ROUND_UP(s.n) ? BATCH_ELEMENTS / NK_ROUND_UP(s.n) : 1;
 	s.row = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) * 2 *
-			   NK_ROUND_UP(s.n) * sizeof(float));
+			   NK_ROUND_UP(s.n) * s.batch * sizeof(float));
 	if (!s.row)
 		return NK_NO_MEMORY;
 	return nk_parallel(call, (s.rows + s.tile_rows - 1) / s.tile_rows, tile, &s);

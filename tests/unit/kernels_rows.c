@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * NORM and QUANTIZE of dense rows in one loop, against the reference context, which computes
- * them step by step, as it does rows that are not dense. All to the bit, with one thread and
- * several.
+ * Rows that are dense: NORM and QUANTIZE in one loop, against the reference context, which
+ * computes them step by step; SOFTMAX of several at a time, against rows one by one. All to
+ * the bit, with one thread and several.
  */
 #include <math.h>
 #include <stdio.h>
@@ -141,6 +141,64 @@ static void quantize(void)
 	}
 }
 
+/* @row of a matrix, by itself and not dense. */
+static void softmax_row(const struct instance *x, struct nk_ctx *ctx, uint32_t row, uint32_t n,
+			struct nk_stats *stats)
+{
+	const struct neuron_tensor *out = &x->t[0].desc, *in = &x->t[1].desc;
+	struct test_tensor seen, apart;
+
+	test_alloc(&seen, NEURON_F32, 2, (uint32_t[]){ 1, n }, TEST_REVERSED);
+	test_alloc(&apart, NEURON_F32, 2, (uint32_t[]){ 2, n }, TEST_REVERSED);
+	apart.desc.dims[0] = 1;
+	for (uint32_t i = 0; i < n; i++)
+		test_put(&apart, i, ((float *)x->t[1].data)[row * in->strides[0] + i * in->strides[1]]);
+	CHECK_EQ(test_run(ctx, &x->inst, (struct test_tensor *[TEST_OPERANDS]){ &seen, &apart },
+			  stats), NK_OK);
+	for (uint32_t i = 0; i < n; i++) {
+		float expected = test_get(&seen, i);
+		float is = ((float *)x->t[0].data)[row * out->strides[0] + i * out->strides[1]];
+
+		if (memcmp(&expected, &is, sizeof(is)) && (!isnan(is) || !isnan(expected))) {
+			printf("# %s: row %u, element %u: expected %g, saw %g\n", x->text, row, i,
+			       expected, is);
+			ktap_failed = true;
+			break;
+		}
+	}
+	test_free(&seen);
+	test_free(&apart);
+}
+
+static void softmax(void)
+{
+	static const float odd[] = { NAN, INFINITY, -INFINITY, 100, -1e30f };
+
+	for (unsigned int i = 0; i < CASES / 4; i++) {
+		uint32_t dims[2] = { 1 + test_below(200), 1 + test_below(test_below(2) ? 20 : 300) };
+		struct instance x = { .inst = test_inst(NEURON_OP_SOFTMAX) };
+		struct nk_stats all = { 0 }, each = { 0 };
+
+		NEURON_PARAMS(SOFTMAX, &x.inst)->axis = 1;
+		x.inst.flags = test_below(4) ? 0 : NEURON_INST_LOG;
+		add(&x, 0, NEURON_F32, 2, dims, test_below(2) ? TEST_DENSE : TEST_PADDED);
+		add(&x, 1, NEURON_F32, 2, dims, test_below(2) ? TEST_DENSE : TEST_PADDED);
+		if (test_below(2))
+			for (unsigned int k = test_below(6); k > 0; k--)
+				((float *)x.t[1].data)[test_below(dims[1])] = odd[test_below(5)];
+		if (!test_below(8))
+			for (uint32_t k = 0; k < dims[1]; k++)
+				((float *)x.t[1].data)[k] = -INFINITY;
+		snprintf(x.text, sizeof(x.text), "softmax %ux%u flags %u", dims[0], dims[1],
+			 x.inst.flags);
+		CHECK_EQ(test_run(test_below(2) ? fast : threaded, &x.inst, x.op, &all), NK_OK);
+		for (uint32_t row = 0; row < dims[0]; row++)
+			softmax_row(&x, fast, row, dims[1], &each);
+		CHECK_EQ(all.nans, each.nans);
+		drop(&x);
+	}
+}
+
 int main(void)
 {
 	reference = nk_ctx_create(1, true);
@@ -149,6 +207,7 @@ int main(void)
 
 	ktap_run("NORM", norm);
 	ktap_run("QUANTIZE", quantize);
+	ktap_run("SOFTMAX", softmax);
 
 	nk_ctx_destroy(reference);
 	nk_ctx_destroy(fast);
