@@ -50,6 +50,88 @@ static void layouts(void)
 		layouts_of(dims[i]);
 }
 
+/* The dense strides of dims that lie in memory in some order, the last one innermost. */
+static size_t set_strides(struct neuron_tensor *t, const unsigned int *order)
+{
+	size_t n = 1;
+
+	for (unsigned int i = t->rank; i-- > 0;) {
+		t->strides[order[i]] = (int32_t)n;
+		n *= t->dims[order[i]];
+	}
+	return n;
+}
+
+static void shuffle(unsigned int *order, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		order[i] = i;
+	for (unsigned int i = n; i > 1; i--) {
+		unsigned int j = test_below(i), swap = order[j];
+
+		order[j] = order[i - 1];
+		order[i - 1] = swap;
+	}
+}
+
+/* Up to six dimensions in any order on both sides: what is turned, joined or neither. */
+static void orders(void)
+{
+	static const uint32_t sizes[] = { 1, 2, 2, 3, 4, 5, 8, 9, 16, 17, 24, 33 };
+	static const unsigned int types[] = { NEURON_F32, NEURON_BF16, NEURON_U8 };
+
+	for (unsigned int i = 0; i < 1500; i++) {
+		struct neuron_tensor to = { .dtype = types[i % 3], .rank = 1 + test_below(6) };
+		struct neuron_inst inst = test_inst(NEURON_OP_COPY);
+		struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
+		size_t size = test_size(to.dtype), n = 1, bytes;
+		struct nk_stats stats = { 0 };
+		struct neuron_tensor from;
+		unsigned int order[6];
+		uint8_t *a, *b;
+		uint64_t info;
+		bool same = true;
+
+		for (unsigned int d = 0; d < to.rank; d++) {
+			to.dims[d] = sizes[test_below(COUNT(sizes))];
+			if (n * to.dims[d] > 60000)
+				to.dims[d] = 1;
+			n *= to.dims[d];
+		}
+		if (!test_below(20)) {	/* more than a square's worth on a side */
+			to.rank = 2;
+			to.dims[0] = 30 + test_below(10);
+			to.dims[1] = 1000 + test_below(200);
+		}
+		from = to;
+		shuffle(order, to.rank);
+		bytes = set_strides(&to, order) * size;
+		shuffle(order, from.rank);
+		set_strides(&from, order);
+		a = malloc(bytes);
+		b = malloc(bytes);
+		for (size_t k = 0; k < bytes; k++) {
+			a[k] = test_below(256);
+			b[k] = 0;
+		}
+		op[0] = (struct nk_view){ .desc = &to, .data = b };
+		op[1] = (struct nk_view){ .desc = &from, .data = a };
+		CHECK_EQ(nk_execute(ctx, &inst, op, NULL, NULL, &stats, &info), NK_OK);
+		for (size_t k = 0; k < bytes / size && same; k++) {
+			size_t rest = k, at[2] = { 0 };
+
+			for (unsigned int d = to.rank; d-- > 0; rest /= to.dims[d]) {
+				at[0] += rest % to.dims[d] * to.strides[d];
+				at[1] += rest % to.dims[d] * from.strides[d];
+			}
+			same = !memcmp(b + at[0] * size, a + at[1] * size, size);
+		}
+		CHECK(same);
+		free(a);
+		free(b);
+	}
+}
+
 static void fills(void)
 {
 	static const struct {
@@ -242,6 +324,7 @@ int main(void)
 	ctx = nk_ctx_create(1, true);
 
 	ktap_run("copies between layouts", layouts);
+	ktap_run("copies between any two orders of dimensions", orders);
 	ktap_run("fills", fills);
 	ktap_run("gathers, and refuses bad indices", gathers);
 	ktap_run("scatters, and refuses bad indices", scatters);
