@@ -144,6 +144,31 @@ NK_CLONES void nk_expf(float *dst, const float *src, size_t n)
 		dst[i] = expf(src[i]);
 }
 
+unsigned int nk_act_weight(uint32_t func)
+{
+	switch (func) {
+	case NEURON_ACT_SIGMOID:
+	case NEURON_ACT_TANH:
+	case NEURON_ACT_EXP:
+	case NEURON_ACT_LOG:
+	case NEURON_ACT_ERF:
+	case NEURON_ACT_GELU:
+	case NEURON_ACT_GELU_TANH:
+	case NEURON_ACT_SILU:
+	case NEURON_ACT_ELU:
+	case NEURON_ACT_SELU:
+	case NEURON_ACT_SOFTPLUS:
+	case NEURON_ACT_MISH:
+	case NEURON_ACT_SIN:
+	case NEURON_ACT_COS:
+	case NEURON_ACT_POWC:
+	case NEURON_ACT_ATAN:
+		return 8;
+	default:
+		return 1;
+	}
+}
+
 bool nk_act_is_integer(uint32_t func)
 {
 	switch (func) {
@@ -291,5 +316,6 @@ enum nk_status nk_act(const struct nk_call *call)
 	struct nk_nest nest;
 
 	nk_nest_init(&nest, 2, call->op, ~0u);
+	nest.weight *= nk_act_weight(act.func);
 	return nk_nest_run(call, &nest, act_row, &act);
 }

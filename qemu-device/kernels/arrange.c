@@ -204,8 +204,8 @@ static enum nk_status widen(const struct nk_call *call, struct nk_nest *nest,
 	return NK_OK;
 }
 
-enum nk_status nk_run_arranged(const struct nk_call *call, unsigned int views, nk_row_fn *fn,
-			       void *arg)
+enum nk_status nk_run_arranged(const struct nk_call *call, unsigned int views,
+			       unsigned int weight, nk_row_fn *fn, void *arg)
 {
 	struct nk_view view[NK_NEST_VIEWS];
 	struct neuron_tensor desc[NK_NEST_VIEWS];
@@ -220,5 +220,6 @@ enum nk_status nk_run_arranged(const struct nk_call *call, unsigned int views, n
 	nk_nest_init(&nest, views, view, ~0u);
 	if (!nk_reference_only(call->ctx))
 		status = widen(call, &nest, view);
+	nest.weight *= weight;
 	return status ? status : nk_nest_run(call, &nest, fn, arg);
 }

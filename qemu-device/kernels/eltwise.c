@@ -240,7 +240,9 @@ enum nk_status nk_eltwise(const struct nk_call *call)
 		e.f32 = f32_fns[p->func];
 	else
 		e.i32 = i32_fns[p->func];
-	return nk_run_arranged(call, 3, eltwise_row, &e);
+	/* Powers take as long as any function. */
+	return nk_run_arranged(call, 3, nk_act_weight(p->func == NEURON_BINARY_POW ?
+						      NEURON_ACT_POWC : p->act), eltwise_row, &e);
 }
 
 struct select {
@@ -332,5 +334,5 @@ enum nk_status nk_select(const struct nk_call *call)
 	/* Float branches of one type pass unchanged: widening and back is exact. */
 	s.integer = !nk_is_float(s.a) && !nk_is_float(s.b);
 	s.bytes = nk_is_byte(s.out) && s.a == s.out && s.b == s.out;
-	return nk_run_arranged(call, 4, select_row, &s);
+	return nk_run_arranged(call, 4, 1, select_row, &s);
 }

@@ -221,7 +221,7 @@ struct nk_team *nk_ctx_team(struct nk_ctx *ctx);
  * @n: count of the innermost loop
  * @step: its strides by view, in bytes
  * @base: addresses of the first elements
- * @weight: elements that one step of the innermost loop stands for
+ * @weight: elements that one step of the innermost loop stands for, or takes the time of
  */
 struct nk_nest {
 	unsigned int views;
@@ -277,6 +277,7 @@ enum nk_status nk_nest_run(const struct nk_call *call, const struct nk_nest *nes
  * nk_run_arranged() - run a function of elements over an instruction's first operands
  * @call: the instruction
  * @views: how many operands, the result first
+ * @weight: of an element, as struct nk_nest has it
  * @fn: the innermost loop, as for nk_nest_run()
  * @arg: for @fn
  *
@@ -285,8 +286,8 @@ enum nk_status nk_nest_run(const struct nk_call *call, const struct nk_nest *nes
  *
  * Return: as nk_nest_run(), or NK_NO_MEMORY.
  */
-enum nk_status nk_run_arranged(const struct nk_call *call, unsigned int views, nk_row_fn *fn,
-			       void *arg);
+enum nk_status nk_run_arranged(const struct nk_call *call, unsigned int views,
+			       unsigned int weight, nk_row_fn *fn, void *arg);
 
 /* The addresses of row @row of a nest, 0 to the product of @dims minus one. */
 void nk_nest_row(const struct nk_nest *nest, uint64_t row, char **ptr);
@@ -368,6 +369,8 @@ enum nk_status nk_move(const struct nk_call *call, const struct nk_view *out,
 /* act.c: in place or not; both buffers have NK_ROUND_UP(n) elements */
 void nk_act_f32(uint32_t func, float alpha, float beta, float *dst, const float *src,
 		size_t n);
+/* How many elements' time it takes where it is another function's: a nest's weight. */
+unsigned int nk_act_weight(uint32_t func);
 /* True for the functions that integers go through without becoming floats. */
 bool nk_act_is_integer(uint32_t func);
 void nk_act_i32(uint32_t func, float alpha, float beta, int32_t *dst, const int32_t *src,

@@ -26,6 +26,8 @@ struct dense {
 	bool rms;
 };
 
+#define INLINE	static inline __attribute__((always_inline))
+
 struct norm {
 	const struct nk_call *call;
 	const struct neuron_params_NORM *p;
@@ -108,26 +110,26 @@ static void one_group(const struct norm *norm, char *const *base, float *x,
 	}
 }
 
-static inline __attribute__((always_inline)) uint32_t
-finish_row(const float *x, void *y, bool narrow, double mean, double factor, const float *gamma,
-	   const float *beta, size_t n)
+/* Return: whether it is NaN. */
+INLINE bool finish(float v, const float *gamma, const float *beta, void *y, size_t i, bool narrow)
 {
-	uint16_t *halves = y;
-	float *floats = y;
+	v = gamma ? v * gamma[i] : v;
+	v = beta ? v + beta[i] : v;
+	if (narrow)
+		((uint16_t *)y)[i] = nk_round_bf16(v);
+	else
+		((float *)y)[i] = v;
+	return v != v;
+}
+
+INLINE uint32_t finish_row(const float *x, void *y, bool narrow, double mean, double factor,
+			   const float *gamma, const float *beta, size_t n)
+{
 	uint32_t nans = 0;
 
 	NK_INDEPENDENT
-	for (size_t i = 0; i < n; i++) {
-		float v = (float)((x[i] - mean) * factor);
-
-		v = gamma ? v * gamma[i] : v;
-		v = beta ? v + beta[i] : v;
-		nans += v != v;
-		if (narrow)
-			halves[i] = nk_round_bf16(v);
-		else
-			floats[i] = v;
-	}
+	for (size_t i = 0; i < n; i++)
+		nans += finish((float)((x[i] - mean) * factor), gamma, beta, y, i, narrow);
 	return nans;
 }
 
