@@ -150,10 +150,52 @@ static i32_fn *const i32_fns[NEURON_NUM_BINARIES] = {
 #undef X
 };
 
+/*
+ * The common functions of dense rows of fp32, in one loop with what limits the result: the
+ * same operations in the same order as below. A short row is over before others have begun.
+ * Return: how many are NaN.
+ */
+#define DIRECT_BINARIES(X)							\
+	X(ADD, a + b)								\
+	X(SUB, a - b)								\
+	X(MUL, a * b)								\
+	X(DIV, a / b)
+
+#define DEFINE_DIRECT(name, expression)						\
+NK_CLONES static uint32_t direct_##name(float *dst, const float *pa, const float *pb,	\
+					float least, float greatest, size_t n)	\
+{										\
+	uint32_t nans = 0;							\
+										\
+	NK_INDEPENDENT								\
+	for (size_t i = 0; i < n; i++) {					\
+		float a = pa[i], b = pb[i], v = expression;			\
+										\
+		v = v < least ? least : v;					\
+		v = v > greatest ? greatest : v;				\
+		nans += v != v;							\
+		dst[i] = v;							\
+	}									\
+	return nans;								\
+}
+
+DIRECT_BINARIES(DEFINE_DIRECT)
+
+typedef uint32_t direct_fn(float *dst, const float *a, const float *b, float least,
+			   float greatest, size_t n);
+
+static direct_fn *const direct_fns[NEURON_NUM_BINARIES] = {
+#define X(name, expression) [NEURON_BINARY_##name] = direct_##name,
+	DIRECT_BINARIES(X)
+#undef X
+};
+
 struct eltwise {
 	unsigned int out, a, b;
 	const struct neuron_params_ELTWISE *p;
 	f32_fn *f32;
+	direct_fn *direct;	/* if the types and the function are such */
+	float least, greatest;
 	i32_fn *i32;
 	bool act_i32;
 };
@@ -210,6 +252,12 @@ static void eltwise_row(void *arg, char *const *ptr, const ptrdiff_t *step, size
 {
 	const struct eltwise *e = arg;
 
+	if (e->direct && step[0] == sizeof(float) && step[1] == sizeof(float) &&
+	    step[2] == sizeof(float)) {
+		stats->nans += e->direct((float *)ptr[0], (const float *)ptr[1],
+					 (const float *)ptr[2], e->least, e->greatest, n);
+		return;
+	}
 	for (size_t i = 0; i < n; i += NK_CHUNK) {
 		size_t count = n - i < NK_CHUNK ? n - i : NK_CHUNK;
 		char *out = ptr[0] + (ptrdiff_t)i * step[0];
@@ -221,6 +269,24 @@ static void eltwise_row(void *arg, char *const *ptr, const ptrdiff_t *step, size
 		else
 			row_f32(e, out, a, b, step, count, stats);
 	}
+}
+
+/* Limits leave NaN as it is; where they are none, or NaN themselves, it is a function's work. */
+static void find_direct(struct eltwise *e)
+{
+	if (e->out != NEURON_F32 || e->a != NEURON_F32 || e->b != NEURON_F32)
+		return;
+	e->least = -INFINITY;
+	e->greatest = INFINITY;
+	if (e->p->act == NEURON_ACT_RELU) {
+		e->least = 0;
+	} else if (e->p->act == NEURON_ACT_CLIP && e->p->alpha <= e->p->beta) {
+		e->least = e->p->alpha;
+		e->greatest = e->p->beta;
+	} else if (e->p->act != NEURON_ACT_IDENTITY) {
+		return;
+	}
+	e->direct = direct_fns[e->p->func];
 }
 
 enum nk_status nk_eltwise(const struct nk_call *call)
@@ -240,6 +306,8 @@ enum nk_status nk_eltwise(const struct nk_call *call)
 		e.f32 = f32_fns[p->func];
 	else
 		e.i32 = i32_fns[p->func];
+	if (!nk_reference_only(call->ctx))
+		find_direct(&e);
 	/* Powers take as long as any function. */
 	return nk_run_arranged(call, 3, nk_act_weight(p->func == NEURON_BINARY_POW ?
 						      NEURON_ACT_POWC : p->act), eltwise_row, &e);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Rows that are dense: NORM and QUANTIZE in one loop, against the reference context, which
- * computes them step by step; SOFTMAX of several at a time, against rows one by one. All to
+ * Rows that are dense: NORM, QUANTIZE and ELTWISE in one loop, against the reference context,
+ * which computes them step by step; SOFTMAX of several at a time, against rows one by one. All to
  * the bit, with one thread and several.
  */
 #include <math.h>
@@ -141,6 +141,41 @@ static void quantize(void)
 	}
 }
 
+static void eltwise(void)
+{
+	static const uint32_t funcs[] = {
+		NEURON_BINARY_ADD, NEURON_BINARY_SUB, NEURON_BINARY_MUL, NEURON_BINARY_DIV,
+		NEURON_BINARY_MAX,
+	};
+	static const uint32_t acts[] = {
+		NEURON_ACT_IDENTITY, NEURON_ACT_IDENTITY, NEURON_ACT_RELU, NEURON_ACT_CLIP,
+		NEURON_ACT_LEAKY_RELU,
+	};
+	static const float odd[] = { NAN, INFINITY, -INFINITY, 0.0f, -0.0f };
+
+	for (unsigned int i = 0; i < CASES; i++) {
+		struct instance x = { .inst = test_inst(NEURON_OP_ELTWISE) };
+		struct neuron_params_ELTWISE *p = NEURON_PARAMS(ELTWISE, &x.inst);
+		uint32_t dims[3] = { 1 + test_below(3), 1 + test_below(100), 1 + test_below(70) };
+
+		p->func = funcs[test_below(5)];
+		p->act = acts[test_below(5)];
+		p->alpha = p->act == NEURON_ACT_CLIP ? -0.5f : 0.1f;
+		p->beta = test_below(8) ? 0.25f : -1;	/* the limits may be in the wrong order */
+		for (unsigned int k = 0; k < 3; k++) {
+			add(&x, k, test_below(10) ? NEURON_F32 : NEURON_BF16, 3, dims,
+			    test_below(4) ? TEST_DENSE : TEST_PADDED);
+			for (unsigned int n = test_below(6);
+			     k && n > 0 && x.t[k].desc.dtype == NEURON_F32; n--)
+				((float *)x.t[k].data)[test_below(dims[2])] = odd[test_below(5)];
+		}
+		snprintf(x.text, sizeof(x.text), "%ux%ux%u func %u act %u", dims[0], dims[1], dims[2],
+			 p->func, p->act);
+		check(&x);
+		drop(&x);
+	}
+}
+
 /* @row of a matrix, by itself and not dense. */
 static void softmax_row(const struct instance *x, struct nk_ctx *ctx, uint32_t row, uint32_t n,
 			struct nk_stats *stats)
@@ -207,6 +242,7 @@ int main(void)
 
 	ktap_run("NORM", norm);
 	ktap_run("QUANTIZE", quantize);
+	ktap_run("ELTWISE", eltwise);
 	ktap_run("SOFTMAX", softmax);
 
 	nk_ctx_destroy(reference);
