@@ -492,11 +492,11 @@ void few_pack(const struct few *few, uint32_t n, const void *b, void *packed)
 /* Dot products: columns of the second operand are contiguous. */
 
 /* Pairwise: lanes that are eight apart, then four, two and one. */
-INLINE float add_lanes(vec x)
+INLINE float add_lanes(const vec *x)
 {
 	float sum[LANES];
 
-	*(vec *)sum = x;
+	*(vec *)sum = *x;
 	for (unsigned int half = LANES / 2; half; half /= 2)
 		for (unsigned int l = 0; l < half; l++)
 			sum[l] += sum[l + half];
@@ -545,7 +545,7 @@ INLINE void dot_f32(const float *a, ptrdiff_t a_row, const float *b, ptrdiff_t b
 		if (columns == 4)
 			add_lanes_of_4(acc[r], to);
 		else
-			*to = add_lanes(acc[r][0]);
+			*to = add_lanes(&acc[r][0]);
 		for (uint32_t i = whole; i < k; i++)
 			for (unsigned int c = 0; c < columns; c++)
 				to[c] += a[r * a_row + i] * b[c * b_column + i];
@@ -582,7 +582,7 @@ INLINE void dot_bf16(const float *a, ptrdiff_t a_row, const uint16_t *b, ptrdiff
 		if (columns == 4)
 			add_lanes_of_4(acc[r], to);
 		else
-			*to = add_lanes(acc[r][0]);
+			*to = add_lanes(&acc[r][0]);
 		for (uint32_t i = whole; i < k; i++)
 			for (unsigned int c = 0; c < columns; c++)
 				to[c] += a[r * a_row + i] *
