@@ -50,24 +50,29 @@ static int channel_axis(const struct nc_node *node)
 	return node->op == NC_OP_MatMul ? node->outputs[0]->rank - 1 : 1;
 }
 
+bool nc_fuse_is_row(const struct nc_value *row, const struct nc_value *y, int axis)
+{
+	int i;
+
+	if (row->rank > y->rank || axis < 0)
+		return false;
+	for (i = 0; i < row->rank; i++) {
+		int at = y->rank - row->rank + i;
+
+		if (row->dims[i] != 1 && (at != axis || row->dims[i] != y->dims[at]))
+			return false;
+	}
+	return true;
+}
+
 /*
  * Whether a constant has one element per channel when broadcast to the result
  * (or one altogether), and does not make the result larger.
  */
 static bool is_per_channel(const struct nc_value *c, const struct nc_node *node)
 {
-	const struct nc_value *y = node->outputs[0];
-	int axis = channel_axis(node), i;
-
-	if (!nc_is_const(c) || c->dtype != NC_F32 || c->rank > y->rank || axis < 0)
-		return false;
-	for (i = 0; i < c->rank; i++) {
-		int at = y->rank - c->rank + i;
-
-		if (c->dims[i] != 1 && (at != axis || c->dims[i] != y->dims[at]))
-			return false;
-	}
-	return true;
+	return nc_is_const(c) && c->dtype == NC_F32 &&
+	       nc_fuse_is_row(c, node->outputs[0], channel_axis(node));
 }
 
 /* Channel that element @i of the weights belongs to. */

@@ -19,6 +19,9 @@ void nc_fuse_merge(struct nc_ctx *ctx, struct nc_node *into, struct nc_node *nod
  */
 bool nc_fuse_behind(struct nc_node **nodes, unsigned int n, struct nc_node *into);
 
+/* Whether @row, broadcast to @y, has one element for each along @axis, or one altogether. */
+bool nc_fuse_is_row(const struct nc_value *row, const struct nc_value *y, int axis);
+
 /* fuse_integer.c */
 
 /**

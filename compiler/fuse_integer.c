@@ -41,21 +41,12 @@ static struct nc_node *open_product(const struct nc_value *value, enum nc_dtype 
 	return node;
 }
 
-/* One element a channel of @y, or one. */
+/* One element a channel of the product, or one. */
 static bool is_row(const struct nc_node *product, const struct nc_value *row)
 {
 	const struct nc_value *y = product->outputs[0];
-	int axis = product->op == NC_OP_ConvInteger ? 1 : y->rank - 1, i;
 
-	if (row->rank > y->rank)
-		return false;
-	for (i = 0; i < row->rank; i++) {
-		int at = y->rank - row->rank + i;
-
-		if (row->dims[i] != 1 && (at != axis || row->dims[i] != y->dims[at]))
-			return false;
-	}
-	return true;
+	return nc_fuse_is_row(row, y, product->op == NC_OP_ConvInteger ? 1 : y->rank - 1);
 }
 
 static void set_input(struct nc_ctx *ctx, struct nc_node *node, unsigned int i,

@@ -7,25 +7,7 @@
  * all filters of a position. It is the sum over a window of the pictures' pixels' sums.
  */
 #include "conv_plan.h"
-
-/* One after the other, as bytes are added fastest. */
-NK_CLONES static uint32_t sum_unsigned(const uint8_t *x, size_t n)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += x[i];
-	return sum;
-}
-
-NK_CLONES static uint32_t sum_signed(const int8_t *x, size_t n)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += (uint32_t)x[i];
-	return sum;
-}
+#include "sum.h"
 
 NK_CLONES static void add(uint32_t *restrict to, const uint32_t *restrict from, ptrdiff_t step,
 			  size_t n)
@@ -69,9 +51,7 @@ static void sum_pixels(const struct conv_plan *plan, const char *image, size_t n
 	uint32_t zeros = plan->channels * (uint32_t)zero;
 
 	for (size_t i = 0; i < n; i++, image += plan->channels)
-		pixel[i] = (plan->in_type == NEURON_U8 ?
-			    sum_unsigned((const uint8_t *)image, plan->channels) :
-			    sum_signed((const int8_t *)image, plan->channels)) - zeros;
+		pixel[i] = nk_sum_bytes(plan->in_type, image, plan->channels) - zeros;
 }
 
 /* A line of windows: add the pixels under one tap of the kernel. */

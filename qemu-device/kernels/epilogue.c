@@ -175,14 +175,14 @@ NK_CLONES static void add_row_i32(uint32_t *restrict v, const int32_t *restrict 
  */
 #define DEFINE_REQUANTIZE(name, type, low, high, rounded)			\
 NK_CLONES static uint32_t requantize_##name(type *restrict dst,			\
-		const int32_t *restrict sums, const int32_t *restrict bias,	\
+		const int32_t *restrict sums, const int32_t *restrict offset,	\
 		const float *restrict scale, float least, float greatest,	\
 		int32_t zero_point, size_t n)					\
 {										\
 	uint32_t saturated = 0;							\
 										\
 	for (size_t i = 0; i < n; i++) {					\
-		uint32_t sum = (uint32_t)sums[i] + (bias ? (uint32_t)bias[i] : 0); \
+		uint32_t sum = (uint32_t)sums[i] + (offset ? (uint32_t)offset[i] : 0); \
 		float f = (float)(int32_t)sum * scale[i];			\
 		float g = f < least ? least : f;				\
 		int32_t v;							\
@@ -202,18 +202,19 @@ DEFINE_REQUANTIZE(finite_i8, int8_t, INT8_MIN, INT8_MAX, nk_round_small)
 DEFINE_REQUANTIZE(finite_u8, uint8_t, 0, UINT8_MAX, nk_round_small)
 
 /*
- * The common ends of a layer of floats, likewise: what is above, in the same order, and
- * the NaNs that are stored.
+ * The common ends of a layer whose result is real, likewise: what is above, in the same order,
+ * and the NaNs that are stored. @value: what sum i is, as a float and scaled.
  */
-#define DEFINE_FINISH(name, type, convert)					\
-NK_CLONES static uint32_t finish_##name(type *restrict dst, const float *restrict sums,	\
-		const float *restrict scale, const float *restrict bias,	\
-		float least, float greatest, size_t n)				\
+#define DEFINE_FINISH(name, sum_type, value, type, convert)			\
+NK_CLONES static uint32_t finish_##name(type *restrict dst, const sum_type *restrict sums, \
+		const int32_t *restrict offset, const float *restrict scale,	\
+		const float *restrict bias, float least, float greatest, size_t n)	\
 {										\
 	uint32_t nans = 0;							\
 										\
+	(void)offset;								\
 	for (size_t i = 0; i < n; i++) {					\
-		float f = scale ? sums[i] * scale[i] : sums[i];			\
+		float f = (value);						\
 										\
 		f = bias ? f + bias[i] : f;					\
 		f = f < least ? least : f;					\
@@ -224,33 +225,14 @@ NK_CLONES static uint32_t finish_##name(type *restrict dst, const float *restric
 	return nans;								\
 }
 
-DEFINE_FINISH(f32, float, )
-DEFINE_FINISH(bf16, uint16_t, nk_round_bf16)
+#define OF_FLOATS	scale ? sums[i] * scale[i] : sums[i]
+#define OF_INTEGERS	(float)(int32_t)((uint32_t)sums[i] +			\
+					 (offset ? (uint32_t)offset[i] : 0)) * scale[i]
 
-/* The same of integers. */
-#define DEFINE_FINISH_SUMS(name, type, convert)					\
-NK_CLONES static uint32_t finish_sums_##name(type *restrict dst,			\
-		const int32_t *restrict sums, const int32_t *restrict offset,	\
-		const float *restrict scale, const float *restrict bias,	\
-		float least, float greatest, size_t n)				\
-{										\
-	uint32_t nans = 0;							\
-										\
-	for (size_t i = 0; i < n; i++) {					\
-		uint32_t sum = (uint32_t)sums[i] + (offset ? (uint32_t)offset[i] : 0); \
-		float f = (float)(int32_t)sum * scale[i];			\
-										\
-		f = bias ? f + bias[i] : f;					\
-		f = f < least ? least : f;					\
-		f = f > greatest ? greatest : f;				\
-		nans += f != f;							\
-		dst[i] = convert(f);						\
-	}									\
-	return nans;								\
-}
-
-DEFINE_FINISH_SUMS(f32, float, )
-DEFINE_FINISH_SUMS(bf16, uint16_t, nk_round_bf16)
+DEFINE_FINISH(f32, float, OF_FLOATS, float, )
+DEFINE_FINISH(bf16, float, OF_FLOATS, uint16_t, nk_round_bf16)
+DEFINE_FINISH(integers_f32, int32_t, OF_INTEGERS, float, )
+DEFINE_FINISH(integers_bf16, int32_t, OF_INTEGERS, uint16_t, nk_round_bf16)
 
 /* Store anew an element that lies too close to the middle between two steps. */
 static void settle(const struct nk_epilogue *ep, void *at)
@@ -272,11 +254,11 @@ static void settle_ties(const struct nk_epilogue *ep, const float *steps, void *
 
 /* For sums that requantize() has stored: 1 where they are near a tie, else 0. */
 NK_CLONES static void find_ties(uint8_t *restrict near, const int32_t *restrict sums,
-				const int32_t *restrict bias,
+				const int32_t *restrict offset,
 				const float *restrict scale, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		uint32_t sum = (uint32_t)sums[i] + (bias ? (uint32_t)bias[i] : 0);
+		uint32_t sum = (uint32_t)sums[i] + (offset ? (uint32_t)offset[i] : 0);
 		float f = (float)(int32_t)sum * scale[i];
 
 		near[i] = fabsf(f - rintf(f)) > 0.5f - NK_NEAR_TIE;
@@ -340,13 +322,15 @@ static void finish(const struct nk_epilogue *ep, const void *sums, bool integer,
 
 	find_limits(ep, &least, &greatest);
 	if (integer && ep->dtype == NEURON_F32)
-		stats->nans += finish_sums_f32(dst, sums, offset, scale, bias, least, greatest, n);
+		stats->nans += finish_integers_f32(dst, sums, offset, scale, bias, least,
+						   greatest, n);
 	else if (integer)
-		stats->nans += finish_sums_bf16(dst, sums, offset, scale, bias, least, greatest, n);
+		stats->nans += finish_integers_bf16(dst, sums, offset, scale, bias, least,
+						    greatest, n);
 	else if (ep->dtype == NEURON_F32)
-		stats->nans += finish_f32(dst, sums, scale, bias, least, greatest, n);
+		stats->nans += finish_f32(dst, sums, NULL, scale, bias, least, greatest, n);
 	else
-		stats->nans += finish_bf16(dst, sums, scale, bias, least, greatest, n);
+		stats->nans += finish_bf16(dst, sums, NULL, scale, bias, least, greatest, n);
 }
 
 /* A limit of numbers that can be rounded; @otherwise: what NaN, which limits nothing, means. */
@@ -361,7 +345,7 @@ static float within_most(float limit, float otherwise)
 static void requantize(const struct nk_epilogue *ep, const int32_t *sums, size_t channel,
 		       void *dst, size_t n, struct nk_stats *stats)
 {
-	const int32_t *bias = ep->offset ? ep->offset + channel : NULL;
+	const int32_t *offset = ep->offset ? ep->offset + channel : NULL;
 	const float *scale = ep->scale + channel;
 	float least, greatest;
 
@@ -370,16 +354,16 @@ static void requantize(const struct nk_epilogue *ep, const int32_t *sums, size_t
 		least = within_most(least, -NK_ROUND_MOST);
 		greatest = within_most(greatest, NK_ROUND_MOST);
 		if (ep->dtype == NEURON_I8)
-			stats->saturations += requantize_finite_i8(dst, sums, bias, scale, least,
+			stats->saturations += requantize_finite_i8(dst, sums, offset, scale, least,
 								   greatest, ep->zero_point, n);
 		else
-			stats->saturations += requantize_finite_u8(dst, sums, bias, scale, least,
+			stats->saturations += requantize_finite_u8(dst, sums, offset, scale, least,
 								   greatest, ep->zero_point, n);
 	} else if (ep->dtype == NEURON_I8) {
-		stats->saturations += requantize_i8(dst, sums, bias, scale, least, greatest,
+		stats->saturations += requantize_i8(dst, sums, offset, scale, least, greatest,
 						    ep->zero_point, n);
 	} else {
-		stats->saturations += requantize_u8(dst, sums, bias, scale, least, greatest,
+		stats->saturations += requantize_u8(dst, sums, offset, scale, least, greatest,
 						    ep->zero_point, n);
 	}
 }

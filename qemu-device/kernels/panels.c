@@ -4,6 +4,7 @@
  * threads, and the zero points of bytes.
  */
 #include "panels.h"
+#include "sum.h"
 
 enum panels_by panels_by(const struct lib_features *lib, unsigned int a_dtype,
 			 unsigned int b_dtype)
@@ -105,29 +106,11 @@ void panels_fill_own(const struct panels *w, const void *data, void *packed)
 		sum_columns(w, w->n, packed, column_sums(w, packed));
 }
 
-NK_CLONES static int32_t sum_signed(const int8_t *x, size_t n)
+static uint32_t sum_bytes(const struct panels *w, const void *row)
 {
-	int32_t sum = 0;
+	bool flipped = w->by == PANELS_DOT && w->a_dtype == NEURON_I8;
 
-	for (size_t i = 0; i < n; i++)
-		sum += x[i];
-	return sum;
-}
-
-NK_CLONES static int32_t sum_unsigned(const uint8_t *x, size_t n)
-{
-	int32_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += x[i];
-	return sum;
-}
-
-static uint32_t sum_row(const struct panels *w, const void *row)
-{
-	if (w->a_dtype == NEURON_U8)
-		return sum_unsigned(row, w->k);
-	return sum_signed(row, w->k) + (w->by == PANELS_DOT ? 128 * w->k : 0);
+	return nk_sum_bytes(w->a_dtype, row, w->k) + (flipped ? 128 * w->k : 0);
 }
 
 NK_CLONES static void subtract(uint32_t *restrict sums, const uint32_t *restrict columns,
@@ -155,7 +138,7 @@ void panels_tile(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t
 	if (!has_zero_points(w))
 		return;
 	for (uint32_t i = 0; i < rows; i++) {
-		uint32_t of_row = bz ? sum_row(w, (const char *)a + i * a_row) : 0;
+		uint32_t of_row = bz ? sum_bytes(w, (const char *)a + i * a_row) : 0;
 
 		subtract((uint32_t *)out + i * out_row, of_columns, az,
 			 bz * of_row - k * az * bz, columns);

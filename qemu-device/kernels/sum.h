@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sums of many floats: in double, so that the order of additions stays far
+ * Sums of rows. Floats in double, so that the order of additions stays far
  * below fp32's rounding, and in a fixed order, so that it never shows at all.
  */
 #ifndef NEURON_NK_SUM_H
@@ -85,5 +85,8 @@ double nk_sum(const float *x, size_t n);
  * @n: elements
  */
 double nk_sum_squares(const float *x, double mean, size_t n);
+
+/* The sum of a row of int8 or uint8, modulo 2^32. */
+uint32_t nk_sum_bytes(unsigned int dtype, const void *x, size_t n);
 
 #endif /* NEURON_NK_SUM_H */
