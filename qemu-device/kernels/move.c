@@ -3,6 +3,7 @@
  * LOAD, STORE, COPY, FILL: elements to other places and types.
  */
 #include "nk.h"
+#include "transpose.h"
 
 struct move {
 	unsigned int out, in;
@@ -85,180 +86,6 @@ static void convert_row(void *arg, char *const *ptr, const ptrdiff_t *step, size
 	}
 }
 
-/*
- * A transposition: the output is contiguous along the innermost loops, the input along
- * another one. Squares of both are turned in registers.
- */
-#define MOST_INNER	512
-#define MOST_ELEMENTS	32768
-#define FEW		4	/* so few are no loop's worth */
-
-/**
- * struct transpose - what is done for each step of the loops around
- * @move: types, which are the same
- * @inner: steps that are contiguous in the output
- * @outer: steps that are contiguous in the input
- * @out_outer: distance of the latter in the output
- * @in_inner: where each of the former is in the input
- */
-struct transpose {
-	struct move move;
-	uint64_t inner, outer;
-	ptrdiff_t out_outer;
-	ptrdiff_t in_inner[MOST_INNER];
-};
-
-/* Halves of two vectors, their elements by turns. */
-#define LOW_16		0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define HIGH_16		8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#define LOW_8		0, 8, 1, 9, 2, 10, 3, 11
-#define HIGH_8		4, 12, 5, 13, 6, 14, 7, 15
-
-/*
- * Rows of the input to rows of the output: after as many rounds of taking elements by turns
- * as it takes to double one to a row, each is in its place.
- */
-#define DEFINE_TRANSPOSE(type, side)							\
-typedef type square_##type __attribute__((vector_size(side * sizeof(type)),		\
-					  aligned(1), may_alias));			\
-											\
-static inline __attribute__((always_inline)) void					\
-turn_##type(const struct transpose *t, char *out, const char *in, uint64_t i)		\
-{											\
-	square_##type x[side], y[side];							\
-											\
-	for (unsigned int r = 0; r < side; r++)						\
-		x[r] = *(const square_##type *)(in + t->in_inner[i + r]);		\
-	for (unsigned int round = 1; round < side; round *= 2) {			\
-		for (unsigned int r = 0; r < side / 2; r++) {				\
-			y[2 * r] = __builtin_shufflevector(x[r], x[r + side / 2],	\
-							   LOW_##side);			\
-			y[2 * r + 1] = __builtin_shufflevector(x[r], x[r + side / 2],	\
-							       HIGH_##side);		\
-		}									\
-		for (unsigned int r = 0; r < side; r++)					\
-			x[r] = y[r];							\
-	}										\
-	for (unsigned int r = 0; r < side; r++)						\
-		*(square_##type *)(out + (ptrdiff_t)r * t->out_outer +			\
-				   (ptrdiff_t)(i * sizeof(type))) = x[r];		\
-}											\
-											\
-NK_CLONES static void transpose_##type(const struct transpose *t, char *out, const char *in)	\
-{											\
-	uint64_t i, j;									\
-											\
-	for (i = 0; i < t->inner; i += side) {						\
-		uint64_t n = t->inner - i < side ? t->inner - i : side;			\
-											\
-		for (j = 0; n == side && j + side <= t->outer; j += side)		\
-			turn_##type(t, out + (ptrdiff_t)j * t->out_outer,		\
-				    in + j * sizeof(type), i);				\
-		for (uint64_t k = i; k < i + n; k++) {					\
-			const any_##type *from = (const any_##type *)(in + t->in_inner[k]); \
-			char *to = out + k * sizeof(type);				\
-											\
-			for (j = n == side ? t->outer / side * side : 0; j < t->outer; j++)	\
-				*(any_##type *)(to + (ptrdiff_t)j * t->out_outer) = from[j]; \
-		}									\
-	}										\
-}
-
-DEFINE_TRANSPOSE(uint8_t, 16)
-DEFINE_TRANSPOSE(uint16_t, 8)
-DEFINE_TRANSPOSE(uint32_t, 8)
-
-static void transpose_row(void *arg, char *const *ptr, const ptrdiff_t *step, size_t n,
-			  struct nk_stats *stats)
-{
-	const struct transpose *t = arg;
-
-	(void)step;
-	(void)n;
-	(void)stats;
-	switch (t->move.size) {
-	case 1:
-		transpose_uint8_t(t, ptr[0], ptr[1]);
-		break;
-	case 2:
-		transpose_uint16_t(t, ptr[0], ptr[1]);
-		break;
-	case 4:
-		transpose_uint32_t(t, ptr[0], ptr[1]);
-		break;
-	}
-}
-
-/* The greatest divisor that is at most @most, so that parts are equal. */
-static uint64_t divisor(uint64_t n, uint64_t most)
-{
-	uint64_t d = n < most ? n : most;
-
-	while (n % d)
-		d--;
-	return d;
-}
-
-static void remove_loop(struct nk_nest *nest, unsigned int d)
-{
-	nest->rank--;
-	memmove(&nest->dims[d], &nest->dims[d + 1], (nest->rank - d) * sizeof(nest->dims[0]));
-	memmove(&nest->strides[d], &nest->strides[d + 1],
-		(nest->rank - d) * sizeof(nest->strides[0]));
-}
-
-/*
- * Take the innermost loops as far as the output is contiguous, and the one along which the
- * input is, out of the nest. Return: false where there is nothing to turn.
- */
-static bool find_transposition(struct transpose *t, struct nk_nest *nest)
-{
-	ptrdiff_t size = t->move.size;
-	unsigned int d, first = nest->rank;
-
-	if (size > 4 || nest->step[0] != size || nest->step[1] == size)
-		return false;
-	for (d = 0; d < nest->rank; d++)
-		if (nest->strides[d][1] == size && nest->dims[d] >= FEW)
-			break;
-	if (d == nest->rank || nest->rank == NEURON_MAX_RANK)
-		return false;
-
-	t->inner = divisor(nest->n, MOST_INNER);
-	for (uint64_t i = 0; i < t->inner; i++)
-		t->in_inner[i] = (ptrdiff_t)i * nest->step[1];
-	while (t->inner == nest->n && first > d + 1 &&
-	       nest->strides[first - 1][0] == (ptrdiff_t)nest->n * size &&
-	       nest->n * nest->dims[first - 1] <= MOST_INNER) {
-		first--;
-		for (uint64_t k = 1; k < nest->dims[first]; k++)
-			for (uint64_t i = 0; i < nest->n; i++)
-				t->in_inner[k * nest->n + i] = t->in_inner[i] +
-					(ptrdiff_t)k * nest->strides[first][1];
-		nest->n *= nest->dims[first];
-		t->inner = nest->n;
-	}
-	if (t->inner < 2)
-		return false;
-	nest->rank = first;
-	t->outer = divisor(nest->dims[d], MOST_ELEMENTS / (t->inner * nest->weight));
-	t->out_outer = nest->strides[d][0];
-	nest->dims[d] /= t->outer;
-	for (unsigned int v = 0; v < 2; v++)
-		nest->strides[d][v] *= (ptrdiff_t)t->outer;
-	if (nest->dims[d] == 1)
-		remove_loop(nest, d);
-	if (nest->n > t->inner) {
-		nest->dims[nest->rank] = nest->n / t->inner;
-		for (unsigned int v = 0; v < 2; v++)
-			nest->strides[nest->rank][v] = (ptrdiff_t)t->inner * nest->step[v];
-		nest->rank++;
-	}
-	nest->n = 1;
-	nest->weight *= t->inner * t->outer;
-	return true;
-}
-
 /* A few elements that lie side by side on both sides are one larger element. */
 static void join_neighbours(struct move *move, struct nk_nest *nest)
 {
@@ -279,22 +106,21 @@ enum nk_status nk_move(const struct nk_call *call, const struct nk_view *out,
 		       const struct nk_view *in)
 {
 	const struct nk_view view[2] = { *out, *in };
-	struct transpose t = {
-		.move = {
-			.out = out->desc->dtype,
-			.in = in->desc->dtype,
-			.size = nk_size(out->desc->dtype),
-		},
+	struct move move = {
+		.out = out->desc->dtype,
+		.in = in->desc->dtype,
+		.size = nk_size(out->desc->dtype),
 	};
+	struct nk_transpose transpose;
 	struct nk_nest nest;
 
 	nk_nest_init(&nest, 2, view, ~0u);
-	if (t.move.out != t.move.in)
-		return nk_nest_run(call, &nest, convert_row, &t.move);
-	join_neighbours(&t.move, &nest);
-	if (find_transposition(&t, &nest))
-		return nk_nest_run(call, &nest, transpose_row, &t);
-	return nk_nest_run(call, &nest, copy_row, &t.move);
+	if (move.out != move.in)
+		return nk_nest_run(call, &nest, convert_row, &move);
+	join_neighbours(&move, &nest);
+	if (nk_find_transposition(&transpose, &nest, move.size))
+		return nk_nest_run(call, &nest, nk_transpose_row, &transpose);
+	return nk_nest_run(call, &nest, copy_row, &move);
 }
 
 enum nk_status nk_move_op(const struct nk_call *call)
