@@ -282,4 +282,29 @@ static inline enum nk_status test_run(struct nk_ctx *ctx, const struct neuron_in
 	return nk_execute(ctx, inst, op, inst, NULL, stats ? stats : &none, &info);
 }
 
+/* An instruction with operands of its own. */
+struct test_instance {
+	struct neuron_inst inst;
+	struct test_tensor t[TEST_OPERANDS];
+	struct test_tensor *op[TEST_OPERANDS];	/* NULL for those that it lacks */
+	double tolerance;
+	char text[200];
+};
+
+/* Operand @i, of random numbers. */
+static inline void test_add(struct test_instance *x, unsigned int i, unsigned int dtype,
+			    unsigned int rank, const uint32_t *dims, unsigned int layout)
+{
+	test_alloc(&x->t[i], dtype, rank, dims, layout);
+	test_fill_random(&x->t[i]);
+	x->op[i] = &x->t[i];
+}
+
+static inline void test_drop(struct test_instance *x)
+{
+	for (unsigned int i = 0; i < TEST_OPERANDS; i++)
+		if (x->op[i])
+			test_free(x->op[i]);
+}
+
 #endif /* TESTS_UNIT_KERNELS_H */

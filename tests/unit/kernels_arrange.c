@@ -12,12 +12,6 @@
 
 static struct nk_ctx *reference, *fast, *threaded;
 
-struct instance {
-	struct neuron_inst inst;
-	struct test_tensor t[TEST_OPERANDS];
-	struct test_tensor *op[TEST_OPERANDS];
-};
-
 static uint32_t pick(const uint32_t *from, unsigned int n)
 {
 	return from[test_below(n)];
@@ -35,7 +29,7 @@ static void random_dims(uint32_t dims[4])
 	dims[3] = PICK(1, 7, 16, 25, 64, 97);
 }
 
-static void random_operand(struct instance *x, unsigned int i, unsigned int dtype,
+static void random_operand(struct test_instance *x, unsigned int i, unsigned int dtype,
 			   const uint32_t *dims)
 {
 	uint32_t own[4];
@@ -66,7 +60,7 @@ static void random_operand(struct instance *x, unsigned int i, unsigned int dtyp
 	x->op[i] = &x->t[i];
 }
 
-static void check(struct instance *x, const char *what)
+static void check(struct test_instance *x, const char *what)
 {
 	struct nk_ctx *const contexts[] = { reference, fast, threaded };
 	size_t bytes = x->t[0].bytes;
@@ -85,9 +79,7 @@ static void check(struct instance *x, const char *what)
 		}
 	}
 	free(expected);
-	for (unsigned int i = 0; i < TEST_OPERANDS; i++)
-		if (x->op[i])
-			test_free(x->op[i]);
+	test_drop(x);
 }
 
 static void binaries(void)
@@ -99,7 +91,7 @@ static void binaries(void)
 	};
 
 	for (unsigned int i = 0; i < CASES; i++) {
-		struct instance x = { .inst = test_inst(NEURON_OP_ELTWISE) };
+		struct test_instance x = { .inst = test_inst(NEURON_OP_ELTWISE) };
 		const uint32_t *type = types[test_below(5)];
 		uint32_t dims[4];
 
@@ -120,7 +112,7 @@ static void selects(void)
 	};
 
 	for (unsigned int i = 0; i < CASES; i++) {
-		struct instance x = { .inst = test_inst(NEURON_OP_SELECT) };
+		struct test_instance x = { .inst = test_inst(NEURON_OP_SELECT) };
 		uint32_t type = types[test_below(5)], dims[4];
 
 		random_dims(dims);
@@ -140,7 +132,7 @@ static void gathers(void)
 	static const uint32_t types[] = { NEURON_F32, NEURON_BF16, NEURON_U8 };
 
 	for (unsigned int i = 0; i < CASES; i++) {
-		struct instance x = { .inst = test_inst(NEURON_OP_GATHER) };
+		struct test_instance x = { .inst = test_inst(NEURON_OP_GATHER) };
 		uint32_t in[3] = { PICK(1, 3, 40, 1000), PICK(1, 5, 40), PICK(1, 2, 40) };
 		uint32_t out[3] = { in[0], PICK(1, 10, 80), in[2] };
 		uint32_t type = types[test_below(3)];

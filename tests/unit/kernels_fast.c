@@ -15,29 +15,6 @@
 
 static struct nk_ctx *reference, *fast, *threaded;
 
-struct instance {
-	struct neuron_inst inst;
-	struct test_tensor t[TEST_OPERANDS];
-	struct test_tensor *op[TEST_OPERANDS];
-	double tolerance;
-	char text[200];
-};
-
-static void add(struct instance *x, unsigned int i, unsigned int dtype, unsigned int rank,
-		const uint32_t *dims, enum test_layout layout)
-{
-	test_alloc(&x->t[i], dtype, rank, dims, layout);
-	test_fill_random(&x->t[i]);
-	x->op[i] = &x->t[i];
-}
-
-static void drop(struct instance *x)
-{
-	for (unsigned int i = 0; i < TEST_OPERANDS; i++)
-		if (x->op[i])
-			test_free(x->op[i]);
-}
-
 /* Types of the output, and of both inputs; how exact the output is. */
 struct types {
 	unsigned int out, a, b;
@@ -81,7 +58,7 @@ static int32_t random_zero_point(unsigned int dtype)
 }
 
 /* Bias, scale, function, zero points and accumulation, as the types allow. */
-static void random_epilogue(struct instance *x, const struct types *t, uint32_t channels,
+static void random_epilogue(struct test_instance *x, const struct types *t, uint32_t channels,
 			    uint32_t k)
 {
 	struct neuron_params_MATMUL *p = NEURON_PARAMS(MATMUL, &x->inst);
@@ -93,16 +70,16 @@ static void random_epilogue(struct instance *x, const struct types *t, uint32_t 
 	const uint32_t one = 1;
 
 	if (test_below(2))
-		add(x, 3, integer && test_below(4) ? NEURON_I32 : NEURON_F32, 1, &channels,
-		    test_below(2) ? TEST_DENSE : TEST_PADDED);
+		test_add(x, 3, integer && test_below(4) ? NEURON_I32 : NEURON_F32, 1, &channels,
+			 test_below(2) ? TEST_DENSE : TEST_PADDED);
 	if (t->out != NEURON_I32 && (integer || !test_below(4))) {
-		add(x, 4, NEURON_F32, 1, test_below(2) ? &one : &channels, TEST_DENSE);
+		test_add(x, 4, NEURON_F32, 1, test_below(2) ? &one : &channels, TEST_DENSE);
 		/* Small enough that 8-bit outputs do not all saturate. */
 		for (uint32_t i = 0; i < x->t[4].desc.dims[0]; i++)
 			((float *)x->t[4].data)[i] = fabsf(test_float()) * 1e-2f / sqrtf(k);
 	}
 	if (x->op[4] && integer && (!x->op[3] || x->t[3].desc.dtype == NEURON_F32) && test_below(2))
-		add(x, 5, NEURON_I32, 1, &channels, test_below(2) ? TEST_DENSE : TEST_PADDED);
+		test_add(x, 5, NEURON_I32, 1, &channels, test_below(2) ? TEST_DENSE : TEST_PADDED);
 	if (t->out != NEURON_I32) {
 		p->act = acts[test_below(sizeof(acts) / sizeof(acts[0]))];
 		p->alpha = p->act == NEURON_ACT_CLIP ? -0.5f : 0.1f;
@@ -126,7 +103,7 @@ static void random_epilogue(struct instance *x, const struct types *t, uint32_t 
 		x->tolerance *= 256;
 }
 
-static void random_matmul(struct instance *x)
+static void random_matmul(struct test_instance *x)
 {
 	static const uint32_t sizes[] = { 1, 2, 3, 8, 15, 16, 17, 31, 64, 65, 100, 130, 256 };
 	unsigned int batch = test_below(3), rank = 2 + batch;
@@ -155,9 +132,9 @@ static void random_matmul(struct instance *x)
 	out[batch] = a[batch] = m;
 	out[batch + 1] = b[batch + 1] = n;
 	a[batch + 1] = b[batch] = k;
-	add(x, 0, t.out, rank, out, test_below(TEST_LAYOUTS));
-	add(x, 1, t.a, rank, a, test_below(TEST_LAYOUTS));
-	add(x, 2, t.b, rank, b, test_below(TEST_LAYOUTS));
+	test_add(x, 0, t.out, rank, out, test_below(TEST_LAYOUTS));
+	test_add(x, 1, t.a, rank, a, test_below(TEST_LAYOUTS));
+	test_add(x, 2, t.b, rank, b, test_below(TEST_LAYOUTS));
 	/* One matrix for the whole batch, as weights are. */
 	if (test_below(2))
 		for (unsigned int d = 0; d < batch; d++)
@@ -168,7 +145,7 @@ static void random_matmul(struct instance *x)
 		 x->inst.flags);
 }
 
-static void random_conv(struct instance *x, bool transpose)
+static void random_conv(struct test_instance *x, bool transpose)
 {
 	unsigned int spatial = 1 + test_below(3), rank = 2 + spatial;
 	struct neuron_params_CONV *p = NEURON_PARAMS(CONV, &x->inst);
@@ -227,9 +204,9 @@ static void random_conv(struct instance *x, bool transpose)
 				     2 * p->pad[1] :
 			 (in[3] + 2 * p->pad[1] - (w[3] - 1) * p->dilation[1] - 1) / p->stride[1] + 1;
 	}
-	add(x, 0, t.out, rank, out, test_below(4) ? TEST_CHANNELS_LAST : test_below(TEST_LAYOUTS));
-	add(x, 1, t.a, rank, in, test_below(4) ? TEST_CHANNELS_LAST : test_below(TEST_LAYOUTS));
-	add(x, 2, t.b, rank, w, test_below(4) ? TEST_DENSE : test_below(TEST_LAYOUTS));
+	test_add(x, 0, t.out, rank, out, test_below(4) ? TEST_CHANNELS_LAST : test_below(TEST_LAYOUTS));
+	test_add(x, 1, t.a, rank, in, test_below(4) ? TEST_CHANNELS_LAST : test_below(TEST_LAYOUTS));
+	test_add(x, 2, t.b, rank, w, test_below(4) ? TEST_DENSE : test_below(TEST_LAYOUTS));
 	random_epilogue(x, &t, filters, k);
 	snprintf(x->text, sizeof(x->text),
 		 "conv%s %ud n%u c%u m%u g%u in %ux%u out %ux%u k %ux%u s %u,%u d %u,%u p %d,%d types %u,%u,%u act %u flags %u",
@@ -253,7 +230,7 @@ static double allowed(unsigned int dtype, double tolerance, double value)
 	return tolerance + step * fabs(value);
 }
 
-static void compare(const struct instance *x, const struct test_tensor *seen,
+static void compare(const struct test_instance *x, const struct test_tensor *seen,
 		    const struct test_tensor *expected)
 {
 	uint64_t n = test_elements(&expected->desc);
@@ -271,7 +248,7 @@ static void compare(const struct instance *x, const struct test_tensor *seen,
 }
 
 /* Run it on another context, into a copy of the output. */
-static enum nk_status run_copy(struct instance *x, struct nk_ctx *ctx, struct test_tensor *out,
+static enum nk_status run_copy(struct test_instance *x, struct nk_ctx *ctx, struct test_tensor *out,
 			       bool constant, struct nk_stats *stats)
 {
 	struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
@@ -302,7 +279,7 @@ static enum nk_status run_copy(struct instance *x, struct nk_ctx *ctx, struct te
 }
 
 /* Weights that are said to be constant change nothing, also once they are not any more. */
-static void check_constant(struct instance *x, const struct test_tensor *expected)
+static void check_constant(struct test_instance *x, const struct test_tensor *expected)
 {
 	static const bool constant[] = { true, true, false, true };
 
@@ -321,7 +298,7 @@ static void check_constant(struct instance *x, const struct test_tensor *expecte
 }
 
 /* What was made of other weights is forgotten when the instruction is prepared. */
-static void check_prepared(struct instance *x, const struct test_tensor *expected)
+static void check_prepared(struct test_instance *x, const struct test_tensor *expected)
 {
 	struct nk_view op[NEURON_MAX_OPERANDS] = { 0 };
 	struct test_tensor *weights = x->op[2], again;
@@ -346,7 +323,7 @@ static void check_prepared(struct instance *x, const struct test_tensor *expecte
 	free(kept);
 }
 
-static void check(struct instance *x)
+static void check(struct test_instance *x)
 {
 	struct nk_stats stats[3] = { 0 };
 	struct test_tensor seen[3];
@@ -373,33 +350,33 @@ static void check(struct instance *x)
 static void matmuls(void)
 {
 	for (unsigned int i = 0; i < CASES; i++) {
-		struct instance x;
+		struct test_instance x;
 
 		random_matmul(&x);
 		check(&x);
-		drop(&x);
+		test_drop(&x);
 	}
 }
 
 static void convolutions(void)
 {
 	for (unsigned int i = 0; i < CASES; i++) {
-		struct instance x;
+		struct test_instance x;
 
 		random_conv(&x, false);
 		check(&x);
-		drop(&x);
+		test_drop(&x);
 	}
 }
 
 static void transposed_convolutions(void)
 {
 	for (unsigned int i = 0; i < CASES; i++) {
-		struct instance x;
+		struct test_instance x;
 
 		random_conv(&x, true);
 		check(&x);
-		drop(&x);
+		test_drop(&x);
 	}
 }
 
@@ -439,7 +416,7 @@ static void known_library_faults(void)
 			(c->transpose ? c->filters : c->channels) / c->groups,
 		};
 		struct neuron_params_CONV *p;
-		struct instance x;
+		struct test_instance x;
 
 		memset(&x, 0, sizeof(x));
 		x.inst = test_inst(c->transpose ? NEURON_OP_CONV_TRANSPOSE : NEURON_OP_CONV);
@@ -451,13 +428,13 @@ static void known_library_faults(void)
 		memcpy(out + 2, c->out, sizeof(c->out));
 		memcpy(in + 2, c->in, sizeof(c->in));
 		memcpy(w + 2, c->kernel, sizeof(c->kernel));
-		add(&x, 0, NEURON_I32, 2 + c->spatial, out, TEST_CHANNELS_LAST);
-		add(&x, 1, NEURON_U8, 2 + c->spatial, in, TEST_CHANNELS_LAST);
-		add(&x, 2, NEURON_I8, 2 + c->spatial, w, TEST_DENSE);
+		test_add(&x, 0, NEURON_I32, 2 + c->spatial, out, TEST_CHANNELS_LAST);
+		test_add(&x, 1, NEURON_U8, 2 + c->spatial, in, TEST_CHANNELS_LAST);
+		test_add(&x, 2, NEURON_I8, 2 + c->spatial, w, TEST_DENSE);
 		x.t[1].desc.zero_point = c->zero_point;
 		snprintf(x.text, sizeof(x.text), "known case %zu", i);
 		check(&x);
-		drop(&x);
+		test_drop(&x);
 	}
 }
 
@@ -481,7 +458,7 @@ static void few_rows(void)
 		bool large = !test_below(10), conv = test_below(2);
 		unsigned int batch = !conv && test_below(2), rank = 2 + (conv || batch);
 		uint32_t out[3], a[3], b[3];
-		struct instance x;
+		struct test_instance x;
 
 		if (large) {		/* several tiles */
 			k = 700 + test_below(50);
@@ -504,14 +481,14 @@ static void few_rows(void)
 			out[batch + 1] = b[batch + 1] = n;
 			a[batch + 1] = b[batch] = k;
 		}
-		add(&x, 0, t->out, rank, out, test_below(TEST_LAYOUTS));
-		add(&x, 1, t->a, rank, a, test_below(TEST_LAYOUTS));
-		add(&x, 2, t->b, rank, b, test_below(TEST_LAYOUTS));
+		test_add(&x, 0, t->out, rank, out, test_below(TEST_LAYOUTS));
+		test_add(&x, 1, t->a, rank, a, test_below(TEST_LAYOUTS));
+		test_add(&x, 2, t->b, rank, b, test_below(TEST_LAYOUTS));
 		random_epilogue(&x, t, n, k);
 		snprintf(x.text, sizeof(x.text), "%s %ux%ux%u rank %u types %u,%u,%u",
 			 conv ? "conv" : "matmul", m, n, k, rank, t->out, t->a, t->b);
 		check(&x);
-		drop(&x);
+		test_drop(&x);
 	}
 }
 
@@ -530,7 +507,7 @@ static void pointwise_convolutions(void)
 	for (size_t i = 0; i < fixed + CASES / 8; i++) {
 		uint32_t in[4] = { 1 }, out[4] = { 1 }, w[4] = { 1, 1, 1, 1 };
 		struct neuron_params_CONV *p;
-		struct instance x;
+		struct test_instance x;
 
 		memset(&x, 0, sizeof(x));
 		if (i < fixed) {
@@ -552,14 +529,14 @@ static void pointwise_convolutions(void)
 		p->groups = 1;
 		for (unsigned int d = 0; d < 2; d++)
 			p->stride[d] = p->dilation[d] = 1;
-		add(&x, 0, NEURON_I32, 4, out, TEST_CHANNELS_LAST);
-		add(&x, 1, test_below(2) ? NEURON_U8 : NEURON_I8, 4, in, TEST_CHANNELS_LAST);
-		add(&x, 2, NEURON_I8, 4, w, TEST_DENSE);
+		test_add(&x, 0, NEURON_I32, 4, out, TEST_CHANNELS_LAST);
+		test_add(&x, 1, test_below(2) ? NEURON_U8 : NEURON_I8, 4, in, TEST_CHANNELS_LAST);
+		test_add(&x, 2, NEURON_I8, 4, w, TEST_DENSE);
 		x.t[1].desc.zero_point = test_below(100);
 		snprintf(x.text, sizeof(x.text), "%u to %u channels, %u x %u", w[1], w[0], in[2],
 			 in[3]);
 		check(&x);
-		drop(&x);
+		test_drop(&x);
 	}
 }
 
@@ -587,7 +564,7 @@ static void padded_convolutions(void)
 		uint32_t w[4] = { out[1], channels };
 		unsigned int spatial = 1 + test_below(2);
 		struct neuron_params_CONV *p;
-		struct instance x;
+		struct test_instance x;
 
 		memset(&x, 0, sizeof(x));
 		x.inst = test_inst(NEURON_OP_CONV);
@@ -608,17 +585,17 @@ static void padded_convolutions(void)
 				in[2 + d] = extent;
 			out[2 + d] = (in[2 + d] + p->pad[d] + behind - extent) / p->stride[d] + 1;
 		}
-		add(&x, 0, t->out, 2 + spatial, out, test_below(4) ? TEST_CHANNELS_LAST :
-		    TEST_DENSE);
-		add(&x, 1, t->a, 2 + spatial, in, test_below(4) ? TEST_CHANNELS_LAST : TEST_DENSE);
-		add(&x, 2, t->b, 2 + spatial, w, TEST_DENSE);
+		test_add(&x, 0, t->out, 2 + spatial, out, test_below(4) ? TEST_CHANNELS_LAST :
+			 TEST_DENSE);
+		test_add(&x, 1, t->a, 2 + spatial, in, test_below(4) ? TEST_CHANNELS_LAST : TEST_DENSE);
+		test_add(&x, 2, t->b, 2 + spatial, w, TEST_DENSE);
 		random_epilogue(&x, t, out[1], channels * w[2] * (spatial == 2 ? w[3] : 1));
 		snprintf(x.text, sizeof(x.text), "types %u %u, %u images of %u channels, %u x %u, "
 			 "%u filters of %u x %u, pad %d %d, stride %u %u, dilation %u %u", t->out, t->a,
 			 images, channels, in[2], in[3], out[1], w[2], w[3], p->pad[0], p->pad[1],
 			 p->stride[0], p->stride[1], p->dilation[0], p->dilation[1]);
 		check(&x);
-		drop(&x);
+		test_drop(&x);
 	}
 }
 
@@ -635,7 +612,7 @@ static void nothing_beyond_the_input(void)
 			uint32_t out[3] = { 1, CHANNELS, length };
 			uint32_t in[3] = { 1, CHANNELS, length + KERNEL - 1 - padding };
 			uint32_t w[3] = { CHANNELS, CHANNELS, KERNEL };
-			struct instance x;
+			struct test_instance x;
 			char *around;
 
 			memset(&x, 0, sizeof(x));
@@ -643,9 +620,9 @@ static void nothing_beyond_the_input(void)
 			NEURON_PARAMS(CONV, &x.inst)->groups = 1;
 			NEURON_PARAMS(CONV, &x.inst)->stride[0] = 1;
 			NEURON_PARAMS(CONV, &x.inst)->dilation[0] = 1;
-			add(&x, 0, NEURON_F32, 3, out, TEST_CHANNELS_LAST);
-			add(&x, 1, NEURON_F32, 3, in, TEST_CHANNELS_LAST);
-			add(&x, 2, NEURON_F32, 3, w, TEST_DENSE);
+			test_add(&x, 0, NEURON_F32, 3, out, TEST_CHANNELS_LAST);
+			test_add(&x, 1, NEURON_F32, 3, in, TEST_CHANNELS_LAST);
+			test_add(&x, 2, NEURON_F32, 3, w, TEST_DENSE);
 			around = malloc(x.t[1].bytes + 2 * AROUND);
 			memset(around, 0xff, x.t[1].bytes + 2 * AROUND);
 			memcpy(around + AROUND, x.t[1].data, x.t[1].bytes);
@@ -655,7 +632,7 @@ static void nothing_beyond_the_input(void)
 			x.tolerance = 2e-7 * CHANNELS * KERNEL + 2e-6;
 			snprintf(x.text, sizeof(x.text), "%u outputs, %u padding", length, padding);
 			check(&x);
-			drop(&x);
+			test_drop(&x);
 		}
 	}
 }

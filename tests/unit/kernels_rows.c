@@ -13,21 +13,6 @@
 
 static struct nk_ctx *reference, *fast, *threaded;
 
-struct instance {
-	struct neuron_inst inst;
-	struct test_tensor t[TEST_OPERANDS];
-	struct test_tensor *op[TEST_OPERANDS];
-	char text[120];
-};
-
-static void add(struct instance *x, unsigned int i, unsigned int dtype, unsigned int rank,
-		const uint32_t *dims, unsigned int layout)
-{
-	test_alloc(&x->t[i], dtype, rank, dims, layout);
-	test_fill_random(&x->t[i]);
-	x->op[i] = &x->t[i];
-}
-
 /* As the compiler writes it: the result's dims, and strides of zero in all but the last. */
 static void repeat(struct test_tensor *t, const uint32_t *dims)
 {
@@ -37,14 +22,7 @@ static void repeat(struct test_tensor *t, const uint32_t *dims)
 	memcpy(t->desc.dims, dims, 3 * sizeof(*dims));
 }
 
-static void drop(struct instance *x)
-{
-	for (unsigned int i = 0; i < TEST_OPERANDS; i++)
-		if (x->op[i])
-			test_free(x->op[i]);
-}
-
-static void check(struct instance *x)
+static void check(struct test_instance *x)
 {
 	struct nk_ctx *const ctx[] = { reference, fast, threaded };
 	struct nk_stats stats[3] = { 0 };
@@ -78,19 +56,19 @@ static void norm(void)
 		uint32_t dims[3] = { 1 + test_below(3), 1 + test_below(120), n };
 		unsigned int out = outputs[test_below(4)], in = test_below(4) ? NEURON_F32 : NEURON_BF16;
 		bool gamma = test_below(4), beta = test_below(4), rms = !test_below(4);
-		struct instance x = { .inst = test_inst(NEURON_OP_NORM) };
+		struct test_instance x = { .inst = test_inst(NEURON_OP_NORM) };
 		struct neuron_params_NORM *p = NEURON_PARAMS(NORM, &x.inst);
 		float *data;
 
 		p->axes = test_below(8) ? 4 : 6;
 		p->epsilon = test_below(8) ? 1e-5f : 0;
 		p->rms = rms;
-		add(&x, 0, out, 3, dims, test_below(3) ? TEST_DENSE : test_below(TEST_LAYOUTS));
-		add(&x, 1, in, 3, dims, test_below(3) ? TEST_DENSE : test_below(TEST_LAYOUTS));
+		test_add(&x, 0, out, 3, dims, test_below(3) ? TEST_DENSE : test_below(TEST_LAYOUTS));
+		test_add(&x, 1, in, 3, dims, test_below(3) ? TEST_DENSE : test_below(TEST_LAYOUTS));
 		if (gamma)
-			add(&x, 2, NEURON_F32, 1, &n, TEST_DENSE);
+			test_add(&x, 2, NEURON_F32, 1, &n, TEST_DENSE);
 		if (beta)
-			add(&x, 3, test_below(8) ? NEURON_F32 : NEURON_BF16, 1, &n, TEST_DENSE);
+			test_add(&x, 3, test_below(8) ? NEURON_F32 : NEURON_BF16, 1, &n, TEST_DENSE);
 		for (unsigned int k = 2; k < 4; k++)
 			if (x.op[k])
 				repeat(&x.t[k], dims);
@@ -100,7 +78,7 @@ static void norm(void)
 		snprintf(x.text, sizeof(x.text), "%ux%ux%u axes %u types %u %u gamma %d beta %d rms %d",
 			 dims[0], dims[1], n, p->axes, out, in, gamma, beta, rms);
 		check(&x);
-		drop(&x);
+		test_drop(&x);
 	}
 }
 
@@ -112,20 +90,20 @@ static void quantize(void)
 	for (unsigned int i = 0; i < CASES; i++) {
 		uint32_t dims[3] = { 1 + test_below(3), 1 + test_below(20), 1 + test_below(300) };
 		unsigned int out = test_below(2) ? NEURON_I8 : NEURON_U8;
-		struct instance x = { .inst = test_inst(NEURON_OP_QUANTIZE) };
+		struct test_instance x = { .inst = test_inst(NEURON_OP_QUANTIZE) };
 		bool each = !test_below(4), zero = test_below(4);
 		const uint32_t one = 1;
 
-		add(&x, 0, out, 3, dims, test_below(3) ? TEST_DENSE : test_below(TEST_LAYOUTS));
-		add(&x, 1, test_below(6) ? NEURON_F32 : NEURON_BF16, 3, dims,
-		    test_below(3) ? TEST_DENSE : test_below(TEST_LAYOUTS));
-		add(&x, 2, NEURON_F32, 1, each ? &dims[2] : &one, TEST_DENSE);
+		test_add(&x, 0, out, 3, dims, test_below(3) ? TEST_DENSE : test_below(TEST_LAYOUTS));
+		test_add(&x, 1, test_below(6) ? NEURON_F32 : NEURON_BF16, 3, dims,
+			 test_below(3) ? TEST_DENSE : test_below(TEST_LAYOUTS));
+		test_add(&x, 2, NEURON_F32, 1, each ? &dims[2] : &one, TEST_DENSE);
 		for (uint32_t k = 0; k < x.t[2].desc.dims[0]; k++)
 			((float *)x.t[2].data)[k] = (1 + test_below(100)) * 1e-4f;
 		if (!test_below(20))
 			((float *)x.t[2].data)[0] = 0;
 		if (zero)
-			add(&x, 3, zeros[test_below(3)], 1, &one, TEST_DENSE);
+			test_add(&x, 3, zeros[test_below(3)], 1, &one, TEST_DENSE);
 		for (unsigned int k = 2; k < 4; k++) {
 			if (!x.op[k])
 				continue;
@@ -137,7 +115,7 @@ static void quantize(void)
 			((float *)x.t[1].data)[0] = odd[test_below(6)];
 		snprintf(x.text, sizeof(x.text), "%ux%ux%u to %u", dims[0], dims[1], dims[2], out);
 		check(&x);
-		drop(&x);
+		test_drop(&x);
 	}
 }
 
@@ -154,7 +132,7 @@ static void eltwise(void)
 	static const float odd[] = { NAN, INFINITY, -INFINITY, 0.0f, -0.0f };
 
 	for (unsigned int i = 0; i < CASES; i++) {
-		struct instance x = { .inst = test_inst(NEURON_OP_ELTWISE) };
+		struct test_instance x = { .inst = test_inst(NEURON_OP_ELTWISE) };
 		struct neuron_params_ELTWISE *p = NEURON_PARAMS(ELTWISE, &x.inst);
 		uint32_t dims[3] = { 1 + test_below(3), 1 + test_below(100), 1 + test_below(70) };
 
@@ -163,8 +141,8 @@ static void eltwise(void)
 		p->alpha = p->act == NEURON_ACT_CLIP ? -0.5f : 0.1f;
 		p->beta = test_below(8) ? 0.25f : -1;	/* the limits may be in the wrong order */
 		for (unsigned int k = 0; k < 3; k++) {
-			add(&x, k, test_below(10) ? NEURON_F32 : NEURON_BF16, 3, dims,
-			    test_below(4) ? TEST_DENSE : TEST_PADDED);
+			test_add(&x, k, test_below(10) ? NEURON_F32 : NEURON_BF16, 3, dims,
+				 test_below(4) ? TEST_DENSE : TEST_PADDED);
 			for (unsigned int n = test_below(6);
 			     k && n > 0 && x.t[k].desc.dtype == NEURON_F32; n--)
 				((float *)x.t[k].data)[test_below(dims[2])] = odd[test_below(5)];
@@ -172,12 +150,12 @@ static void eltwise(void)
 		snprintf(x.text, sizeof(x.text), "%ux%ux%u func %u act %u", dims[0], dims[1], dims[2],
 			 p->func, p->act);
 		check(&x);
-		drop(&x);
+		test_drop(&x);
 	}
 }
 
 /* @row of a matrix, by itself and not dense. */
-static void softmax_row(const struct instance *x, struct nk_ctx *ctx, uint32_t row, uint32_t n,
+static void softmax_row(const struct test_instance *x, struct nk_ctx *ctx, uint32_t row, uint32_t n,
 			struct nk_stats *stats)
 {
 	const struct neuron_tensor *out = &x->t[0].desc, *in = &x->t[1].desc;
@@ -211,13 +189,13 @@ static void softmax(void)
 
 	for (unsigned int i = 0; i < CASES / 4; i++) {
 		uint32_t dims[2] = { 1 + test_below(200), 1 + test_below(test_below(2) ? 20 : 300) };
-		struct instance x = { .inst = test_inst(NEURON_OP_SOFTMAX) };
+		struct test_instance x = { .inst = test_inst(NEURON_OP_SOFTMAX) };
 		struct nk_stats all = { 0 }, each = { 0 };
 
 		NEURON_PARAMS(SOFTMAX, &x.inst)->axis = 1;
 		x.inst.flags = test_below(4) ? 0 : NEURON_INST_LOG;
-		add(&x, 0, NEURON_F32, 2, dims, test_below(2) ? TEST_DENSE : TEST_PADDED);
-		add(&x, 1, NEURON_F32, 2, dims, test_below(2) ? TEST_DENSE : TEST_PADDED);
+		test_add(&x, 0, NEURON_F32, 2, dims, test_below(2) ? TEST_DENSE : TEST_PADDED);
+		test_add(&x, 1, NEURON_F32, 2, dims, test_below(2) ? TEST_DENSE : TEST_PADDED);
 		if (test_below(2))
 			for (unsigned int k = test_below(6); k > 0; k--)
 				((float *)x.t[1].data)[test_below(dims[1])] = odd[test_below(5)];
@@ -230,7 +208,7 @@ static void softmax(void)
 		for (uint32_t row = 0; row < dims[0]; row++)
 			softmax_row(&x, fast, row, dims[1], &each);
 		CHECK_EQ(all.nans, each.nans);
-		drop(&x);
+		test_drop(&x);
 	}
 }
 
