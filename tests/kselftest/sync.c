@@ -135,8 +135,8 @@ TEST_F(sync, status_wait_ends)
 TEST_F(sync, waits_are_not_short)
 {
 	struct drm_neuron_job_status status;
+	int waited = 0, ret, i;
 	int64_t job, until;
-	int i;
 
 	if (!can_inject())
 		SKIP(return, "the device has no fault injection");
@@ -149,12 +149,17 @@ TEST_F(sync, waits_are_not_short)
 		for (until = now_ns() + i * MS_NS / 10; now_ns() < until;)
 			;
 		until = now_ns() + 5 * MS_NS;
-		if (i % 2)
+		if (i % 2) {
 			EXPECT_EQ(-ETIME, job_status_wait(self->fd, job, until, &status));
-		else
-			EXPECT_EQ(-ETIME, bo_wait(self->fd, self->nop.bo.handle, 0, until));
+		} else {
+			ret = bo_wait(self->fd, self->nop.bo.handle, 0, until);
+			/* On a busy host it may have come too late to wait at all. */
+			EXPECT_TRUE(ret == -ETIME || ret == -EBUSY);
+			waited += ret == -ETIME;
+		}
 		EXPECT_LE(until, now_ns());
 	}
+	EXPECT_LT(0, waited);
 	EXPECT_EQ(0, job_status_wait(self->fd, job, INT64_MAX, &status));
 	EXPECT_EQ(DRM_NEURON_JOB_TIMEOUT, status.state);
 }
