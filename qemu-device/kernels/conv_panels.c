@@ -85,6 +85,7 @@ static void find_tiles(struct conv_plan *plan)
 		.k = window(plan),
 		.batch = 1,
 		.a_type = plan->in_type,
+		.b_panels.by = plan->panels.weights.by,
 	};
 
 	/* On AMX tiles the sizes are those that were measured, for rows that share nothing. */
@@ -187,8 +188,15 @@ enum nk_status conv_panels_update(struct conv_plan *plan, const struct nk_call *
 	void *plain;
 
 	*packed = plan->packed;
+	plan->panels.plain = false;
 	if (call->op[2].constant && plan->have_weights)
 		return NK_OK;
+	plan->panels.plain = !call->op[2].constant && !plan->copied && plan->panels.row_tiles == 1 &&
+			     panels_plain(&plan->panels.weights);
+	if (plan->panels.plain) {
+		*packed = call->op[2].data;
+		return NK_OK;
+	}
 	*packed = conv_packed_place(plan, call);
 	if (!*packed)
 		return NK_NO_MEMORY;
@@ -205,7 +213,7 @@ enum nk_status conv_panels_update(struct conv_plan *plan, const struct nk_call *
  * @stride: of the input's images, and of its three dimensions, in bytes
  * @windows: of all positions, or the padded picture; NULL where they are the input itself
  * @packed: weights
- * @temp: @step bytes for each thread
+ * @temp: @step bytes for each thread, of which @sums_bytes are for sums
  */
 struct run {
 	const struct nk_call *call;
@@ -216,7 +224,7 @@ struct run {
 	char *windows;
 	const void *packed;
 	char *temp;
-	size_t step, window_bytes;
+	size_t step, sums_bytes, window_bytes;
 };
 
 /* The elements of a line of a window: @x: where it begins. */
@@ -327,6 +335,7 @@ static enum nk_status multiply_tile(void *arg, size_t tile, unsigned int thread,
 			   plan->panels.columns;
 	uint32_t rows = plan->panels.m - row < plan->panels.rows ? plan->panels.m - row :
 			plan->panels.rows;
+	uint32_t sums_row = (columns + PANEL_COLUMNS - 1) / PANEL_COLUMNS * PANEL_COLUMNS;
 	char *sums = run->temp + thread * run->step;
 	ptrdiff_t a_row = plan->panels.gathers ? (ptrdiff_t)window(plan) : plan->panels.in_row;
 	ptrdiff_t step = nk_stride(out->desc, 1);
@@ -338,9 +347,14 @@ static enum nk_status multiply_tile(void *arg, size_t tile, unsigned int thread,
 	} else if (run->windows) {
 		a = run->windows + row * run->window_bytes;
 	}
-	panels_tile(&plan->panels.weights, rows, a, a_row, plan->panels.picture.shift, column,
-		    columns, run->packed, sums,
-		    (columns + PANEL_COLUMNS - 1) / PANEL_COLUMNS * PANEL_COLUMNS);
+	if (plan->panels.plain)
+		panels_tile_plain(&plan->panels.weights, rows, a, a_row, plan->panels.picture.shift,
+				  columns, (const char *)run->packed +
+				  column * nk_size(plan->panels.weights.dtype),
+				  sums + run->sums_bytes, sums, sums_row);
+	else
+		panels_tile(&plan->panels.weights, rows, a, a_row, plan->panels.picture.shift,
+			    column, columns, run->packed, sums, sums_row);
 	panels_close_gaps(sums, rows, columns);
 	if (plan->panels.picture.shift &&
 	    !conv_picture_is_output(plan, run->call->op[1].desc->dims[0])) {
@@ -376,7 +390,9 @@ enum nk_status conv_panels_run(struct conv_plan *plan, const struct nk_call *cal
 	run.image = nk_stride(desc, 0);
 	for (unsigned int i = 0; i < 3; i++)
 		run.stride[i] = i + desc->rank >= 5 ? nk_stride(desc, i + desc->rank - 3) : 0;
-	run.step = panels_sums_bytes(plan->panels.rows, plan->panels.columns);
+	run.sums_bytes = panels_sums_bytes(plan->panels.rows, plan->panels.columns);
+	run.step = run.sums_bytes + (plan->panels.plain ?
+		   panels_temp_bytes(&plan->panels.weights, plan->panels.columns) : 0);
 	run.temp = nk_scratch(call->ctx, NK_SCRATCH_THREAD, nk_threads(call->ctx) * run.step);
 	if (plan->panels.gathers || picture->shift) {
 		run.windows = nk_scratch(call->ctx, NK_SCRATCH_OUT, picture->shift ?

@@ -67,6 +67,7 @@ struct conv_plan {
 	/* With the weights in panels: a product of positions and filters. */
 	struct {
 		bool used;
+		bool plain;		/* tiles take the weights as they are this time */
 		bool gathers;		/* the windows' elements are copied side by side */
 		uint32_t m;		/* positions of all images, of the copy if there is one */
 		uint32_t rows, columns, row_tiles, column_tiles;

@@ -8,8 +8,12 @@
  */
 #include "matmul_plan.h"
 
-/* A tile's operands and sums stay in L2: rows are read again for each pair of panels. */
-#define L2_BYTES	((size_t)5 << 18)
+/*
+ * A tile's operands and sums stay in L2: rows are read again for each pair of panels. Of
+ * AMX processors, and of those with AVX-512 alone.
+ */
+#define L2_AMX_BYTES	((size_t)5 << 18)
+#define L2_BYTES	((size_t)3 << 18)
 
 /*
  * Multiplications that take as long as to read an element of an operand, and as to
@@ -25,10 +29,16 @@ static uint32_t round_up(uint32_t n, uint32_t to)
 
 static bool stays_near(const struct matmul_plan *plan, uint32_t rows, uint32_t columns)
 {
+	bool amx = plan->b_panels.by == PANELS_AMX;
 	size_t column = plan->k * nk_size(plan->a_type);
 	size_t row = plan->a_row_bytes ? plan->a_row_bytes : column;
 
-	return rows * row + columns * column + (size_t)rows * columns * sizeof(float) <= L2_BYTES;
+	if (!amx) {	/* only a part at a time */
+		column = column < PANEL_PART ? column : PANEL_PART;
+		row = row < PANEL_PART ? row : PANEL_PART;
+	}
+	return rows * row + columns * column + (size_t)rows * columns * sizeof(float) <=
+	       (amx ? L2_AMX_BYTES : L2_BYTES);
 }
 
 void matmul_panels_tiles(struct matmul_plan *plan)
@@ -57,6 +67,7 @@ bool matmul_choose_panels(struct matmul_plan *plan, const struct lib_features *l
 	matmul_choose_layouts(plan);
 	if (!plan->a_layout.packed && plan->a_layout.column != 1)
 		plan->a_layout = (struct matmul_layout){ .packed = true, .row = plan->k, .column = 1 };
+	plan->b_panels.by = by;
 	matmul_panels_tiles(plan);
 	plan->direct = plan->direct && !plan->has_bias && plan->m % PANEL_ROWS == 0 &&
 		       plan->n % PANEL_COLUMNS == 0 &&
@@ -75,8 +86,7 @@ bool matmul_choose_panels(struct matmul_plan *plan, const struct lib_features *l
 		.a_zero_point = plan->integer ? plan->a.zero_point : 0,
 	};
 	plan->packed_bytes = panels_size(&plan->b_panels);
-	plan->temp_bytes = panels_bytes(plan->b_type, plan->k, plan->columns) +
-			   plan->columns * sizeof(uint32_t);
+	plan->temp_bytes = panels_temp_bytes(&plan->b_panels, plan->columns);
 	return true;
 }
 
@@ -102,15 +112,13 @@ void matmul_panels_tile(const struct matmul_plan *plan, uint32_t rows, uint32_t 
 		     ptrdiff_t out_row, char *temp)
 {
 	ptrdiff_t sums_row = plan->direct ? out_row : round_up(columns, PANEL_COLUMNS);
-	struct panels own = plan->b_panels;
 
-	if (!packed) {		/* the tile's columns are all that there are */
-		own.n = columns;
-		panels_fill_own(&own, b, temp);
-		first = 0;
-		b = temp;
-	}
-	panels_tile(&own, rows, a, plan->a_layout.row, NULL, first, columns, b, out, sums_row);
+	if (packed)
+		panels_tile(&plan->b_panels, rows, a, plan->a_layout.row, NULL, first, columns, b,
+			    out, sums_row);
+	else
+		panels_tile_plain(&plan->b_panels, rows, a, plan->a_layout.row, NULL, columns, b,
+				  temp, out, sums_row);
 	if (!plan->direct)
 		panels_close_gaps(out, rows, columns);
 }

@@ -99,13 +99,6 @@ enum nk_status panels_fill(const struct nk_call *call, const struct panels *w,
 	return nk_parallel(call, (w->n + columns - 1) / columns, pack_tile, &p);
 }
 
-void panels_fill_own(const struct panels *w, const void *data, void *packed)
-{
-	pack(w, w->n, data, packed);
-	if (has_zero_points(w))
-		sum_columns(w, w->n, packed, column_sums(w, packed));
-}
-
 static uint32_t sum_bytes(const struct panels *w, const void *row)
 {
 	bool flipped = w->by == PANELS_DOT && w->a_dtype == NEURON_I8;
@@ -120,6 +113,57 @@ NK_CLONES static void subtract(uint32_t *restrict sums, const uint32_t *restrict
 		sums[i] -= by_column * columns[i] + rest;
 }
 
+/* So many bytes of rows stay in L2 from panel to panel: such rows are multiplied as a whole. */
+#define NEAR_BYTES	((size_t)1 << 20)
+
+#define PLAIN_COLUMNS	64	/* that are packed together */
+
+static void multiply_part(const struct panels *w, const struct panel_part *part, uint32_t rows)
+{
+	if (w->by == PANELS_F32)
+		f32_multiply(part, rows);
+	else
+		dot_multiply(w->a_dtype, part, rows);
+}
+
+/* A tile's rows, and at most @most bytes of its columns, which begin @done bytes down. */
+static struct panel_part part_of(const struct panels *w, const void *a, ptrdiff_t a_row,
+				 const ptrdiff_t *shift, size_t done, size_t most, void *out,
+				 ptrdiff_t out_row)
+{
+	size_t size = nk_size(w->dtype), left = w->k * size - done;
+
+	return (struct panel_part) {
+		.a = (const char *)a + (shift ? 0 : done),
+		.a_row = a_row * (ptrdiff_t)size,
+		.shift = shift ? shift + done / PANEL_STEP : NULL,
+		.bytes = left < most ? left : most,
+		.c = out,
+		.c_row = out_row,
+		.adds = done,
+	};
+}
+
+static void multiply(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t a_row,
+		     const ptrdiff_t *shift, uint32_t columns, const char *packed, void *out,
+		     ptrdiff_t out_row)
+{
+	size_t panel = panel_bytes(w->dtype, w->k), all = w->k * nk_size(w->dtype), done = 0;
+	size_t most = rows * all <= NEAR_BYTES ? all : PANEL_PART;
+
+	do {
+		struct panel_part part = part_of(w, a, a_row, shift, done, most, out, out_row);
+
+		part.b = packed + done * PANEL_COLUMNS;
+		for (uint32_t j = 0; j < columns; j += PANEL_COLUMNS) {
+			multiply_part(w, &part, rows);
+			part.b += panel;
+			part.c += PANEL_COLUMNS;
+		}
+		done += part.bytes;
+	} while (done < all);
+}
+
 void panels_tile(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t a_row,
 		 const ptrdiff_t *shift, uint32_t first, uint32_t columns, const void *packed,
 		 void *out, ptrdiff_t out_row)
@@ -128,13 +172,11 @@ void panels_tile(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t
 	uint32_t az = row_zero_point(w), bz = column_zero_point(w), k = w->k;
 
 	packed = (const char *)packed + panels_bytes(w->dtype, k, first);
-	if (w->by == PANELS_F32)
-		f32_multiply(rows, columns, k, a, a_row, packed, out, out_row);
-	else if (w->by == PANELS_DOT)
-		dot_multiply(w->a_dtype, rows, columns, k, a, a_row, shift, packed, out, out_row);
-	else
+	if (w->by == PANELS_AMX)
 		amx_multiply(w->a_dtype, w->dtype, rows, columns, k, a, a_row, shift, packed, out,
 			     out_row);
+	else
+		multiply(w, rows, a, a_row, shift, columns, packed, out, out_row);
 	if (!has_zero_points(w))
 		return;
 	for (uint32_t i = 0; i < rows; i++) {
@@ -142,6 +184,76 @@ void panels_tile(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t
 
 		subtract((uint32_t *)out + i * out_row, of_columns, az,
 			 bz * of_row - k * az * bz, columns);
+	}
+}
+
+bool panels_plain(const struct panels *w)
+{
+	return (w->by == PANELS_F32 || (w->by == PANELS_DOT && w->dtype == NEURON_BF16)) &&
+	       w->column == 1 && w->k;
+}
+
+size_t panels_temp_bytes(const struct panels *w, uint32_t columns)
+{
+	struct panels own = *w;
+
+	own.n = columns;
+	return panels_plain(w) ? PLAIN_COLUMNS * PANEL_PART : panels_size(&own);
+}
+
+/* @columns, at most PLAIN_COLUMNS; @next: those that follow. */
+static void multiply_plain(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t a_row,
+			   const ptrdiff_t *shift, uint32_t columns, const char *from,
+			   const char *next, char *temp, void *out, ptrdiff_t out_row)
+{
+	size_t size = nk_size(w->dtype), all = w->k * size, done = 0;
+	ptrdiff_t row = w->row * (ptrdiff_t)size;
+	struct panels own = *w;
+
+	while (done < all) {
+		struct panel_part part = part_of(w, a, a_row, shift, done, PANEL_PART, out,
+						  out_row);
+
+		own.k = part.bytes / size;
+		pack(&own, columns, from, temp);
+		done += part.bytes;
+		from += (ptrdiff_t)own.k * row;
+		part.b = temp;
+		/* What lies behind the last ones does no harm. */
+		part.ahead = done < all ? from : next;
+		part.ahead_row = row;
+		for (uint32_t j = 0; j < columns; j += PANEL_COLUMNS) {
+			multiply_part(w, &part, rows);
+			part.b += panel_bytes(w->dtype, own.k);
+			part.c += PANEL_COLUMNS;
+			part.ahead += PANEL_COLUMNS * size;
+		}
+	}
+}
+
+void panels_tile_plain(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t a_row,
+		       const ptrdiff_t *shift, uint32_t columns, const void *data, void *temp,
+		       void *out, ptrdiff_t out_row)
+{
+	size_t size = nk_size(w->dtype);
+	struct panels own = *w;
+	const char *from = data;
+
+	if (!panels_plain(w)) {
+		own.n = columns;	/* the tile's columns are all that there are */
+		pack(&own, columns, data, temp);
+		if (has_zero_points(&own))
+			sum_columns(&own, columns, temp, column_sums(&own, temp));
+		panels_tile(&own, rows, a, a_row, shift, 0, columns, temp, out, out_row);
+		return;
+	}
+	for (uint32_t j = 0; j < columns; j += PLAIN_COLUMNS) {
+		uint32_t some = columns - j < PLAIN_COLUMNS ? columns - j : PLAIN_COLUMNS;
+		const char *next = from + PLAIN_COLUMNS * size;
+
+		multiply_plain(w, rows, a, a_row, shift, some, from, next, temp, (float *)out + j,
+			       out_row);
+		from = next;
 	}
 }
 

@@ -75,9 +75,6 @@ size_t panels_size(const struct panels *w);
 enum nk_status panels_fill(const struct nk_call *call, const struct panels *w,
 			   const void *data, uint32_t columns, void *packed);
 
-/* The same by the calling thread alone. */
-void panels_fill_own(const struct panels *w, const void *data, void *packed);
-
 /**
  * panels_tile() - some rows and columns of a product, without zero points
  * @w: the weights
@@ -96,6 +93,24 @@ void panels_fill_own(const struct panels *w, const void *data, void *packed);
 void panels_tile(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t a_row,
 		 const ptrdiff_t *shift, uint32_t first, uint32_t columns, const void *packed,
 		 void *out, ptrdiff_t out_row);
+
+/* Whether panels_tile_plain() packs what stays near while it fetches what comes next. */
+bool panels_plain(const struct panels *w);
+
+/* Memory that it needs, aligned to 64 bytes, for tiles of @columns. */
+size_t panels_temp_bytes(const struct panels *w, uint32_t columns);
+
+/**
+ * panels_tile_plain() - the same from weights that are not packed yet
+ * @w: the weights; @w->n is not used
+ * @data: the tile's columns of them
+ * @temp: panels_temp_bytes()
+ *
+ * The sums are the same to the bit.
+ */
+void panels_tile_plain(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t a_row,
+		       const ptrdiff_t *shift, uint32_t columns, const void *data, void *temp,
+		       void *out, ptrdiff_t out_row);
 
 /* A tile's sums without the gaps behind its rows, as an epilogue expects them. */
 void panels_close_gaps(void *sums, uint32_t rows, uint32_t columns);
@@ -155,21 +170,48 @@ void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32
 void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *packed,
 		     uint32_t *sums);
 
+/* Bytes of a column that are multiplied with all rows before those below it. */
+#define PANEL_PART	1024
+
+/**
+ * struct panel_part - rows of the first operand, and a part of a panel
+ * @a: the rows' elements that the part is multiplied with
+ * @a_row: their distance, in bytes
+ * @shift: as for amx_multiply(); NULL for fp32
+ * @b: the part, of whole steps unless it is the last
+ * @bytes: of a column of it, without what fills it up
+ * @c: sums, of which as many columns are written as a panel has
+ * @c_row: distance of their rows, in elements
+ * @adds: to the sums that are there
+ * @ahead: columns that are needed soon, where their rows are contiguous: as much of them as
+ *	   the part has is fetched into the cache. Not of bytes; NULL: none
+ * @ahead_row: distance of their rows, in bytes
+ */
+struct panel_part {
+	const char *a;
+	ptrdiff_t a_row;
+	const ptrdiff_t *shift;
+	const char *b;
+	size_t bytes;
+	float *c;
+	ptrdiff_t c_row;
+	bool adds;
+	const char *ahead;
+	ptrdiff_t ahead_row;
+};
+
 /*
- * panels_dot.c: the same, of no more than @m rows, with columns of bf16 or of signed bytes.
- * Signed bytes of rows count 128 more than they are.
+ * panels_dot.c: sums of bf16 and of bytes as amx_multiply() has them, of @m rows, with columns
+ * of bf16 or of signed bytes. Signed bytes of rows count 128 more than they are.
  */
 bool dot_available(unsigned int dtype);
-void dot_multiply(unsigned int a_dtype, uint32_t m, uint32_t n, uint32_t k, const void *a,
-		  ptrdiff_t a_row, const ptrdiff_t *shift, const void *packed, void *sums,
-		  ptrdiff_t sums_row);
+void dot_multiply(unsigned int a_dtype, const struct panel_part *part, uint32_t m);
 void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t *sums);
 
-/* panels_f32.c: the same for fp32, which is added with fused multiply-adds over ascending k. */
+/* panels_f32.c: of fp32, which is added with fused multiply-adds over ascending k. */
 bool f32_available(void);
 void f32_pack(uint32_t k, uint32_t n, const float *b, ptrdiff_t row, ptrdiff_t column,
 	      float *packed);
-void f32_multiply(uint32_t m, uint32_t n, uint32_t k, const float *a, ptrdiff_t a_row,
-		  const float *packed, float *sums, ptrdiff_t sums_row);
+void f32_multiply(const struct panel_part *part, uint32_t m);
 
 #endif /* NEURON_NK_PANELS_H */

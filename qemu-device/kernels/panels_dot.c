@@ -50,36 +50,36 @@ INLINE __m512i four(const void *from, const enum kind kind)
 	return kind == OF_FLIPPED ? _mm512_xor_si512(all, _mm512_set1_epi8(-128)) : all;
 }
 
-struct rows {
-	const char *a;
-	ptrdiff_t a_row;		/* in bytes */
-	const ptrdiff_t *shift;
-	size_t bytes;			/* of a row */
-	const char *b;
-	float *c;
-	ptrdiff_t c_row;		/* in elements */
-};
-
-INLINE void multiply_rows(const struct rows *w, const unsigned int rows, const enum kind kind)
+INLINE void multiply_rows(const struct panel_part *part, const unsigned int rows,
+			  const enum kind kind, const bool fetches)
 {
-	const char *b = w->b, *a = w->a, *end;
+	const char *b = part->b, *a = part->a, *ahead = part->ahead, *end;
+	ptrdiff_t a_row = part->a_row, c_row = part->c_row;
 	__m512i sum[ROWS][2], x, y, all;
-	ptrdiff_t a_row = w->a_row;
-	size_t left = w->bytes;
+	size_t left = part->bytes;
+	float *c = part->c;
 	uint32_t s = 0;
 
-	for (unsigned int r = 0; r < rows; r++)
-		sum[r][0] = sum[r][1] = _mm512_setzero_si512();
+	for (unsigned int r = 0; r < rows; r++) {
+		sum[r][0] = part->adds ? _mm512_loadu_si512(c + r * c_row) : _mm512_setzero_si512();
+		sum[r][1] = part->adds ? _mm512_loadu_si512(c + r * c_row + LANES) :
+					 _mm512_setzero_si512();
+	}
 	while (left >= 4) {
 		size_t bytes = left < PANEL_STEP ? left / 4 * 4 : PANEL_STEP;
 
-		a = w->a + (w->shift ? w->shift[s] : (ptrdiff_t)s * PANEL_STEP);
-		b = w->b + (size_t)s * 2 * TILE_BYTES;
+		a = part->a + (part->shift ? part->shift[s] : (ptrdiff_t)s * PANEL_STEP);
+		b = part->b + (size_t)s * 2 * TILE_BYTES;
 		left -= bytes;
 		s++;
 		for (end = a + bytes; a < end; a += 4, b += PANEL_STEP) {
 			x = _mm512_load_si512(b);
 			y = _mm512_load_si512(b + TILE_BYTES);
+			if (fetches) {	/* of a pair of rows */
+				_mm_prefetch(ahead, _MM_HINT_T1);
+				_mm_prefetch(ahead + part->ahead_row, _MM_HINT_T1);
+				ahead += 2 * part->ahead_row;
+			}
 			for (unsigned int r = 0; r < rows; r++) {
 				all = four(a + r * a_row, kind);
 				sum[r][0] = dot(sum[r][0], all, x, kind);
@@ -89,9 +89,9 @@ INLINE void multiply_rows(const struct rows *w, const unsigned int rows, const e
 	}
 	if (left) {
 		/* These begin a step, if the others have filled theirs. */
-		if (w->bytes % PANEL_STEP == left) {
-			a = w->a + (ptrdiff_t)s * PANEL_STEP;
-			b = w->b + (size_t)s * 2 * TILE_BYTES;
+		if (part->bytes % PANEL_STEP == left) {
+			a = part->a + (ptrdiff_t)s * PANEL_STEP;
+			b = part->b + (size_t)s * 2 * TILE_BYTES;
 		}
 		x = _mm512_load_si512(b);
 		y = _mm512_load_si512(b + TILE_BYTES);
@@ -105,71 +105,60 @@ INLINE void multiply_rows(const struct rows *w, const unsigned int rows, const e
 		}
 	}
 	for (unsigned int r = 0; r < rows; r++) {
-		_mm512_storeu_si512(w->c + r * w->c_row, sum[r][0]);
-		_mm512_storeu_si512(w->c + r * w->c_row + LANES, sum[r][1]);
+		_mm512_storeu_si512(c + r * c_row, sum[r][0]);
+		_mm512_storeu_si512(c + r * c_row + LANES, sum[r][1]);
 	}
 }
 
 /* One copy of the loop for each number of rows, so that the sums are registers. */
-#define CASE(n, kind)					\
+#define CASE(n, ...)					\
 	case n:						\
-		multiply_rows(w, n, kind);		\
+		multiply_rows(part, n, __VA_ARGS__);	\
 		break
 
-#define MULTIPLY(name, kind)							\
-TARGET static void multiply_##name(const struct rows *w, unsigned int rows)	\
-{										\
-	switch (rows) {								\
-	CASE(1, kind);								\
-	CASE(2, kind);								\
-	CASE(3, kind);								\
-	CASE(4, kind);								\
-	CASE(5, kind);								\
-	CASE(6, kind);								\
-	CASE(7, kind);								\
-	CASE(8, kind);								\
-	CASE(9, kind);								\
-	CASE(10, kind);								\
-	CASE(11, kind);								\
-	CASE(12, kind);								\
-	}									\
+#define MULTIPLY(name, ...)								\
+TARGET static void multiply_##name(const struct panel_part *part, unsigned int rows)	\
+{											\
+	switch (rows) {									\
+	CASE(1, __VA_ARGS__);								\
+	CASE(2, __VA_ARGS__);								\
+	CASE(3, __VA_ARGS__);								\
+	CASE(4, __VA_ARGS__);								\
+	CASE(5, __VA_ARGS__);								\
+	CASE(6, __VA_ARGS__);								\
+	CASE(7, __VA_ARGS__);								\
+	CASE(8, __VA_ARGS__);								\
+	CASE(9, __VA_ARGS__);								\
+	CASE(10, __VA_ARGS__);								\
+	CASE(11, __VA_ARGS__);								\
+	CASE(12, __VA_ARGS__);								\
+	}										\
 }
 
-MULTIPLY(bf16, OF_BF16)
-MULTIPLY(bytes, OF_BYTES)
-MULTIPLY(flipped, OF_FLIPPED)
+MULTIPLY(bf16, OF_BF16, false)
+MULTIPLY(fetching, OF_BF16, true)
+MULTIPLY(bytes, OF_BYTES, false)
+MULTIPLY(flipped, OF_FLIPPED, false)
 
-void dot_multiply(unsigned int a_dtype, uint32_t m, uint32_t n, uint32_t k, const void *a,
-		  ptrdiff_t a_row, const ptrdiff_t *shift, const void *packed, void *sums,
-		  ptrdiff_t sums_row)
+void dot_multiply(unsigned int a_dtype, const struct panel_part *part, uint32_t m)
 {
-	size_t size = nk_size(a_dtype), panel = panel_bytes(a_dtype, k);
 	uint32_t blocks = (m + ROWS - 1) / ROWS;
-	struct rows w = {
-		.a_row = a_row * (ptrdiff_t)size,
-		.shift = shift,
-		.bytes = k * size,
-		.b = packed,
-		.c_row = sums_row,
-	};
 
-	for (uint32_t j = 0; j < n; j += PANEL_COLUMNS, w.b += panel) {
-		uint32_t first = 0;
+	/* Of about the same size: few rows don't keep the processor busy. */
+	for (uint32_t i = 0, r = 0, end; i < blocks; i++, r = end) {
+		struct panel_part some = *part;
 
-		/* Blocks of about the same size: few rows don't keep the processor busy. */
-		for (uint32_t i = 0; i < blocks; i++) {
-			uint32_t end = (uint32_t)((uint64_t)m * (i + 1) / blocks);
-
-			w.a = (const char *)a + (ptrdiff_t)first * w.a_row;
-			w.c = (float *)sums + (ptrdiff_t)first * sums_row + j;
-			if (a_dtype == NEURON_BF16)
-				multiply_bf16(&w, end - first);
-			else if (a_dtype == NEURON_U8)
-				multiply_bytes(&w, end - first);
-			else
-				multiply_flipped(&w, end - first);
-			first = end;
-		}
+		end = (uint32_t)((uint64_t)m * (i + 1) / blocks);
+		some.a += (ptrdiff_t)r * some.a_row;
+		some.c += (ptrdiff_t)r * some.c_row;
+		if (a_dtype == NEURON_U8)
+			multiply_bytes(&some, end - r);
+		else if (a_dtype == NEURON_I8)
+			multiply_flipped(&some, end - r);
+		else if (!i && some.ahead)
+			multiply_fetching(&some, end - r);
+		else
+			multiply_bf16(&some, end - r);
 	}
 }
 
@@ -199,12 +188,9 @@ bool dot_available(unsigned int dtype)
 	return false;
 }
 
-void dot_multiply(unsigned int a_dtype, uint32_t m, uint32_t n, uint32_t k, const void *a,
-		  ptrdiff_t a_row, const ptrdiff_t *shift, const void *packed, void *sums,
-		  ptrdiff_t sums_row)
+void dot_multiply(unsigned int a_dtype, const struct panel_part *part, uint32_t m)
 {
-	(void)a_dtype, (void)m, (void)n, (void)k, (void)a, (void)a_row, (void)shift;
-	(void)packed, (void)sums, (void)sums_row;
+	(void)a_dtype, (void)part, (void)m;
 }
 
 void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t *sums)

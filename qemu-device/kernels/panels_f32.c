@@ -57,18 +57,31 @@ void f32_pack(uint32_t k, uint32_t n, const float *b, ptrdiff_t row, ptrdiff_t c
 	}
 }
 
-INLINE void multiply_rows(const float *a, ptrdiff_t a_row, const float *b, uint32_t k, float *c,
-			  ptrdiff_t c_row, const unsigned int rows)
+INLINE void multiply_rows(const struct panel_part *part, const unsigned int rows,
+			  const bool fetches)
 {
+	ptrdiff_t a_row = part->a_row / (ptrdiff_t)sizeof(float), c_row = part->c_row;
+	const float *a = (const float *)part->a, *b = (const float *)part->b;
+	size_t k = part->bytes / sizeof(float);
+	const char *ahead = part->ahead;
+	float *c = part->c;
 	__m512 sum[ROWS][2];
 
-	for (unsigned int r = 0; r < rows; r++)
-		sum[r][0] = sum[r][1] = _mm512_setzero_ps();
-	for (uint32_t i = 0; i < k; i++, b += PANEL_COLUMNS) {
+	for (unsigned int r = 0; r < rows; r++) {
+		sum[r][0] = part->adds ? _mm512_loadu_ps(c + r * c_row) : _mm512_setzero_ps();
+		sum[r][1] = part->adds ? _mm512_loadu_ps(c + r * c_row + LANES) :
+					 _mm512_setzero_ps();
+	}
+	for (size_t i = 0; i < k; i++, b += PANEL_COLUMNS) {
 		__m512 x = _mm512_load_ps(b), y = _mm512_load_ps(b + LANES);
 
+		if (fetches) {
+			_mm_prefetch(ahead, _MM_HINT_T1);
+			_mm_prefetch(ahead + LANES * sizeof(float), _MM_HINT_T1);
+			ahead += part->ahead_row;
+		}
 		for (unsigned int r = 0; r < rows; r++) {
-			__m512 all = _mm512_set1_ps(a[r * a_row + i]);
+			__m512 all = _mm512_set1_ps(a[r * a_row + (ptrdiff_t)i]);
 
 			sum[r][0] = _mm512_fmadd_ps(all, x, sum[r][0]);
 			sum[r][1] = _mm512_fmadd_ps(all, y, sum[r][1]);
@@ -81,43 +94,48 @@ INLINE void multiply_rows(const float *a, ptrdiff_t a_row, const float *b, uint3
 }
 
 /* One copy of the loop for each number of rows, so that the sums are registers. */
-TARGET static void multiply_some(const float *a, ptrdiff_t a_row, const float *b, uint32_t k,
-				 float *c, ptrdiff_t c_row, unsigned int rows)
-{
-	switch (rows) {
-#define CASE(n)							\
-	case n:							\
-		multiply_rows(a, a_row, b, k, c, c_row, n);	\
+#define CASE(n, fetches)				\
+	case n:						\
+		multiply_rows(part, n, fetches);		\
 		break
-	CASE(1);
-	CASE(2);
-	CASE(3);
-	CASE(4);
-	CASE(5);
-	CASE(6);
-	CASE(7);
-	CASE(8);
-	CASE(9);
-	CASE(10);
-	CASE(11);
-	CASE(12);
-#undef CASE
-	}
+
+#define MULTIPLY(name, fetches)							\
+TARGET static void name(const struct panel_part *part, unsigned int rows)	\
+{										\
+	switch (rows) {								\
+	CASE(1, fetches);							\
+	CASE(2, fetches);							\
+	CASE(3, fetches);							\
+	CASE(4, fetches);							\
+	CASE(5, fetches);							\
+	CASE(6, fetches);							\
+	CASE(7, fetches);							\
+	CASE(8, fetches);							\
+	CASE(9, fetches);							\
+	CASE(10, fetches);							\
+	CASE(11, fetches);							\
+	CASE(12, fetches);							\
+	}									\
 }
 
-void f32_multiply(uint32_t m, uint32_t n, uint32_t k, const float *a, ptrdiff_t a_row,
-		  const float *packed, float *sums, ptrdiff_t sums_row)
+MULTIPLY(multiply_some, false)
+MULTIPLY(multiply_fetching, true)
+
+void f32_multiply(const struct panel_part *part, uint32_t m)
 {
-	size_t panel = panel_bytes(NEURON_F32, k) / sizeof(*packed);
 	uint32_t blocks = (m + ROWS - 1) / ROWS;
 
-	for (uint32_t j = 0; j < n; j += PANEL_COLUMNS, packed += panel) {
-		/* Of about the same size: few rows don't keep the processor busy. */
-		for (uint32_t i = 0, r = 0, end; i < blocks; i++, r = end) {
-			end = (uint32_t)((uint64_t)m * (i + 1) / blocks);
-			multiply_some(a + (ptrdiff_t)r * a_row, a_row, packed, k,
-				      sums + (ptrdiff_t)r * sums_row + j, sums_row, end - r);
-		}
+	/* Of about the same size: few rows don't keep the processor busy. */
+	for (uint32_t i = 0, r = 0, end; i < blocks; i++, r = end) {
+		struct panel_part some = *part;
+
+		end = (uint32_t)((uint64_t)m * (i + 1) / blocks);
+		some.a += (ptrdiff_t)r * some.a_row;
+		some.c += (ptrdiff_t)r * some.c_row;
+		if (!i && some.ahead)
+			multiply_fetching(&some, end - r);
+		else
+			multiply_some(&some, end - r);
 	}
 }
 
@@ -134,9 +152,9 @@ void f32_pack(uint32_t k, uint32_t n, const float *b, ptrdiff_t row, ptrdiff_t c
 	(void)k, (void)n, (void)b, (void)row, (void)column, (void)packed;
 }
 
-void f32_multiply(uint32_t m, uint32_t n, uint32_t k, const float *a, ptrdiff_t a_row,
-		  const float *packed, float *sums, ptrdiff_t sums_row)
+void f32_multiply(const struct panel_part *part, uint32_t m)
 {
-	(void)m, (void)n, (void)k, (void)a, (void)a_row, (void)packed, (void)sums, (void)sums_row;
+	(void)part;
+	(void)m;
 }
 #endif

@@ -600,6 +600,58 @@ static void padded_convolutions(void)
 }
 
 /*
+ * Sums so long that they are computed in parts, from weights that are packed as a whole or
+ * part by part.
+ */
+static void long_sums(void)
+{
+	static const struct types types[] = {
+		{ NEURON_F32, NEURON_F32, NEURON_F32 },
+		{ NEURON_F32, NEURON_BF16, NEURON_BF16 },
+		{ NEURON_I32, NEURON_U8, NEURON_I8 },
+		{ NEURON_I8, NEURON_I8, NEURON_I8 },
+	};
+
+	for (unsigned int i = 0; i < CASES / 4; i++) {
+		const struct types *t = &types[test_below(4)];
+		uint32_t rows = 17 + test_below(100), columns = 1 + test_below(220);
+		uint32_t k = 200 + test_below(1600);
+		uint32_t out[3] = { 1, columns, rows }, a[3] = { 1, k, rows }, w[3] = { columns, k, 1 };
+		struct neuron_params_CONV *p;
+		struct test_instance x;
+
+		memset(&x, 0, sizeof(x));
+		if (test_below(2)) {
+			const uint32_t product[3][2] = { { rows, columns }, { rows, k }, { k, columns } };
+
+			x.inst = test_inst(NEURON_OP_MATMUL);
+			test_add(&x, 0, t->out, 2, product[0], test_below(2) ? TEST_DENSE : TEST_PADDED);
+			test_add(&x, 1, t->a, 2, product[1], test_below(2) ? TEST_DENSE : TEST_PADDED);
+			test_add(&x, 2, t->b, 2, product[2], test_below(3) ? TEST_DENSE : TEST_PADDED);
+		} else {
+			if (test_below(2)) {	/* windows that overlap */
+				w[2] = 3;
+				a[2] += 2;
+				a[1] = w[1] = k = 64 * (2 + test_below(8));
+			}
+			x.inst = test_inst(NEURON_OP_CONV);
+			p = NEURON_PARAMS(CONV, &x.inst);
+			p->groups = 1;
+			p->stride[0] = p->dilation[0] = 1;
+			test_add(&x, 0, t->out, 3, out, TEST_CHANNELS_LAST);
+			test_add(&x, 1, t->a, 3, a, TEST_CHANNELS_LAST);
+			/* Filters innermost, as the compiler lays them out. */
+			test_add(&x, 2, t->b, 3, w, test_below(4) ? TEST_REVERSED : TEST_DENSE);
+		}
+		random_epilogue(&x, t, columns, k * w[2]);
+		snprintf(x.text, sizeof(x.text), "types %u %u, %u rows and %u columns, sums of %u x %u",
+			 t->out, t->a, rows, columns, k, w[2]);
+		check(&x);
+		test_drop(&x);
+	}
+}
+
+/*
  * NaN around the input: what lies there must not matter. One tile, whose padding
  * behind is everything from none to nearly the whole kernel.
  */
@@ -652,6 +704,7 @@ int main(void)
 	ktap_run("cases that the library gets wrong", known_library_faults);
 	ktap_run("convolutions with a kernel of one stay in their output", pointwise_convolutions);
 	ktap_run("convolutions in a picture with its padding", padded_convolutions);
+	ktap_run("sums that are computed in parts agree with the reference", long_sums);
 	ktap_run("what lies behind an input does not matter", nothing_beyond_the_input);
 
 	nk_ctx_destroy(reference);
