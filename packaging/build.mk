@@ -118,4 +118,4 @@ deb: qemu ## Debian packages into build/deb
 check-deb: deb ## the packages in a root of their own: installed, used, removed (minutes)
 	$(Q)tests/run --logs $(BUILD)/check tests/packages/deb
 
-HOST_TESTS += tests/packages/install
+HOST_TESTS += tests/packages/install tests/packages/lists

@@ -183,6 +183,13 @@ find_mirror()
 
 APT_DIR=$CACHE/apt
 
+# replace FILE: standard input becomes FILE, of which others may read what it was
+replace()
+{
+	cat >"$1.$$"
+	mv "$1.$$" "$1"
+}
+
 # Our own lists: the system's mirror with backports (kernel, meson) and the
 # source packages of Debian 13 (QEMU), signed with Debian's keys.
 apt_setup()
@@ -191,7 +198,7 @@ apt_setup()
 
 	[ -e "$key" ] || die "no $key: install debian-archive-keyring"
 	mkdir -p "$APT_DIR/lists/partial" "$APT_DIR/cache/archives/partial"
-	cat >"$APT_DIR/apt.conf" <<-END
+	replace "$APT_DIR/apt.conf" <<-END
 		#clear APT::Update::Post-Invoke;
 		#clear APT::Update::Post-Invoke-Success;
 		Dir::Etc::SourceList "$APT_DIR/sources.list";
@@ -207,7 +214,7 @@ apt_setup()
 		Acquire::Retries "3";
 	END
 	mirror=$(find_mirror) || exit 1
-	cat >"$APT_DIR/sources.list" <<-END
+	replace "$APT_DIR/sources.list" <<-END
 		deb [signed-by=$key] $mirror bookworm main
 		deb [signed-by=$key] $mirror bookworm-backports main
 		deb-src [signed-by=$key] $mirror trixie main
@@ -236,16 +243,22 @@ private_apt()
 	"$1" -q -c "$APT_DIR/apt.conf" "${@:2}"
 }
 
-# Fetch the lists, unless that was done within the last hour.
+# Whether the lists were fetched within the last hour.
+apt_is_fresh()
+{
+	[ -n "$(find "$APT_DIR/updated" -mmin -60 2>/dev/null)" ]
+}
+
+# Fetch the lists, unless they are fresh.
 apt_update()
 {
-	if [ -n "$(find "$APT_DIR/updated" -mmin -60 2>/dev/null)" ]; then
-		return
-	fi
+	apt_is_fresh && return
 	lock apt
-	apt_setup
-	step APT "fetching the package lists" private_apt apt-get update
-	touch "$APT_DIR/updated"
+	if ! apt_is_fresh; then	# by whoever had the lock
+		apt_setup
+		step APT "fetching the package lists" private_apt apt-get update
+		touch "$APT_DIR/updated"
+	fi
 	exec {lock_fd}>&-
 }
 
