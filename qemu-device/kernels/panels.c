@@ -120,10 +120,22 @@ NK_CLONES static void subtract(uint32_t *restrict sums, const uint32_t *restrict
 
 static void multiply_part(const struct panels *w, const struct panel_part *part, uint32_t rows)
 {
-	if (w->by == PANELS_F32)
-		f32_multiply(part, rows);
-	else
-		dot_multiply(w->a_dtype, part, rows);
+	uint32_t blocks = (rows + PANEL_TOGETHER - 1) / PANEL_TOGETHER;
+
+	/* Of about the same size: few rows don't keep the processor busy. */
+	for (uint32_t i = 0, r = 0, end; i < blocks; i++, r = end) {
+		struct panel_part some = *part;
+
+		end = (uint32_t)((uint64_t)rows * (i + 1) / blocks);
+		some.a += (ptrdiff_t)r * some.a_row;
+		some.c += (ptrdiff_t)r * some.c_row;
+		if (i)
+			some.ahead = NULL;	/* the first ones have fetched it */
+		if (w->by == PANELS_F32)
+			f32_multiply(&some, end - r);
+		else
+			dot_multiply(w->a_dtype, &some, end - r);
+	}
 }
 
 /* A tile's rows, and at most @most bytes of its columns, which begin @done bytes down. */

@@ -170,6 +170,9 @@ void amx_multiply(unsigned int a_dtype, unsigned int b_dtype, uint32_t m, uint32
 void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *packed,
 		     uint32_t *sums);
 
+/* Most rows that are multiplied together: their sums fill the registers. */
+#define PANEL_TOGETHER	12
+
 /* Bytes of a column that are multiplied with all rows before those below it. */
 #define PANEL_PART	1024
 
@@ -201,17 +204,18 @@ struct panel_part {
 };
 
 /*
- * panels_dot.c: sums of bf16 and of bytes as amx_multiply() has them, of @m rows, with columns
- * of bf16 or of signed bytes. Signed bytes of rows count 128 more than they are.
+ * panels_dot.c: sums of bf16 and of bytes as amx_multiply() has them, of up to PANEL_TOGETHER
+ * rows, with columns of bf16 or of signed bytes. Signed bytes of rows count 128 more than
+ * they are.
  */
 bool dot_available(unsigned int dtype);
-void dot_multiply(unsigned int a_dtype, const struct panel_part *part, uint32_t m);
+void dot_multiply(unsigned int a_dtype, const struct panel_part *part, unsigned int rows);
 void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t *sums);
 
-/* panels_f32.c: of fp32, which is added with fused multiply-adds over ascending k. */
+/* panels_f32.c: the same of fp32, which is added with fused multiply-adds over ascending k. */
 bool f32_available(void);
 void f32_pack(uint32_t k, uint32_t n, const float *b, ptrdiff_t row, ptrdiff_t column,
 	      float *packed);
-void f32_multiply(const struct panel_part *part, uint32_t m);
+void f32_multiply(const struct panel_part *part, unsigned int rows);
 
 #endif /* NEURON_NK_PANELS_H */

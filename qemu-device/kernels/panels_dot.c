@@ -14,7 +14,6 @@
 			target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx512bf16")))
 
 #define LANES		16
-#define ROWS		12
 #define TILE_BYTES	(LANES * PANEL_STEP)
 
 bool dot_available(unsigned int dtype)
@@ -55,7 +54,7 @@ INLINE void multiply_rows(const struct panel_part *part, const unsigned int rows
 {
 	const char *b = part->b, *a = part->a, *ahead = part->ahead, *end;
 	ptrdiff_t a_row = part->a_row, c_row = part->c_row;
-	__m512i sum[ROWS][2], x, y, all;
+	__m512i sum[PANEL_TOGETHER][2], x, y, all;
 	size_t left = part->bytes;
 	float *c = part->c;
 	uint32_t s = 0;
@@ -140,26 +139,16 @@ MULTIPLY(fetching, OF_BF16, true)
 MULTIPLY(bytes, OF_BYTES, false)
 MULTIPLY(flipped, OF_FLIPPED, false)
 
-void dot_multiply(unsigned int a_dtype, const struct panel_part *part, uint32_t m)
+void dot_multiply(unsigned int a_dtype, const struct panel_part *part, unsigned int rows)
 {
-	uint32_t blocks = (m + ROWS - 1) / ROWS;
-
-	/* Of about the same size: few rows don't keep the processor busy. */
-	for (uint32_t i = 0, r = 0, end; i < blocks; i++, r = end) {
-		struct panel_part some = *part;
-
-		end = (uint32_t)((uint64_t)m * (i + 1) / blocks);
-		some.a += (ptrdiff_t)r * some.a_row;
-		some.c += (ptrdiff_t)r * some.c_row;
-		if (a_dtype == NEURON_U8)
-			multiply_bytes(&some, end - r);
-		else if (a_dtype == NEURON_I8)
-			multiply_flipped(&some, end - r);
-		else if (!i && some.ahead)
-			multiply_fetching(&some, end - r);
-		else
-			multiply_bf16(&some, end - r);
-	}
+	if (a_dtype == NEURON_U8)
+		multiply_bytes(part, rows);
+	else if (a_dtype == NEURON_I8)
+		multiply_flipped(part, rows);
+	else if (part->ahead)
+		multiply_fetching(part, rows);
+	else
+		multiply_bf16(part, rows);
 }
 
 TARGET void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t *sums)
@@ -188,9 +177,9 @@ bool dot_available(unsigned int dtype)
 	return false;
 }
 
-void dot_multiply(unsigned int a_dtype, const struct panel_part *part, uint32_t m)
+void dot_multiply(unsigned int a_dtype, const struct panel_part *part, unsigned int rows)
 {
-	(void)a_dtype, (void)part, (void)m;
+	(void)a_dtype, (void)part, (void)rows;
 }
 
 void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t *sums)

@@ -12,7 +12,6 @@
 #define INLINE	static inline __attribute__((always_inline, target("avx512f")))
 
 #define LANES	16
-#define ROWS	12
 
 bool f32_available(void)
 {
@@ -65,7 +64,7 @@ INLINE void multiply_rows(const struct panel_part *part, const unsigned int rows
 	size_t k = part->bytes / sizeof(float);
 	const char *ahead = part->ahead;
 	float *c = part->c;
-	__m512 sum[ROWS][2];
+	__m512 sum[PANEL_TOGETHER][2];
 
 	for (unsigned int r = 0; r < rows; r++) {
 		sum[r][0] = part->adds ? _mm512_loadu_ps(c + r * c_row) : _mm512_setzero_ps();
@@ -118,25 +117,15 @@ TARGET static void name(const struct panel_part *part, unsigned int rows)	\
 	}									\
 }
 
-MULTIPLY(multiply_some, false)
+MULTIPLY(multiply, false)
 MULTIPLY(multiply_fetching, true)
 
-void f32_multiply(const struct panel_part *part, uint32_t m)
+void f32_multiply(const struct panel_part *part, unsigned int rows)
 {
-	uint32_t blocks = (m + ROWS - 1) / ROWS;
-
-	/* Of about the same size: few rows don't keep the processor busy. */
-	for (uint32_t i = 0, r = 0, end; i < blocks; i++, r = end) {
-		struct panel_part some = *part;
-
-		end = (uint32_t)((uint64_t)m * (i + 1) / blocks);
-		some.a += (ptrdiff_t)r * some.a_row;
-		some.c += (ptrdiff_t)r * some.c_row;
-		if (!i && some.ahead)
-			multiply_fetching(&some, end - r);
-		else
-			multiply_some(&some, end - r);
-	}
+	if (part->ahead)
+		multiply_fetching(part, rows);
+	else
+		multiply(part, rows);
 }
 
 #else
@@ -152,9 +141,9 @@ void f32_pack(uint32_t k, uint32_t n, const float *b, ptrdiff_t row, ptrdiff_t c
 	(void)k, (void)n, (void)b, (void)row, (void)column, (void)packed;
 }
 
-void f32_multiply(const struct panel_part *part, uint32_t m)
+void f32_multiply(const struct panel_part *part, unsigned int rows)
 {
 	(void)part;
-	(void)m;
+	(void)rows;
 }
 #endif
