@@ -201,9 +201,10 @@ void nc_lower_variadic(struct nc_ctx *ctx, struct nc_node *node)
 void nc_lower_select(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_view *cond = nc_operand(ctx, node->inputs[0]);
-	const struct nc_view *a = nc_operand(ctx, node->inputs[1]);
-	const struct nc_view *b = nc_operand(ctx, node->inputs[2]);
 	struct nc_view out = result(ctx, node);
+	/* What only matrix instructions read is narrow before it is selected. */
+	const struct nc_view *a = nc_operand_as(ctx, node, node->inputs[1], out.dtype);
+	const struct nc_view *b = nc_operand_as(ctx, node, node->inputs[2], out.dtype);
 	struct nc_view wide_cond = nc_view_broadcast(cond, out.rank, out.dims);
 	struct nc_view wide_a = nc_view_broadcast(a, out.rank, out.dims);
 	struct nc_view wide_b = nc_view_broadcast(b, out.rank, out.dims);

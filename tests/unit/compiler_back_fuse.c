@@ -470,10 +470,37 @@ static void blocks(void)
 	model_end(&m);
 }
 
+/* Only a product in bf16 reads what was selected: the same as when both are rounded. */
+static void selected(void)
+{
+	int64_t d[2] = { 40, 64 }, w[2] = { 64, 64 };
+	struct nc_value *x, *b, *y;
+	struct model m;
+	size_t count, i;
+	float *seen;
+
+	model_begin(&m, 11);
+	m.fuse = true;
+	x = model_input(&m, 2, d);
+	b = model_const(&m, 2, w);
+	y = typed(binary(&m, NC_OP_Less, x, number(&m, 0)), NC_BOOL);
+	y = model_node(&m, NC_OP_Where, 2, d, y, unary(&m, NC_OP_Neg, x), x);
+	model_output(&m, product(&m, y, b));
+	model_output(&m, product(&m, unary(&m, NC_OP_Abs, x), b));
+	CHECK(model_compile(&m));
+	seen = ktap_failed ? NULL : model_run(&m, 3, 0, &count);
+	CHECK(seen && count == 2 * 40 * 64);
+	for (i = 0; seen && i < 40 * 64; i++)
+		CHECK(seen[i] == seen[40 * 64 + i]);
+	free(seen);
+	model_end(&m);
+}
+
 int main(void)
 {
 	for (current = 0; current < sizeof(cases) / sizeof(cases[0]); current++)
 		ktap_run(cases[current].name, compare);
 	ktap_run("blocks of channels become squares and go back", blocks);
+	ktap_run("what is selected for a product in bf16", selected);
 	return ktap_done();
 }
