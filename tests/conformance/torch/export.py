@@ -281,7 +281,7 @@ def export(folder, opset, net, args, axes=None):
     given = [value.name for value in graph.input if value.name in names]
     for i, name in enumerate(given):
         save(data / f"input_{i}.pb", args[names.index(name)], name)
-    for i, (value, result) in enumerate(zip(graph.output, results)):
+    for i, (value, result) in enumerate(zip(graph.output, results, strict=True)):
         save(data / f"output_{i}.pb", result, value.name)
 
 
