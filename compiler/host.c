@@ -65,11 +65,10 @@ static bool is_unknown(const struct nc_value *value)
 }
 
 /* A shape, an index, a condition: a few integers that the host has made. */
-#define FEW	64
 static bool is_few(const struct nc_value *value)
 {
 	return nc_is_const(value) ||
-	       (value->producer && value->producer->host && nc_numel(value) <= FEW &&
+	       (value->producer && value->producer->host && nc_numel(value) <= NC_HOST_FEW &&
 		!nc_dtype_is_float(value->dtype));
 }
 
@@ -142,6 +141,48 @@ bool nc_host_takes_bound(enum nc_op op)
 	       op == NC_OP_Expand || op == NC_OP_Slice;
 }
 
+/* How many values are looked at: behind more there is more than a few numbers. */
+#define LOOK	1024
+
+/*
+ * Some tensor that is more than a few numbers, and computed, decides about the value: a
+ * shape, and what it is computed of, has integers, and at times a single float.
+ */
+static bool is_of_data(struct nc_ctx *ctx, const struct nc_value *value)
+{
+	const struct nc_value **seen = nc_alloc(ctx->arena, LOOK, sizeof(*seen));
+	unsigned int count = 0, next = 0, i, k;
+
+	seen[count++] = value;
+	while (next < count) {
+		const struct nc_value *v = seen[next++];
+
+		if (v->open || v->rank < 0 || nc_numel(v) > NC_HOST_FEW ||
+		    (nc_dtype_is_float(v->dtype) && nc_numel(v) > 1))
+			return true;
+		for (i = 0; v->producer && i < v->producer->num_inputs; i++) {
+			const struct nc_value *x = nc_resolve(v->producer->inputs[i]);
+
+			if (!x || nc_is_const(x))
+				continue;
+			for (k = 0; k < count && seen[k] != x; k++)
+				;
+			if (k == LOOK)
+				return true;
+			if (k == count)
+				seen[count++] = x;
+		}
+	}
+	return false;
+}
+
+int64_t nc_host_max_dim(struct nc_ctx *ctx, const struct nc_value *value)
+{
+	if (ctx->options->max_dim)
+		return ctx->options->max_dim;
+	return is_of_data(ctx, value) ? NC_MAX_DIM : 0;
+}
+
 /* Its shape is what a computed input says, which has a bound. */
 static bool is_bounded_shape(struct nc_ctx *ctx, const struct nc_node *node)
 {
@@ -153,9 +194,9 @@ static bool is_bounded_shape(struct nc_ctx *ctx, const struct nc_node *node)
 	for (i = first; i < node->num_inputs; i++) {
 		if (!node->inputs[i] || !is_unknown(node->inputs[i]))
 			continue;
-		if (!nc_host_most(node->inputs[i]))
+		if (!nc_host_is_bounded(node->inputs[i]))
 			nc_host_take(ctx, node->inputs[i], NEURON_HOST_REASON_SIZE);
-		is |= ctx->options->max_dim || nc_host_most(node->inputs[i]);
+		is |= nc_host_max_dim(ctx, node->inputs[i]) || nc_host_is_bounded(node->inputs[i]);
 	}
 	return is;
 }
@@ -205,7 +246,6 @@ const struct nc_host *nc_host_copy(struct nc_ctx *ctx, const struct nc_value *va
 static bool set_shape(struct nc_ctx *ctx, struct nc_node *node,
 		      const struct nc_host_rule *rule)
 {
-	unsigned int i, k;
 	struct nc_value *out;
 
 	if (rule->how == NC_SHAPE_CUSTOM)
@@ -215,17 +255,7 @@ static bool set_shape(struct nc_ctx *ctx, struct nc_node *node,
 	out = nc_out(node, 0);
 	if (!out)
 		return true;
-	if (rule->how == NC_SHAPE_FIRST) {
-		out->open = node->inputs[0]->open;
-		return true;
-	}
-	for (i = 0; i < node->num_inputs; i++) {
-		const struct nc_value *x = node->inputs[i];
-
-		for (k = 0; (int)k < x->rank; k++)
-			if (x->open >> k & 1)
-				out->open |= 1u << (out->rank - x->rank + (int)k);
-	}
+	out->open = node->inputs[0]->open;
 	return true;
 }
 
@@ -243,9 +273,9 @@ static struct hostop_tensor *host_tensor(struct nc_ctx *ctx, const struct nc_val
 	return t;
 }
 
-static const char *run_on(struct nc_ctx *ctx, const struct nc_node *node,
-			  const struct nc_host *host, struct nc_value *const *inputs,
-			  struct hostop_tensor *results)
+const char *nc_host_run(struct nc_ctx *ctx, const struct nc_node *node,
+			const struct nc_host *host, struct nc_value *const *inputs,
+			struct nc_value *const *outputs, struct hostop_tensor *results)
 {
 	const struct hostop_tensor **in = nc_alloc(ctx->arena, node->num_inputs + 1, sizeof(*in));
 	const struct hostop_tensor **most = nc_alloc(ctx->arena, node->num_outputs + 1,
@@ -256,7 +286,7 @@ static const char *run_on(struct nc_ctx *ctx, const struct nc_node *node,
 	for (i = 0; i < node->num_inputs; i++)
 		in[i] = inputs[i] ? host_tensor(ctx, inputs[i]) : NULL;
 	for (i = 0; i < node->num_outputs; i++)
-		most[i] = node->outputs[i] ? host_tensor(ctx, node->outputs[i]) : NULL;
+		most[i] = outputs[i] ? host_tensor(ctx, outputs[i]) : NULL;
 	*call = (struct hostop_call) {
 		.op = host->op, .ints = host->ints, .floats = host->floats, .in = in,
 		.num_in = node->num_inputs, .most = most, .num_out = node->num_outputs,
@@ -280,7 +310,7 @@ static bool compute(struct nc_ctx *ctx, struct nc_node *node, const struct nc_ho
 		if (node->outputs[i] && nc_bytes(node->outputs[i]) > ctx->fold_budget)
 			why = "its output is too large for a constant";
 	if (!why)
-		why = run_on(ctx, node, host, node->inputs, results);
+		why = nc_host_run(ctx, node, host, node->inputs, node->outputs, results);
 
 	for (i = 0; i < node->num_outputs && !why; i++) {
 		struct nc_value *out = node->outputs[i];
@@ -303,126 +333,6 @@ static bool compute(struct nc_ctx *ctx, struct nc_node *node, const struct nc_ho
 	if (why)
 		nc_error(ctx, node, "it cannot be computed: %s", why);
 	return !why && !ctx->diag.count;
-}
-
-const struct nc_value *nc_host_most(const struct nc_value *value)
-{
-	return nc_is_const(value) ? value : value->most;
-}
-
-/* More in never gives less out. */
-static bool is_monotonic(unsigned int op)
-{
-	switch (op) {
-	case NEURON_HOST_IDENTITY:
-	case NEURON_HOST_RESHAPE:
-	case NEURON_HOST_SQUEEZE:
-	case NEURON_HOST_UNSQUEEZE:
-	case NEURON_HOST_SLICE:
-	case NEURON_HOST_CONCAT:
-	case NEURON_HOST_GATHER:
-	case NEURON_HOST_CAST:
-	case NEURON_HOST_ADD:
-	case NEURON_HOST_MUL:
-	case NEURON_HOST_MAX:
-	case NEURON_HOST_MIN:
-	case NEURON_HOST_REDUCE_SUM:
-	case NEURON_HOST_REDUCE_PROD:
-	case NEURON_HOST_REDUCE_MAX:
-	case NEURON_HOST_REDUCE_MIN:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* The same, if all but its first input is known. */
-static bool is_monotonic_by(const struct nc_node *node, unsigned int op)
-{
-	const struct nc_value *by = nc_in(node, 1);
-	int64_t i;
-
-	if ((op != NEURON_HOST_SUB && op != NEURON_HOST_DIV) || !by || !nc_is_const(by))
-		return false;
-	for (i = 0; i < nc_numel(by); i++)
-		if (op == NEURON_HOST_DIV && nc_const_int(by, i) < 1)
-			return false;
-	return true;
-}
-
-/* Those of few integers of which nothing is known. */
-static struct nc_value *unbounded(struct nc_ctx *ctx, const struct nc_value *value)
-{
-	void *data = nc_alloc(ctx->arena, FEW, sizeof(int64_t));
-	int64_t i;
-
-	if (value->open || nc_numel(value) > FEW ||
-	    (value->dtype != NC_I64 && value->dtype != NC_I32))
-		return NULL;
-	for (i = 0; i < nc_numel(value); i++)
-		nc_put_int(value->dtype, data, i, NC_NO_BOUND);
-	return nc_const_new(ctx, "most", value->dtype, value->rank, value->dims, data);
-}
-
-static bool has_no_bound(const struct nc_value *most)
-{
-	int64_t i;
-
-	for (i = 0; i < nc_numel(most); i++)
-		if (nc_const_int(most, i) >= NC_NO_BOUND)
-			return true;
-	return false;
-}
-
-/* Set what is beyond all bounds to that. Return: whether there is anything else. */
-static bool clamp_bounds(enum nc_dtype dtype, struct hostop_tensor *result)
-{
-	int64_t n = (int64_t)hostop_count(result), i;
-	bool any = false;
-
-	for (i = 0; i < n; i++) {
-		if (hostop_int(result->dtype, result->data, i) < NC_NO_BOUND)
-			any = true;
-		else
-			nc_put_int(dtype, result->data, i, NC_NO_BOUND);
-	}
-	return any;
-}
-
-/* What shapes are computed of: the most that each element can be, if that is known. */
-static void bound(struct nc_ctx *ctx, struct nc_node *node, const struct nc_host *host)
-{
-	struct nc_value *out = nc_out(node, 0), **inputs;
-	struct hostop_tensor result = { 0 };
-	bool arithmetic = host->op >= NEURON_HOST_ADD;
-	unsigned int i;
-
-	if (out->most || out->open || node->num_outputs != 1 ||
-	    (!is_monotonic(host->op) && !is_monotonic_by(node, host->op)) ||
-	    nc_numel(out) > FEW || (out->dtype != NC_I64 && out->dtype != NC_I32))
-		return;
-	inputs = nc_alloc(ctx->arena, node->num_inputs + 1, sizeof(*inputs));
-	for (i = 0; i < node->num_inputs; i++) {
-		if (!node->inputs[i])
-			continue;
-		/* What is small and known can also be an index. */
-		inputs[i] = (struct nc_value *)nc_host_most(node->inputs[i]);
-		/* What is added to no bound would look like one. */
-		if (!inputs[i] && (!arithmetic || host->op == NEURON_HOST_MIN))
-			inputs[i] = unbounded(ctx, node->inputs[i]);
-		if (!inputs[i] || inputs[i]->dtype == NC_STRING ||
-		    nc_dtype_is_float(inputs[i]->dtype) ||
-		    (i && host->op != NEURON_HOST_CONCAT && !nc_is_const(node->inputs[i]) &&
-		     !arithmetic))
-			return;
-		if (arithmetic && host->op != NEURON_HOST_MIN && has_no_bound(inputs[i]))
-			return;
-	}
-	if (!run_on(ctx, node, host, inputs, &result) &&
-	    result.rank == (uint32_t)out->rank && clamp_bounds(out->dtype, &result))
-		out->most = nc_const_new(ctx, "most", out->dtype, out->rank, out->dims,
-					 result.data);
-	free(result.data);
 }
 
 static void refuse(struct nc_ctx *ctx, struct nc_node *node)
@@ -503,9 +413,9 @@ static bool infer_for(struct nc_ctx *ctx, struct nc_node *node, unsigned int oth
 			nc_error(ctx, node, "its output %u is not supported", i);
 			return false;
 		}
-	node->host = host;
-	if (nc_out(node, 0))
-		bound(ctx, node, host);
+	nc_host_bound(ctx, node, host);
+	if (!nc_host_settle(ctx, node))
+		node->host = host;
 	return true;
 }
 
@@ -523,11 +433,11 @@ static void take(struct nc_ctx *ctx, struct nc_value *value, unsigned int reason
 	unsigned int i;
 
 	if (!node || node->host || !depth || !nc_host_rule(node->op) || node->num_outputs != 1 ||
-	    nc_numel(value) > FEW ||
+	    nc_numel(value) > NC_HOST_FEW ||
 	    (reason == NEURON_HOST_REASON_SIZE && nc_dtype_is_float(value->dtype)))
 		return;
 	for (i = 0; i < node->num_inputs; i++)
-		if (node->inputs[i] && nc_numel(node->inputs[i]) > FEW)
+		if (node->inputs[i] && nc_numel(node->inputs[i]) > NC_HOST_FEW)
 			return;
 	for (i = 0; i < node->num_inputs; i++) {
 		node->inputs[i] = nc_resolve(node->inputs[i]);

@@ -7,6 +7,7 @@
  *	host.c		which nodes are the host's, and what they make
  *	host_rule.c	what they are called there
  *	host_shape.c	shapes that depend on data
+ *	host_bound.c	numbers that shapes are computed of
  *	host_only.c	shapes of strings and random numbers
  *	host_if.c	conditions that are known only while the model runs
  *	steps.c		parts a graph into chip programs and host steps
@@ -64,6 +65,15 @@ bool nc_host_must(struct nc_ctx *ctx, const struct nc_node *node);
 /* The shape of its result may be computed while the model runs, if that has a bound. */
 bool nc_host_takes_bound(enum nc_op op);
 
+/*
+ * The most that a dimension is taken to be which @value says, and of which nothing is
+ * known; 0: it follows from a few numbers in an input, which had better be constants.
+ */
+int64_t nc_host_max_dim(struct nc_ctx *ctx, const struct nc_value *value);
+
+/* Some half a minute of speech, in the frames that its loudness is computed for. */
+#define NC_MAX_DIM	4096
+
 /**
  * nc_host_take() - let the host compute a few numbers
  * @ctx: the compilation
@@ -91,7 +101,6 @@ const struct nc_host *nc_host_copy(struct nc_ctx *ctx, const struct nc_value *va
 /* How ONNX's operators map to the host's. */
 enum nc_host_shape {
 	NC_SHAPE_FIRST,		/* as the first input */
-	NC_SHAPE_BROADCAST,
 	NC_SHAPE_CUSTOM,	/* nc_host_rule.shape sets dims and open */
 };
 
@@ -129,7 +138,7 @@ nc_host_shape_fn nc_host_nonzero, nc_host_compress, nc_host_unique, nc_host_nms,
 	nc_host_slice, nc_host_concat, nc_host_expand, nc_host_tile, nc_host_gather,
 	nc_host_gather_nd, nc_host_gather_elements, nc_host_reduce, nc_host_arg,
 	nc_host_layer_norm, nc_host_split, nc_host_matmul, nc_host_gemm, nc_host_conv,
-	nc_host_det, nc_host_cast, nc_host_compare, nc_host_where,
+	nc_host_det, nc_host_cast, nc_host_compare, nc_host_broadcast,
 	nc_host_constant_of_shape, nc_host_range,
 	nc_host_normalizer, nc_host_tfidf, nc_host_string_concat, nc_host_label_encoder,
 	nc_host_random, nc_host_random_like, nc_host_bernoulli, nc_host_multinomial,
@@ -146,15 +155,40 @@ bool nc_host_misfit(struct nc_ctx *ctx, const struct nc_node *node);
 struct nc_value *nc_const_strings_new(struct nc_ctx *ctx, const char *name,
 				      const char *const *strings, size_t count);
 
-/*
- * The most that the elements of an integer tensor can be, where that is known: a
- * constant, or one that shapes were computed of. NULL: it is not known. Of elements that
- * are NC_NO_BOUND it is not known either.
- */
-const struct nc_value *nc_host_most(const struct nc_value *value);
+/* A shape, an index, a condition: as many elements as such a thing has at most. */
+#define NC_HOST_FEW	64
 
-/* More than any dimension, in every type that shapes have. */
-#define NC_NO_BOUND	INT32_MAX
+/* Run an operator when compiling. Return: what is wrong, or NULL. See hostop_run(). */
+const char *nc_host_run(struct nc_ctx *ctx, const struct nc_node *node,
+			const struct nc_host *host, struct nc_value *const *inputs,
+			struct nc_value *const *outputs, struct hostop_tensor *results);
+
+/**
+ * struct nc_bounds - between which numbers the elements of a value are
+ * @least: as many as the value has elements; -NC_NO_BOUND: not known
+ * @most: the same; NC_NO_BOUND: not known
+ */
+struct nc_bounds {
+	int64_t *least;
+	int64_t *most;
+};
+
+/* More than any dimension. */
+#define NC_NO_BOUND	((int64_t)INT32_MAX)
+
+/* host_bound.c */
+
+/* It is known of some element how large it can be. */
+bool nc_host_is_bounded(const struct nc_value *value);
+/* Bounds of a few integers; NULL: it is something else. */
+const struct nc_bounds *nc_host_bounds(struct nc_ctx *ctx, const struct nc_value *value);
+/* @value is what the dimensions @most are; those whose bit is in @open can be less. */
+void nc_host_bound_dims(struct nc_ctx *ctx, struct nc_value *value, const int64_t *most,
+			unsigned int open);
+/* Find the bounds of what a node makes. */
+void nc_host_bound(struct nc_ctx *ctx, struct nc_node *node, const struct nc_host *host);
+/* Make constants of a node's outputs if that leaves nothing open. Return: it does. */
+bool nc_host_settle(struct nc_ctx *ctx, struct nc_node *node);
 
 /* An enum neuron_neff_dtype. */
 unsigned int nc_dtype_to_neff(enum nc_dtype dtype);

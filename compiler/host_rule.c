@@ -504,9 +504,9 @@ static bool prepare_one_input(struct nc_prepare *p)
 #define FIRST(op, host)			{ NC_OP_##op, NEURON_HOST_##host, NC_SHAPE_FIRST, NULL, NULL }
 #define FUNCTION(op, host) \
 	{ NC_OP_##op, NEURON_HOST_##host, NC_SHAPE_FIRST, NULL, prepare_function }
-#define SPREAD(op, host)		{ NC_OP_##op, NEURON_HOST_##host, NC_SHAPE_BROADCAST, NULL, NULL }
 #define CUSTOM(op, host, shape, prepare) \
 	{ NC_OP_##op, NEURON_HOST_##host, NC_SHAPE_CUSTOM, nc_host_##shape, prepare }
+#define SPREAD(op, host)		CUSTOM(op, host, broadcast, NULL)
 
 static const struct nc_host_rule rules[] = {
 	CUSTOM(NonZero, NONZERO, nonzero, NULL),
@@ -535,14 +535,14 @@ static const struct nc_host_rule rules[] = {
 	{ NC_OP_ScatterND, NEURON_HOST_SCATTER_ND, NC_SHAPE_FIRST, NULL, prepare_scatter },
 	{ NC_OP_ScatterElements, NEURON_HOST_SCATTER_ELEMENTS, NC_SHAPE_FIRST, NULL,
 	  prepare_scatter },
-	CUSTOM(Where, WHERE, where, NULL),
+	CUSTOM(Where, WHERE, broadcast, NULL),
 	CUSTOM(Cast, CAST, cast, prepare_one_input),
 	CUSTOM(CastLike, CAST, cast, prepare_one_input),
 	SPREAD(Add, ADD),
 	SPREAD(Sub, SUB),
 	SPREAD(Mul, MUL),
 	SPREAD(Div, DIV),
-	{ NC_OP_Mod, NEURON_HOST_MOD, NC_SHAPE_BROADCAST, NULL, prepare_mod },
+	CUSTOM(Mod, MOD, broadcast, prepare_mod),
 	SPREAD(Max, MAX),
 	SPREAD(Min, MIN),
 	SPREAD(And, AND),

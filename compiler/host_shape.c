@@ -141,14 +141,12 @@ bool nc_host_top_k(struct nc_ctx *ctx, struct nc_node *node)
 
 /* A shape is known to be no more than what the value's is. */
 static bool set_most(struct nc_ctx *ctx, struct nc_node *node, int rank, int64_t count,
-		     const int64_t *most)
+		     const int64_t *most, unsigned int open)
 {
-	struct nc_value *out = nc_out(node, 0);
-
 	if (!nc_host_set(ctx, node, 0, NC_I64, rank, &count, 0))
 		return false;
-	if (out)
-		out->most = nc_const_new(ctx, "most", NC_I64, rank, &count, most);
+	if (nc_out(node, 0))
+		nc_host_bound_dims(ctx, node->outputs[0], most, open);
 	return true;
 }
 
@@ -159,7 +157,8 @@ bool nc_host_shape_of(struct nc_ctx *ctx, struct nc_node *node)
 	if (!nc_need(ctx, node, 1, 1))
 		return false;
 	count = nc_shape_part(node, &start);
-	return set_most(ctx, node, 1, count, node->inputs[0]->dims + start);
+	return set_most(ctx, node, 1, count, node->inputs[0]->dims + start,
+			node->inputs[0]->open >> start);
 }
 
 bool nc_host_size_of(struct nc_ctx *ctx, struct nc_node *node)
@@ -169,60 +168,79 @@ bool nc_host_size_of(struct nc_ctx *ctx, struct nc_node *node)
 	if (!nc_need(ctx, node, 1, 1))
 		return false;
 	n = nc_numel(node->inputs[0]);
-	return set_most(ctx, node, 0, 1, &n);
+	return set_most(ctx, node, 0, 1, &n, node->inputs[0]->open ? 1 : 0);
 }
 
-/*
- * A shape in an input: constant, or bounded. @assumed: receives a bit for each dimension
- * of which --max-dim alone says how large it can be. Return: its length, or -1.
+/**
+ * struct ints - a shape in an input: constant, or bounded
+ * @n: its length
+ * @most: the most that each element can be; the element itself where it is known
+ * @known: a bit for each element that is known
+ * @assumed: a bit for each of which nothing is known: it is the most that a dimension
+ *	     is taken to be
  */
-static int bounded_ints(struct nc_ctx *ctx, struct nc_node *node, unsigned int input,
-			int64_t *ints, unsigned int *assumed)
+struct ints {
+	int n;
+	int64_t most[NC_MAX_RANK];
+	unsigned int known;
+	unsigned int assumed;
+};
+
+static bool bounded_ints(struct nc_ctx *ctx, struct nc_node *node, unsigned int input,
+			 struct ints *ints)
 {
 	struct nc_value *value = nc_in(node, input);
-	const struct nc_value *most;
-	int64_t i;
+	const struct nc_bounds *bounds;
+	int i;
 
-	*assumed = 0;
-	if (!value || nc_is_const(value))
-		return nc_ints(ctx, node, input, "shape", ints, NC_MAX_RANK);
-	most = nc_host_most(value);
-	if (value->open || value->rank > 1 || nc_numel(value) > NC_MAX_RANK) {
+	*ints = (struct ints) { 0 };
+	if (!value || nc_is_const(value)) {
+		ints->n = nc_ints(ctx, node, input, "shape", ints->most, NC_MAX_RANK);
+		ints->known = (1u << NC_MAX_RANK) - 1;
+		return ints->n >= 0;
+	}
+	bounds = value->rank <= 1 && nc_numel(value) <= NC_MAX_RANK ?
+		 nc_host_bounds(ctx, value) : NULL;
+	if (!bounds) {
 		nc_need_const(ctx, node, value, "shape");
-		return -1;
+		return false;
 	}
-	for (i = 0; i < nc_numel(value); i++) {
-		ints[i] = most ? nc_const_int(most, i) : NC_NO_BOUND;
-		if (ints[i] < NC_NO_BOUND)
+	ints->n = (int)nc_numel(value);
+	for (i = 0; i < ints->n; i++) {
+		ints->most[i] = bounds->most[i];
+		if (bounds->least[i] == bounds->most[i])
+			ints->known |= 1u << i;
+		if (bounds->most[i] < NC_NO_BOUND)
 			continue;
-		if (!ctx->options->max_dim) {
-			nc_need_const(ctx, node, value, "shape");
-			return -1;
-		}
-		ints[i] = ctx->options->max_dim;
-		*assumed |= 1u << i;
+		ints->most[i] = nc_host_max_dim(ctx, value);
+		ints->assumed |= 1u << i;
+		if (ints->most[i])
+			continue;
+		nc_need_const(ctx, node, value, "shape");
+		return false;
 	}
-	return (int)nc_numel(value);
+	return true;
 }
 
 bool nc_host_reshape(struct nc_ctx *ctx, struct nc_node *node)
 {
 	bool allow_zero = nc_attr_int(node, "allowzero", 0), computed;
 	int64_t dims[NC_MAX_RANK], known = 1, sure = 1;
-	unsigned int open = 0, same = 0, assumed;
+	unsigned int open = 0, same = 0;
 	const struct nc_value *x;
-	int i, rank, rest = -1;
+	struct ints shape;
+	int i, rest = -1;
 
 	if (!nc_need(ctx, node, 2, 2))
 		return false;
 	x = node->inputs[0];
-	computed = !nc_is_const(node->inputs[1]);
-	rank = bounded_ints(ctx, node, 1, dims, &assumed);
-	if (rank < 0)
+	if (!bounded_ints(ctx, node, 1, &shape))
 		return false;
-	for (i = 0; i < rank; i++) {
+	computed = (shape.known & ((1u << shape.n) - 1)) != (1u << shape.n) - 1;
+	for (i = 0; i < shape.n; i++) {
+		dims[i] = shape.most[i];
 		/* There are not more elements than x has. */
-		if (bit(assumed, i) && dims[i] > nc_numel(x))
+		if (bit(shape.assumed, i) && dims[i] > nc_numel(x))
 			dims[i] = nc_numel(x);
 		if (dims[i] == -1 && rest < 0) {
 			rest = i;
@@ -234,13 +252,13 @@ bool nc_host_reshape(struct nc_ctx *ctx, struct nc_node *node)
 				open |= 1u << i;
 				same |= 1u << i;
 			}
-		} else if (computed) {
+		} else if (!bit(shape.known, i)) {
 			open |= 1u << i;
 		}
 		if (dims[i] < 0 || (dims[i] && known > NC_MAX_ELEMENTS / dims[i]))
 			return nc_host_misfit(ctx, node);
 		known *= dims[i];
-		if (!bit(assumed, i))
+		if (!bit(shape.assumed, i))
 			sure *= dims[i];
 	}
 	if (rest >= 0) {
@@ -251,7 +269,7 @@ bool nc_host_reshape(struct nc_ctx *ctx, struct nc_node *node)
 	} else if (known != nc_numel(x) && !computed && !x->open) {
 		return nc_host_misfit(ctx, node);
 	}
-	return nc_host_set(ctx, node, 0, x->dtype, rank, dims, open);
+	return nc_host_set(ctx, node, 0, x->dtype, shape.n, dims, open);
 }
 
 bool nc_host_squeeze(struct nc_ctx *ctx, struct nc_node *node)
@@ -404,22 +422,24 @@ bool nc_host_expand(struct nc_ctx *ctx, struct nc_node *node)
 	struct nc_value shape = { 0 };
 	int64_t dims[NC_MAX_RANK];
 	const struct nc_value *x;
-	unsigned int open = 0, assumed;
+	unsigned int open = 0;
+	struct ints ints;
 	int rank, i;
 
 	if (!nc_need(ctx, node, 2, 2))
 		return false;
 	x = node->inputs[0];
-	shape.rank = bounded_ints(ctx, node, 1, shape.dims, &assumed);
-	if (shape.rank >= 0 && !nc_is_const(node->inputs[1]))
-		shape.open = (1u << shape.rank) - 1;
-	if (shape.rank < 0 || !nc_broadcast(ctx, node, x, &shape, &rank, dims))
+	if (!bounded_ints(ctx, node, 1, &ints))
+		return false;
+	shape.rank = ints.n;
+	memcpy(shape.dims, ints.most, sizeof(ints.most));
+	shape.open = ~ints.known & ((1u << ints.n) - 1);
+	if (!nc_broadcast(ctx, node, x, &shape, &rank, dims))
 		return false;
 	for (i = 0; i < rank; i++) {
 		int a = i - (rank - x->rank), b = i - (rank - shape.rank);
 
-		if ((a >= 0 && bit(x->open, a)) ||
-		    (b >= 0 && !nc_is_const(node->inputs[1])))
+		if ((a >= 0 && bit(x->open, a)) || (b >= 0 && bit(shape.open, b)))
 			open |= 1u << i;
 	}
 	return nc_host_set(ctx, node, 0, x->dtype, rank, dims, open);
@@ -709,20 +729,28 @@ bool nc_host_cast(struct nc_ctx *ctx, struct nc_node *node)
 	return true;
 }
 
-/* Those that are broadcast, and give what their inference says. */
-static bool broadcast(struct nc_ctx *ctx, struct nc_node *node)
+/* Next to a dimension that is known, and not 1, an open one becomes the same. */
+bool nc_host_broadcast(struct nc_ctx *ctx, struct nc_node *node)
 {
 	struct nc_value *out = nc_out(node, 0);
-	unsigned int i, open = 0;
+	unsigned int i, open = 0, known = 0;
 	int k;
 
 	if (!infer(ctx, node) || !out)
 		return false;
-	for (i = 0; i < node->num_inputs; i++)
-		for (k = 0; k < node->inputs[i]->rank; k++)
-			open |= (unsigned int)bit(node->inputs[i]->open, k) <<
-				(out->rank - node->inputs[i]->rank + k);
-	open_dims(node, open);
+	for (i = 0; i < node->num_inputs; i++) {
+		const struct nc_value *x = node->inputs[i];
+
+		for (k = 0; k < x->rank; k++) {
+			unsigned int at = 1u << (out->rank - x->rank + k);
+
+			if (bit(x->open, k))
+				open |= at;
+			else if (x->dims[k] != 1)
+				known |= at;
+		}
+	}
+	open_dims(node, open & ~known);
 	return true;
 }
 
@@ -733,45 +761,41 @@ bool nc_host_compare(struct nc_ctx *ctx, struct nc_node *node)
 		nc_error(ctx, node, "it is not defined for strings");
 		return false;
 	}
-	return broadcast(ctx, node);
-}
-
-bool nc_host_where(struct nc_ctx *ctx, struct nc_node *node)
-{
-	return broadcast(ctx, node);
+	return nc_host_broadcast(ctx, node);
 }
 
 bool nc_host_constant_of_shape(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_attr *attr = nc_attr(node, "value");
-	int64_t dims[NC_MAX_RANK];
-	unsigned int assumed;
-	int rank;
+	struct ints shape;
 
-	if (!nc_need(ctx, node, 1, 1))
-		return false;
-	rank = bounded_ints(ctx, node, 0, dims, &assumed);
-	return rank >= 0 &&
+	return nc_need(ctx, node, 1, 1) && bounded_ints(ctx, node, 0, &shape) &&
 	       nc_host_set(ctx, node, 0, attr && attr->kind == NC_ATTR_TENSOR ?
-			   attr->tensor->dtype : NC_F32, rank, dims, (1u << rank) - 1);
+			   attr->tensor->dtype : NC_F32, shape.n, shape.most,
+			   ~shape.known & ((1u << shape.n) - 1));
 }
 
 /* How many a Range has at most, if its start and step are known, and its limit's bound. */
-static bool range_bound(const struct nc_value *start, const struct nc_value *limit,
-			const struct nc_value *delta, int64_t *n)
+static bool range_bound(struct nc_ctx *ctx, const struct nc_value *start,
+			const struct nc_value *limit, const struct nc_value *delta, int64_t *n)
 {
-	const struct nc_value *most = nc_host_most(limit);
-	int64_t step, last;
+	const struct nc_bounds *bounds = nc_host_bounds(ctx, limit);
+	int64_t step;
 
-	if (!nc_is_const(start) || !nc_is_const(delta) || !most || nc_dtype_is_float(limit->dtype))
+	if (!nc_is_const(start) || !nc_is_const(delta) || !bounds)
 		return false;
 	step = nc_const_int(delta, 0);
-	last = nc_const_int(most, 0);
-	if (step < 1 || last >= NC_NO_BOUND)
+	if (step < 1 || bounds->most[0] >= NC_NO_BOUND)
 		return false;
-	*n = last - nc_const_int(start, 0);
+	*n = bounds->most[0] - nc_const_int(start, 0);
 	*n = *n > 0 ? (*n + step - 1) / step : 0;
 	return true;
+}
+
+/* What is not known when compiling. */
+static struct nc_value *range_decider(struct nc_value *const *x)
+{
+	return x[!nc_is_const(x[0]) ? 0 : !nc_is_const(x[2]) ? 2 : 1];
 }
 
 bool nc_host_range(struct nc_ctx *ctx, struct nc_node *node)
@@ -785,13 +809,12 @@ bool nc_host_range(struct nc_ctx *ctx, struct nc_node *node)
 	for (i = 0; i < 3; i++)
 		if (x[i]->open || nc_numel(x[i]) != 1 || x[i]->dtype != x[0]->dtype)
 			return nc_host_misfit(ctx, node);
-	if (!range_bound(x[0], x[1], x[2], &n)) {
-		if (!ctx->options->max_dim) {
-			nc_need_const(ctx, node, x[!nc_is_const(x[0]) ? 0 :
-						   !nc_is_const(x[2]) ? 2 : 1], "range");
+	if (!range_bound(ctx, x[0], x[1], x[2], &n)) {
+		n = nc_host_max_dim(ctx, range_decider(x));
+		if (!n) {
+			nc_need_const(ctx, node, range_decider(x), "range");
 			return false;
 		}
-		n = ctx->options->max_dim;
 	}
 	return nc_host_set(ctx, node, 0, x[1]->dtype, 1, &n, 1);
 }

@@ -105,7 +105,7 @@ void nc_need_const(struct nc_ctx *ctx, const struct nc_node *node,
 		   struct nc_value *value, const char *what)
 {
 	const char *input = nc_mark_needed(ctx, value);
-	bool bound = nc_host_takes_bound(node->op) && !ctx->options->max_dim;
+	bool bound = nc_host_takes_bound(node->op) && !nc_host_max_dim(ctx, value);
 
 	if (input)
 		nc_error(ctx, node,

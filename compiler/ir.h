@@ -83,8 +83,7 @@ struct nc_host;
  *	   small_type.h
  * @open: a bit for each dimension that depends on data: it is @dims at most. Such
  *	  values are the host's; see host.h
- * @most: host nodes' outputs: a constant of the same shape, whose elements are the
- *	  most that its elements can be, or NULL
+ * @bounds: host nodes' outputs: between which numbers the elements are, or NULL
  * @absent: stands for an optional input that is not there
  * @copy: what stands for it in the copy of a graph; see clone.c
  * @copy_id: which copy @copy is in
@@ -112,7 +111,7 @@ struct nc_value {
 	bool is_sequence;
 	const struct nc_small *small;
 	unsigned int open;
-	const struct nc_value *most;
+	const struct nc_bounds *bounds;
 	bool absent;
 	struct nc_value *copy;
 	unsigned int copy_id;

@@ -54,7 +54,8 @@ enum nc_spread_goal {
  * @spread: what they are for
  * @chips: that have them, in a pipeline of stages; 0: one. libneuron loads models of one
  * @max_dim: the most that a dimension is which depends on data and for which nothing
- *	     else says how large it can be; 0: models with such ones are refused
+ *	     else says how large it can be; 0: NC_MAX_DIM, but a model in which a few
+ *	     numbers of an input say it is refused: they had better be constants
  * @sbuf_size: scratchpad bytes a core; 0: the chip's default
  * @psum_size: accumulator bytes a core; 0: the chip's default
  * @no_scratchpad: send every intermediate through device DRAM

@@ -241,7 +241,7 @@ enum hostop_status hostop_make(struct hostop_call *call, uint32_t i, uint32_t ra
 		return hostop_fail(call, HOSTOP_TOO_LARGE, "its result, %s, is too large",
 				   shape_text(rank, dims, have));
 	if (!fits)
-		return hostop_fail(call, HOSTOP_TOO_LARGE, "its result is %s, the model was compiled for %s at most",
+		return hostop_fail(call, HOSTOP_TOO_LARGE, "its result is %s, the model was compiled for %s at most: give --max-dim when compiling",
 				   shape_text(rank, dims, have),
 				   shape_text(most->rank, most->dims, can));
 	out->data = calloc(n + !n, hostop_size(out->dtype));

@@ -26,7 +26,7 @@ static const char help[] =
 "      --spread WAY         what several cores are for: auto (default) and parts,\n"
 "                           the fastest execution; stages, the most a second\n"
 "      --max-dim N          the most that a dimension is which depends on data, where\n"
-"                           nothing else says how large it can be\n"
+"                           nothing else says how large it can be (4096)\n"
 "      --no-scratchpad      send every intermediate through device DRAM\n"
 "  -s, --summary            print what each layer costs\n"
 "  -j, --json               print the summary as JSON\n"

@@ -30,7 +30,7 @@ static const char help[] =
 "      --spread WAY         what several cores are for: auto (default) and parts,\n"
 "                           the fastest execution; stages, the most a second\n"
 "      --max-dim N          when compiling: the most that a dimension is which depends\n"
-"                           on data, where nothing else says how large it can be\n"
+"                           on data, where nothing else says how large it can be (4096)\n"
 "      --no-scratchpad      when compiling: every intermediate through DRAM\n"
 "  -r, --repeat N           execute N times\n"
 "  -p, --profile            print what each layer cost: cycles, engine, MACs, bytes,\n"

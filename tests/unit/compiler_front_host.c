@@ -321,7 +321,7 @@ static struct builder with_limit(void)
 	return b;
 }
 
-/* Without a bound it is refused, and the way out is named; with one it is taken. */
+/* Where nothing is known the bound that is given is taken, and no more than there can be. */
 static void assumed(void)
 {
 	struct nc_options options = no_cast;
@@ -346,8 +346,6 @@ static void assumed(void)
 	add_output(&b, "wide");
 	add_output(&b, "zeros");
 	add_output(&b, "rows");
-	REFUSED(&b, "Range", "depends on input 'x'", "--max-dim N");
-	REFUSED(&b, "Slice", "computed while the model runs", "--max-dim N");
 	options.max_dim = 100;
 	result = build_with(&b, &options);
 	ACCEPTED(result);
@@ -489,6 +487,108 @@ static void choices(void)
 	}
 }
 
+/*
+ * Numbers that are known among others that are not are constants; the way in which PyTorch
+ * writes an expand() is seen through.
+ */
+static void known_in_part(void)
+{
+	struct builder b = with_x(13);
+	struct nc_result result;
+
+	add_ints(&b, "zero", 1, (int64_t[]) { 0 });
+	add_ints(&b, "one", 1, (int64_t[]) { 1 });
+	add_ints(&b, "minus", 2, (int64_t[]) { -1, -1 });
+	add_ints(&b, "ones", 2, (int64_t[]) { 1, 1 });
+	add_node(&b, "NonZero", "x", "nz");
+	add_node(&b, "Shape", "nz", "shape");
+	add_node(&b, "Gather", "shape zero", "rank");
+	add_node(&b, "ConstantOfShape", "rank", "two");
+	add_node(&b, "Gather", "shape one", "count");
+	attr_int(add_node(&b, "Concat", "count one", "column"), "axis", 0);
+	add_node(&b, "Equal", "column minus", "is");
+	add_node(&b, "Where", "is ones column", "size");
+	add_node(&b, "Expand", "zero size", "wide");
+	/* What is known of a sum, a difference, a choice. */
+	add_node(&b, "Sub", "one count", "less");
+	add_node(&b, "Max", "less one", "again");
+	add_node(&b, "ConstantOfShape", "again", "single");
+	add_node(&b, "GatherND", "x wide", "rows");
+	add_output(&b, "two");
+	add_output(&b, "wide");
+	add_output(&b, "single");
+	add_output(&b, "rows");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->open, 0);
+	CHECK_EQ(result.graph->outputs[0]->dims[0], 2);
+	CHECK_EQ(result.graph->outputs[1]->dims[0], 24);
+	CHECK_EQ(result.graph->outputs[1]->dims[1], 1);
+	CHECK_EQ(result.graph->outputs[1]->open, 1);
+	CHECK_EQ(result.graph->outputs[2]->dims[0], 1);
+	CHECK_EQ(result.graph->outputs[2]->open, 0);
+	CHECK_EQ(result.graph->outputs[3]->dims[1], 6);
+	CHECK_EQ(result.graph->outputs[3]->open, 1);
+	nc_result_free(&result);
+}
+
+/* Next to a dimension that is known an open one is the same: then the chip goes on. */
+static void closed_again(void)
+{
+	struct builder b = with_x(13);
+	struct nc_result result;
+
+	add_ints(&b, "zero", 1, (int64_t[]) { 0 });
+	add_input(&b, "m", BOOL, 1, (int64_t[]) { 6 });
+	attr_int(add_node(&b, "Compress", "x m", "some"), "axis", 1);
+	add_node(&b, "Add", "some x", "sum");
+	add_node(&b, "Sigmoid", "sum", "y");
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->open, 0);
+	CHECK(!line(&result, "Sigmoid")->host);
+	nc_result_free(&result);
+}
+
+/*
+ * A length that a tensor decides has a bound without being asked for. One that a number
+ * decides had better be a constant: that is refused, and the ways out are named.
+ */
+static void by_default(void)
+{
+	struct nc_options options = no_cast;
+	struct builder b = with_x(13);
+	struct nc_result result;
+
+	add_input(&b, "few", FLOAT, 0, NULL);
+	add_const(&b, "start", INT64, 0, NULL, (int64_t[]) { 0 }, 8);
+	add_const(&b, "step", INT64, 0, NULL, (int64_t[]) { 1 }, 8);
+	attr_int(add_node(&b, "Cast", "few", "limit"), "to", INT64);
+	add_node(&b, "Range", "start limit step", "y");
+	add_output(&b, "y");
+	REFUSED(&b, "Range", "depends on input 'few'", "--const", "--max-dim N");
+	b = with_x(13);
+	add_input(&b, "few", FLOAT, 0, NULL);
+	add_const(&b, "start", INT64, 0, NULL, (int64_t[]) { 0 }, 8);
+	add_const(&b, "step", INT64, 0, NULL, (int64_t[]) { 1 }, 8);
+	attr_int(add_node(&b, "ReduceSum", "x", "sum"), "keepdims", 0);
+	add_node(&b, "Mul", "sum few", "length");
+	attr_int(add_node(&b, "Cast", "length", "limit"), "to", INT64);
+	add_node(&b, "Range", "start limit step", "y");
+	add_output(&b, "y");
+	result = build_with(&b, &options);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->dims[0], NC_MAX_DIM);
+	CHECK_EQ(result.graph->outputs[0]->open, 1);
+	nc_result_free(&result);
+	options.max_dim = 50;
+	result = build_with(&b, &options);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->dims[0], 50);
+	nc_result_free(&result);
+}
+
 /* Branches that make things of different kinds are refused. */
 static void misfits(void)
 {
@@ -516,6 +616,9 @@ int main(void)
 	ktap_run("inputs and outputs", borders);
 	ktap_run("computed shapes", computed);
 	ktap_run("bounds that are assumed", assumed);
+	ktap_run("numbers of a shape that are known", known_in_part);
+	ktap_run("closed again", closed_again);
+	ktap_run("bounds that nobody gave", by_default);
 	ktap_run("what has to fit when it runs", fitting);
 	ktap_run("settings that choose", settings);
 	ktap_run("data that chooses", choices);
