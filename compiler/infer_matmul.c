@@ -43,6 +43,14 @@ bool nc_matmul_shape(struct nc_ctx *ctx, struct nc_node *node,
 	return nc_set_shape(ctx, node, 0, dtype, rank, dims);
 }
 
+static bool is_defined(struct nc_ctx *ctx, const struct nc_node *node, enum nc_dtype dtype)
+{
+	if (dtype != NC_BOOL)
+		return true;
+	nc_error(ctx, node, "it is not defined for %s", nc_dtype_name(dtype));
+	return false;
+}
+
 bool nc_infer_matmul(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_value *a, *b;
@@ -56,7 +64,7 @@ bool nc_infer_matmul(struct nc_ctx *ctx, struct nc_node *node)
 			 nc_dtype_name(a->dtype), nc_dtype_name(b->dtype));
 		return false;
 	}
-	return nc_matmul_shape(ctx, node, a, b, a->dtype);
+	return is_defined(ctx, node, a->dtype) && nc_matmul_shape(ctx, node, a, b, a->dtype);
 }
 
 bool nc_infer_gemm(struct nc_ctx *ctx, struct nc_node *node)
@@ -78,6 +86,8 @@ bool nc_infer_gemm(struct nc_ctx *ctx, struct nc_node *node)
 		nc_error(ctx, node, "its inputs are of different types");
 		return false;
 	}
+	if (!is_defined(ctx, node, a->dtype))
+		return false;
 	out.dims[0] = a->dims[ta];
 	out.dims[1] = b->dims[!tb];
 	out.open = (a->open >> ta & 1) | (b->open >> !tb & 1) << 1;

@@ -14,7 +14,9 @@ static void misfits(void)
 		{ "Add", "x v", "shapes [2, 3] and [4] cannot be broadcast together" },
 		{ "Add", "x i", "different types, float32 and int64" },
 		{ "MatMul", "x x", "matrices [2, 3] and [2, 3] cannot be multiplied" },
+		{ "MatMul", "c c", "it is not defined for bool" },
 		{ "Gemm", "x v", "cannot be multiplied" },
+		{ "Gemm", "c c", "it is not defined for bool" },
 		{ "Reshape", "x i", "[2, 3] cannot be reshaped to [4, 5]" },
 		{ "Reshape", "x f", "its shape is float32, not int64" },
 		{ "Concat", "x v", "cannot be joined" },
@@ -44,6 +46,7 @@ static void misfits(void)
 
 		add_input(&b, "x", FLOAT, DIMS(2, 3));
 		add_input(&b, "v", FLOAT, DIMS(4));
+		add_input(&b, "c", BOOL, DIMS(2, 2));
 		add_ints(&b, "i", 2, (int64_t[]) { 4, 5 });
 		add_ramp(&b, "f", 1, 1, DIMS(1));
 		add_node(&b, cases[i].op, cases[i].inputs, "y");
