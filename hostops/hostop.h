@@ -42,7 +42,7 @@ enum hostop_status {
 
 /* Of the operators in <neuron/hostop.h>: the most that any of them has. */
 #define HOSTOP_MAX_INPUTS	255
-#define HOSTOP_MAX_OUTPUTS	32
+#define HOSTOP_MAX_OUTPUTS	255
 
 /* The state of a step's random numbers; any number is a good one to begin with. */
 struct hostop_random {

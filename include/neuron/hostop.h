@@ -162,7 +162,7 @@
 	/* ints: 0 constant, 1 reflect, 2 edge, 3 wrap */                      \
 	X(PAD,               98, "Pad",                2, 4, 1, 1, 0)          \
 	/* ints: axis, parts */                                                \
-	X(SPLIT,             99, "Split",              1, 2, 32, 2, 0)         \
+	X(SPLIT,             99, "Split",              1, 2, 255, 2, 0)        \
 	/* inputs: x, diagonal; ints: upper */                                 \
 	X(TRILU,             100, "Trilu",             1, 2, 1, 1, 0)          \
 	/* products, in fp32 */                                                \
