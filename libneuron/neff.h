@@ -100,6 +100,18 @@ void neff_hash(const void *data, size_t size, uint8_t hash[16]);
 unsigned int neff_dtype_size(uint32_t dtype);
 /* Bytes of a value between steps; where its shape is open, the most. */
 uint64_t neff_value_size(const struct neuron_neff_value *v);
+/* The table of a CHUNKS step that has been found sound: a row for each tensor of its model. */
+const struct neuron_neff_chunk *neff_chunks(const struct neuron_neff_step *s,
+					    const uint32_t *operands,
+					    const struct neuron_neff_value *values,
+					    const void *constants);
+
+/* Operand of a CHUNKS step that tensor @k of its model is: the table is between them. */
+static inline uint32_t neff_chunk_operand(const struct neuron_neff_step *s, uint32_t k)
+{
+	return k < s->num_inputs - 1 ? k : k + 1;
+}
+
 const char *neff_dtype_name(uint32_t dtype);
 
 #endif /* LIBNEURON_NEFF_H */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The tables of a model with steps. What is found sound here can be executed without
- * another look: operands are values there are, a chip step's are of the types and
- * sizes that its model takes, and steps only lead forward.
+ * another look: operands are values there are, those of steps that run a model are of
+ * the types and sizes that it takes, and steps only lead forward.
  */
 #include <string.h>
 #include <hostops/hostop.h>
@@ -132,13 +132,12 @@ static enum neff_status parse_operands(struct neff_parser *p, uint32_t i)
 	return NEFF_OK;
 }
 
-/* A chip step's operands are its model's tensors. */
-static enum neff_status parse_chip_step(struct neff_parser *p, uint32_t i)
+/* The model that a step runs. @more: inputs that the step has and the model has not. */
+static enum neff_status parse_run(struct neff_parser *p, uint32_t i, uint32_t more,
+				  struct neff *model)
 {
 	const struct neuron_neff_step *s = &p->neff->steps[i];
 	char error[NEFF_ERROR_SIZE];
-	struct neff model;
-	uint32_t k;
 
 	/* Each is run by one step, so that none is looked at for ever. */
 	if (s->op >= p->neff->num_models || s->op != p->chip_steps++)
@@ -146,13 +145,27 @@ static enum neff_status parse_chip_step(struct neff_parser *p, uint32_t i)
 			       p->neff->num_models);
 	/* It was found sound before: only its tables are wanted. */
 	if (neff_parse(p->neff->models[s->op].data, p->neff->models[s->op].size, false,
-		       &model, error))
+		       model, error))
 		return damaged(p, "model %u: %.100s", s->op, error);
-	if (s->num_inputs != model.header->num_inputs ||
-	    s->num_outputs != model.header->num_outputs)
+	if (s->num_inputs < more || s->num_inputs - more != model->header->num_inputs ||
+	    s->num_outputs != model->header->num_outputs)
 		return damaged(p, "step %u has %u inputs and %u outputs, its model %u and %u",
-			       i, s->num_inputs, s->num_outputs, model.header->num_inputs,
-			       model.header->num_outputs);
+			       i, s->num_inputs, s->num_outputs, model->header->num_inputs,
+			       model->header->num_outputs);
+	return NEFF_OK;
+}
+
+/* A chip step's operands are its model's tensors. */
+static enum neff_status parse_chip_step(struct neff_parser *p, uint32_t i)
+{
+	const struct neuron_neff_step *s = &p->neff->steps[i];
+	enum neff_status status;
+	struct neff model;
+	uint32_t k;
+
+	status = parse_run(p, i, 0, &model);
+	if (status)
+		return status;
 	for (k = 0; k < model.num_tensors; k++) {
 		const struct neuron_neff_value *v = operand(p->neff, s, k);
 
@@ -161,6 +174,82 @@ static enum neff_status parse_chip_step(struct neff_parser *p, uint32_t i)
 				       k, i);
 	}
 	return NEFF_OK;
+}
+
+const struct neuron_neff_chunk *neff_chunks(const struct neuron_neff_step *s,
+					    const uint32_t *operands,
+					    const struct neuron_neff_value *values,
+					    const void *constants)
+{
+	uint32_t number = operands[s->first_operand + s->num_inputs - 1];
+
+	return (const void *)((const char *)constants + values[number].offset);
+}
+
+/* What the tensor of a model has at a time fits what the value is: as a piece, or whole. */
+static bool is_piece(const struct neuron_neff_value *v, const struct neuron_neff_tensor *t,
+		     const struct neuron_neff_chunk *chunk, int64_t length, bool input)
+{
+	uint32_t d;
+
+	if (chunk->axis == -1)
+		return input && !chunk->rate && v && !v->flags && is_like_tensor(v, t);
+	if (chunk->axis < 0 || chunk->axis >= t->rank || chunk->rate < 1 ||
+	    chunk->rate > NEURON_NEFF_MAX_PIECE / length ||
+	    t->dims[chunk->axis] != chunk->rate * length)
+		return false;
+	if (!v && (!input || t->dtype != NEURON_NEFF_F32))
+		return false;
+	if (v && (v->dtype != t->dtype || v->rank != t->rank || !v->flags))
+		return false;
+	for (d = 0; d < t->rank; d++)
+		if (d != chunk->axis && t->dims[d] != (v ? v->dims[d] : 1))
+			return false;
+	return true;
+}
+
+/* A step that runs its model on pieces of what depends on data. */
+static enum neff_status parse_chunks(struct neff_parser *p, uint32_t i)
+{
+	const struct neuron_neff_step *s = &p->neff->steps[i];
+	const struct neuron_neff_chunk *chunks;
+	const struct neuron_neff_value *table;
+	int64_t length = s->ints[NEURON_NEFF_CHUNK_LENGTH];
+	int64_t before = s->ints[NEURON_NEFF_CHUNK_BEFORE];
+	int64_t behind = s->ints[NEURON_NEFF_CHUNK_BEHIND];
+	struct neff model;
+	enum neff_status status;
+	bool any = false;
+	uint32_t k;
+
+	status = parse_run(p, i, 1, &model);
+	if (status)
+		return status;
+	if (length < 1 || length > NEURON_NEFF_MAX_PIECE || before < 0 || behind < 0 ||
+	    before >= length || behind >= length - before || s->reason)
+		return damaged(p, "step %u takes %lld frames at a time and drops %lld and %lld",
+			       i, (long long)length, (long long)before, (long long)behind);
+	for (k = NEURON_NEFF_NUM_CHUNK_INTS; k < NEURON_NEFF_STEP_INTS; k++)
+		if (s->ints[k])
+			return damaged(p, "step %u has parameters beyond its own", i);
+	for (k = 0; k < NEURON_NEFF_STEP_FLOATS; k++)
+		if (s->floats[k] != 0)
+			return damaged(p, "step %u has parameters beyond its own", i);
+	table = operand(p->neff, s, s->num_inputs - 1);
+	if (!table || table->kind != NEURON_NEFF_VALUE_CONST || table->dtype != NEURON_NEFF_I64 ||
+	    neff_value_size(table) != model.num_tensors * sizeof(*chunks))
+		return damaged(p, "step %u has no table of its pieces", i);
+	chunks = neff_chunks(s, p->neff->operands, p->neff->values, p->neff->weights.data);
+	for (k = 0; k < model.num_tensors; k++) {
+		const struct neuron_neff_value *v = operand(p->neff, s, neff_chunk_operand(s, k));
+		bool input = k < model.header->num_inputs;
+
+		if (!is_piece(v, &model.tensors[k], &chunks[k], length, input))
+			return damaged(p, "operand %u of step %u is not what its model takes",
+				       k, i);
+		any |= input && v && chunks[k].axis >= 0;
+	}
+	return any ? NEFF_OK : damaged(p, "nothing says how long step %u takes", i);
 }
 
 static enum neff_status parse_host_step(struct neff_parser *p, uint32_t i)
@@ -231,6 +320,8 @@ static enum neff_status parse_step(struct neff_parser *p, uint32_t i)
 		return status;
 	if (s->kind == NEURON_NEFF_STEP_HOST)
 		return parse_host_step(p, i);
+	if (s->kind == NEURON_NEFF_STEP_CHUNKS)
+		return parse_chunks(p, i);
 	if (has_parameters(s))
 		return damaged(p, "step %u has parameters, and none of the host's operators", i);
 	switch (s->kind) {

@@ -41,6 +41,18 @@ static void *copy(const void *data, uint64_t count, size_t size)
 	return to;
 }
 
+/* A chip program gets the operand as a whole. */
+static bool is_whole(const struct steps *steps, const struct neuron_neff_step *s, uint32_t k)
+{
+	const struct neuron_neff_chunk *chunks;
+
+	if (s->kind != NEURON_NEFF_STEP_CHUNKS)
+		return s->kind == NEURON_NEFF_STEP_CHIP;
+	/* The outputs are pieces, all of them. */
+	chunks = neff_chunks(s, steps->operands, steps->values, steps->constants);
+	return k < s->num_inputs - 1 && chunks[k].axis < 0;
+}
+
 /* Who uses what, and until when. */
 static void find_uses(struct steps *steps)
 {
@@ -54,7 +66,7 @@ static void find_uses(struct steps *steps)
 			if (number == NEURON_NEFF_NONE)
 				continue;
 			steps->last_use[number] = i;
-			if (s->kind == NEURON_NEFF_STEP_CHIP)
+			if (is_whole(steps, s, k))
 				steps->crosses[number] = true;
 			else
 				steps->reads[number] = true;
@@ -108,14 +120,24 @@ static struct steps *create(const struct neff *neff)
 	return steps;
 }
 
-/* Whether what a part makes is an output of the model, and not only used inside. */
+static bool runs_model(const struct neuron_neff_step *s)
+{
+	return s->kind == NEURON_NEFF_STEP_CHIP || s->kind == NEURON_NEFF_STEP_CHUNKS;
+}
+
+/*
+ * Whether what a part makes is an output of the model, and not only used inside. What it
+ * makes of a piece is more than what is kept.
+ */
 static bool makes_output(const struct steps *steps, uint32_t part)
 {
 	const struct neuron_neff_step *s = steps->steps;
 	uint32_t i;
 
-	while (s->kind != NEURON_NEFF_STEP_CHIP || s->op != part)
+	while (!runs_model(s) || s->op != part)
 		s++;
+	if (s->kind == NEURON_NEFF_STEP_CHUNKS)
+		return false;
 	for (i = 0; i < s->num_outputs; i++) {
 		uint32_t number = steps->operands[s->first_operand + s->num_inputs + i];
 
@@ -193,13 +215,13 @@ void steps_list(struct nrt_model *model, struct neuron_step *list, size_t *count
 		const struct neuron_neff_step *s = &steps->steps[i];
 		struct neuron_step *to = &list[n];
 
-		if (s->kind != NEURON_NEFF_STEP_CHIP && s->kind != NEURON_NEFF_STEP_HOST)
+		if (!runs_model(s) && s->kind != NEURON_NEFF_STEP_HOST)
 			continue;
 		if (n++ >= room)
 			continue;
 		memset(to, 0, sizeof(*to));
 		to->nanoseconds = steps->nanoseconds[i];
-		if (s->kind == NEURON_NEFF_STEP_CHIP) {
+		if (runs_model(s)) {
 			to->cores = steps->parts[s->op]->num_cores;
 			continue;
 		}

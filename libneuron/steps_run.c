@@ -8,46 +8,8 @@
 #include "backend.h"
 #include "capture.h"
 #include "log.h"
-#include "neff.h"
 #include "runtime.h"
-#include "steps.h"
-
-/**
- * struct value - a value during an execution
- * @tensor: type, actual shape and, in host memory, elements
- * @made: it is there
- * @owned: its elements are from malloc()
- * @in_tensor: its elements are in its tensor, see struct steps_run
- */
-struct value {
-	struct hostop_tensor tensor;
-	bool made;
-	bool owned;
-	bool in_tensor;
-};
-
-/**
- * struct steps_run - what one execution needs, kept for the next one
- * @next: in the list of those that nobody uses
- * @values: by value
- * @own: by value: memory that chip programs reach, of those that are no inputs or
- *	 outputs; NULL for what no chip program has
- * @inputs: by part: its inputs by name
- * @outputs: by part: its outputs by name
- * @borders: by tensor of the model: the application's, with a reference
- * @nanoseconds: by step: how long it took
- * @random: of this execution
- */
-struct steps_run {
-	struct steps_run *next;
-	struct value *values;
-	struct nrt_tensor **own;
-	struct tensor_set *inputs[NEURON_NEFF_MAX_MODELS];
-	struct tensor_set *outputs[NEURON_NEFF_MAX_MODELS];
-	struct nrt_tensor **borders;
-	uint64_t *nanoseconds;
-	struct hostop_random random;
-};
+#include "steps_run.h"
 
 /*
  * Runs
@@ -59,12 +21,15 @@ static void destroy_run(const struct steps *steps, struct steps_run *run)
 
 	for (i = 0; run->own && i < steps->num_values; i++)
 		tensor_destroy(run->own[i]);
+	for (i = 0; run->pieces && i < steps->num_operands; i++)
+		tensor_destroy(run->pieces[i]);
 	for (i = 0; i < steps->num_parts; i++) {
 		tensor_set_free(run->inputs[i]);
 		tensor_set_free(run->outputs[i]);
 	}
 	free(run->values);
 	free(run->own);
+	free(run->pieces);
 	free(run->borders);
 	free(run->nanoseconds);
 	free(run);
@@ -78,6 +43,26 @@ void steps_free_runs(struct steps *steps)
 		steps->idle = run->next;
 		destroy_run(steps, run);
 	}
+}
+
+/* The memory of what a CHUNKS step gives its model, and gets of it, piece by piece. */
+static NRT_STATUS prepare_pieces(const struct nrt_model *model, struct steps_run *run,
+				 const struct neuron_neff_step *s)
+{
+	const struct steps *steps = model->steps;
+	const struct nrt_model *part = steps->parts[s->op];
+	const struct neuron_neff_chunk *chunks = neff_chunks(s, steps->operands, steps->values,
+							     steps->constants);
+	NRT_STATUS status = NRT_SUCCESS;
+	uint32_t k;
+
+	for (k = 0; k < part->num_tensors && !status; k++)
+		if (chunks[k].axis >= 0)
+			status = tensor_create(model->instances[0].device,
+					       part->tensors[k].size, "(a piece)",
+					       &run->pieces[s->first_operand +
+							    neff_chunk_operand(s, k)]);
+	return status;
 }
 
 /* The memory and the names with which chip programs see what is not the caller's. */
@@ -99,6 +84,9 @@ static NRT_STATUS prepare_parts(const struct nrt_model *model, struct steps_run 
 			status = tensor_create(model->instances[0].device,
 					       neff_value_size(&steps->values[i]), "(between steps)",
 					       &run->own[i]);
+	for (i = 0; i < steps->num_steps && !status; i++)
+		if (steps->steps[i].kind == NEURON_NEFF_STEP_CHUNKS)
+			status = prepare_pieces(model, run, &steps->steps[i]);
 	return status;
 }
 
@@ -112,9 +100,10 @@ static NRT_STATUS create_run(const struct nrt_model *model, struct steps_run **r
 		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
 	run->values = calloc(steps->num_values + 1, sizeof(*run->values));
 	run->own = calloc(steps->num_values + 1, sizeof(*run->own));
+	run->pieces = calloc(steps->num_operands + 1, sizeof(*run->pieces));
 	run->borders = calloc(model->num_tensors + 1, sizeof(*run->borders));
 	run->nanoseconds = calloc(steps->num_steps + 1, sizeof(*run->nanoseconds));
-	if (run->values && run->own && run->borders && run->nanoseconds)
+	if (run->values && run->own && run->pieces && run->borders && run->nanoseconds)
 		status = prepare_parts(model, run);
 	else
 		status = fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
@@ -149,7 +138,7 @@ static void put_run(struct steps *steps, struct steps_run *run)
  * Values
  */
 
-static void drop_data(struct value *value)
+void steps_drop(struct value *value)
 {
 	if (value->owned)
 		free(value->tensor.data);
@@ -162,7 +151,7 @@ static void forget(const struct nrt_model *model, struct steps_run *run)
 	uint32_t i;
 
 	for (i = 0; i < model->steps->num_values; i++) {
-		drop_data(&run->values[i]);
+		steps_drop(&run->values[i]);
 		run->values[i].made = false;
 	}
 	for (i = 0; i < model->num_tensors; i++) {
@@ -171,9 +160,8 @@ static void forget(const struct nrt_model *model, struct steps_run *run)
 	}
 }
 
-/* The tensor that chip programs know a value by. */
-static struct nrt_tensor *tensor_of(const struct steps *steps, const struct steps_run *run,
-				    uint32_t number)
+struct nrt_tensor *steps_tensor(const struct steps *steps, const struct steps_run *run,
+				uint32_t number)
 {
 	const struct neuron_neff_value *v = &steps->values[number];
 
@@ -182,7 +170,7 @@ static struct nrt_tensor *tensor_of(const struct steps *steps, const struct step
 	return run->own[number];
 }
 
-static void shape_value(const struct neuron_neff_value *v, struct value *value)
+void steps_shape(const struct neuron_neff_value *v, struct value *value)
 {
 	value->tensor.dtype = v->dtype;
 	value->tensor.rank = v->rank;
@@ -206,8 +194,7 @@ static uint64_t bytes_of(const struct hostop_tensor *t)
 	return hostop_count(t) * hostop_size(t->dtype);
 }
 
-/* Its elements in host memory, if they are not there yet. */
-static NRT_STATUS fetch(const struct nrt_model *model, struct steps_run *run, uint32_t number)
+NRT_STATUS steps_fetch(const struct nrt_model *model, struct steps_run *run, uint32_t number)
 {
 	const struct steps *steps = model->steps;
 	const struct neuron_neff_value *v = &steps->values[number];
@@ -221,7 +208,7 @@ static NRT_STATUS fetch(const struct nrt_model *model, struct steps_run *run, ui
 		value->tensor.data = steps->constants + v->offset;
 		return NRT_SUCCESS;
 	}
-	tensor = tensor_of(steps, run, number);
+	tensor = steps_tensor(steps, run, number);
 	value->tensor.data = malloc(tensor->size + 1);
 	if (!value->tensor.data)
 		return fail(NRT_FAIL_HOST_MEM_ALLOC, NO_MEMORY);
@@ -234,12 +221,11 @@ static NRT_STATUS fetch(const struct nrt_model *model, struct steps_run *run, ui
 	return status;
 }
 
-/* Its elements where chip programs reach them, if they are not there yet. */
-static NRT_STATUS push(const struct nrt_model *model, struct steps_run *run, uint32_t number)
+NRT_STATUS steps_push(const struct nrt_model *model, struct steps_run *run, uint32_t number)
 {
 	const struct steps *steps = model->steps;
 	struct value *value = &run->values[number];
-	struct nrt_tensor *tensor = tensor_of(steps, run, number);
+	struct nrt_tensor *tensor = steps_tensor(steps, run, number);
 	NRT_STATUS status;
 
 	if (value->in_tensor)
@@ -270,12 +256,12 @@ static NRT_STATUS begin(const struct nrt_model *model, struct steps_run *run,
 		const struct neuron_neff_value *v = &steps->values[i];
 		struct value *value = &run->values[i];
 
-		shape_value(v, value);
+		steps_shape(v, value);
 		value->in_tensor = v->kind == NEURON_NEFF_VALUE_INPUT;
 		value->made = v->kind == NEURON_NEFF_VALUE_INPUT ||
 			      v->kind == NEURON_NEFF_VALUE_CONST;
 		if (v->kind == NEURON_NEFF_VALUE_INPUT && steps->reads[i])
-			status = fetch(model, run, i);
+			status = steps_fetch(model, run, i);
 	}
 	return status;
 }
@@ -324,7 +310,7 @@ static NRT_STATUS finish(const struct nrt_model *model, struct steps_run *run)
  * Steps
  */
 
-static NRT_STATUS not_made(const struct nrt_model *model, uint32_t step)
+NRT_STATUS steps_not_made(const struct nrt_model *model, uint32_t step)
 {
 	return fail(NRT_EXEC_COMPLETED_WITH_ERR, "model %.64s: step %u needs what no step before it has made: compile the model again",
 		    model->name, step);
@@ -344,14 +330,14 @@ static NRT_STATUS run_chip_step(const struct nrt_model *model, struct steps_run 
 		bool input = k < s->num_inputs;
 
 		if (input && !run->values[operands[k]].made)
-			return not_made(model, i);
+			return steps_not_made(model, i);
 		if (input)
-			status = push(model, run, operands[k]);
+			status = steps_push(model, run, operands[k]);
 		if (!status)
 			status = tensor_set_add(input ? run->inputs[s->op] :
 							run->outputs[s->op],
 						part->tensors[k].name,
-						tensor_of(steps, run, operands[k]));
+						steps_tensor(steps, run, operands[k]));
 	}
 	if (!status)
 		status = model_execute(part, run->inputs[s->op], run->outputs[s->op]);
@@ -361,8 +347,8 @@ static NRT_STATUS run_chip_step(const struct nrt_model *model, struct steps_run 
 	for (k = s->num_inputs; k < s->num_inputs + s->num_outputs; k++) {
 		struct value *value = &run->values[operands[k]];
 
-		drop_data(value);
-		shape_value(&steps->values[operands[k]], value);
+		steps_drop(value);
+		steps_shape(&steps->values[operands[k]], value);
 		value->made = true;
 		value->in_tensor = true;
 	}
@@ -411,8 +397,8 @@ static NRT_STATUS run_host_step(const struct nrt_model *model, struct steps_run 
 		if (number == NEURON_NEFF_NONE)
 			continue;
 		if (!run->values[number].made)
-			return not_made(model, i);
-		status = fetch(model, run, number);
+			return steps_not_made(model, i);
+		status = steps_fetch(model, run, number);
 		if (status)
 			return status;
 		in[k] = &run->values[number].tensor;
@@ -436,7 +422,7 @@ static NRT_STATUS run_host_step(const struct nrt_model *model, struct steps_run 
 		if (!most[k])
 			continue;
 		value = &run->values[operands[s->num_inputs + k]];
-		drop_data(value);
+		steps_drop(value);
 		value->tensor = out[k];
 		value->owned = true;
 		value->made = !ended;
@@ -461,8 +447,8 @@ static NRT_STATUS run_jump(const struct nrt_model *model, struct steps_run *run,
 	if (s->kind == NEURON_NEFF_STEP_UNLESS) {
 		number = steps->operands[s->first_operand];
 		if (!run->values[number].made)
-			return not_made(model, i);
-		status = fetch(model, run, number);
+			return steps_not_made(model, i);
+		status = steps_fetch(model, run, number);
 		if (status)
 			return status;
 		if (*(const char *)run->values[number].tensor.data)
@@ -482,7 +468,7 @@ static void release(const struct steps *steps, struct steps_run *run, uint32_t i
 		number = steps->operands[s->first_operand + k];
 		if (number != NEURON_NEFF_NONE && steps->last_use[number] == i &&
 		    steps->values[number].kind != NEURON_NEFF_VALUE_OUTPUT)
-			drop_data(&run->values[number]);
+			steps_drop(&run->values[number]);
 	}
 }
 
@@ -500,6 +486,9 @@ static NRT_STATUS run_steps(const struct nrt_model *model, struct steps_run *run
 		switch (steps->steps[i].kind) {
 		case NEURON_NEFF_STEP_CHIP:
 			status = run_chip_step(model, run, i);
+			break;
+		case NEURON_NEFF_STEP_CHUNKS:
+			status = steps_run_chunks(model, run, i);
 			break;
 		case NEURON_NEFF_STEP_HOST:
 			status = run_host_step(model, run, i);

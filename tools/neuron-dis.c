@@ -149,6 +149,11 @@ static void print_step(const struct neff *neff, uint32_t i)
 	case NEURON_NEFF_STEP_CHIP:
 		printf(" = program %" PRIu32 "(", s->op);
 		break;
+	case NEURON_NEFF_STEP_CHUNKS:
+		printf(" = program %" PRIu32 " by %" PRId64 " frames, without the first %" PRId64
+		       " and the last %" PRId64 " (", s->op, s->ints[NEURON_NEFF_CHUNK_LENGTH],
+		       s->ints[NEURON_NEFF_CHUNK_BEFORE], s->ints[NEURON_NEFF_CHUNK_BEHIND]);
+		break;
 	case NEURON_NEFF_STEP_HOST:
 		printf(" = host %s(", hostop_info(s->op)->name);
 		break;

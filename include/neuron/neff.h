@@ -226,6 +226,7 @@ enum neuron_neff_step_kind {
 	NEURON_NEFF_STEP_HOST	= 1,	/* op: enum neuron_host_op, see hostop.h */
 	NEURON_NEFF_STEP_UNLESS	= 2,	/* op: step to go on with unless the input is true */
 	NEURON_NEFF_STEP_GO	= 3,	/* op: step to go on with */
+	NEURON_NEFF_STEP_CHUNKS	= 4,	/* op: number of a MODEL, run on a piece at a time */
 };
 
 /* An operand that is not there, a layer that has no name. */
@@ -233,6 +234,37 @@ enum neuron_neff_step_kind {
 
 #define NEURON_NEFF_STEP_INTS	8
 #define NEURON_NEFF_STEP_FLOATS	2
+
+/**
+ * struct neuron_neff_chunk - what a CHUNKS step does with a tensor of its model
+ * @axis: the dimension along which it is cut into pieces; -1: the model gets all of it
+ * @rate: its elements along @axis for each frame; else zero
+ *
+ * Values that depend on data in one dimension each are as long as some number of frames,
+ * which is the same for all of them. The model takes ints[0] frames of each at a time. Of
+ * what it makes the first ints[1] and the last ints[2] frames are dropped, as what lies
+ * beyond the piece would count for them: pieces overlap by so much. What is before the
+ * first frame and behind the last one is zero.
+ *
+ * The operands are the model's inputs, a constant of one such row for each tensor of the
+ * model, and its outputs. An input that is not there (NEURON_NEFF_NONE) is one where there
+ * is a frame and zero elsewhere, for models that make something else of zero.
+ */
+struct neuron_neff_chunk {
+	int64_t axis;
+	int64_t rate;
+};
+
+/* The ints of a CHUNKS step; the others are zero. */
+enum neuron_neff_chunk_int {
+	NEURON_NEFF_CHUNK_LENGTH	= 0,
+	NEURON_NEFF_CHUNK_BEFORE	= 1,
+	NEURON_NEFF_CHUNK_BEHIND	= 2,
+	NEURON_NEFF_NUM_CHUNK_INTS	= 3,
+};
+
+/* No dimension of a piece is longer. */
+#define NEURON_NEFF_MAX_PIECE	(1 << 28)
 
 /**
  * struct neuron_neff_step - one step of a model
@@ -246,7 +278,8 @@ enum neuron_neff_step_kind {
  * @num_inputs: of its operands
  * @num_outputs: of its operands
  * @reserved: zero
- * @ints: HOST: the operator's parameters, see hostop.h; what it does not use is zero
+ * @ints: HOST: the operator's parameters, see hostop.h; CHUNKS: see struct
+ *	  neuron_neff_chunk; what is not used is zero
  * @floats: HOST: the same
  */
 struct neuron_neff_step {

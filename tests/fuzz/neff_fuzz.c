@@ -60,6 +60,12 @@ static void use(const struct neff *neff)
 	touch(neff->values, neff->num_values * sizeof(*neff->values));
 	for (i = 0; i < neff->num_models; i++)
 		use_part(&neff->models[i]);
+	for (i = 0; i < neff->num_steps; i++)
+		if (neff->steps[i].kind == NEURON_NEFF_STEP_CHUNKS)
+			touch(neff_chunks(&neff->steps[i], neff->operands, neff->values,
+					  neff->weights.data),
+			      (neff->steps[i].num_inputs - 1 + neff->steps[i].num_outputs) *
+			      sizeof(struct neuron_neff_chunk));
 	for (i = 0; i < neff->header->num_cores && !neff_has_steps(neff); i++) {
 		const struct neff_bytes *p = &neff->programs[i];
 

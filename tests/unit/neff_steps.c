@@ -51,6 +51,16 @@ static void good(void)
 	file = sb_strings(2, &size);
 	expect(NEFF_OK, NULL);
 	CHECK_EQ(neff.tensors[0].size, 512);
+	for (int plus = SB_ONE; plus <= SB_OTHERS; plus++) {
+		unsigned int last = plus == SB_OTHERS ? 2 : 1;
+
+		free(file);
+		file = sb_pieces(16, plus, &size);
+		expect(NEFF_OK, NULL);
+		CHECK_EQ(neff.num_steps, last + 1);
+		CHECK_EQ(neff_chunks(&neff.steps[last], neff.operands, neff.values,
+				     neff.weights.data)[0].rate, 1);
+	}
 }
 
 static void truncated(void)
@@ -181,6 +191,69 @@ static void bad_chip_steps(void)
 	BAD(steps()[0] = steps()[1], "models of the file");
 }
 
+/* The file of pieces, with one thing changed; @t is its table, @s the step. */
+#define BAD_PIECES(plus, change, word)						\
+	do {									\
+		struct neuron_neff_chunk *t;					\
+		struct neuron_neff_step *s;					\
+										\
+		free(file);							\
+		file = sb_pieces(16, plus, &size);				\
+		t = table(NEURON_NEFF_WEIGHTS);					\
+		s = &steps()[1];						\
+		(void)t;							\
+		(void)s;							\
+		change;								\
+		expect(NEFF_DAMAGED, word);					\
+	} while (0)
+
+static void bad_chunks(void)
+{
+	static const int64_t off[] = { -1, 0, INT64_MIN, INT64_MAX, (int64_t)1 << 32 };
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		BAD_PIECES(SB_ONE, s->ints[NEURON_NEFF_CHUNK_LENGTH] = off[i], "frames at a time");
+		if (off[i])
+			BAD_PIECES(SB_ONE, s->ints[NEURON_NEFF_CHUNK_BEFORE] = off[i], "drops");
+		if (off[i])
+			BAD_PIECES(SB_ONE, s->ints[NEURON_NEFF_CHUNK_BEHIND] = off[i], "drops");
+		BAD_PIECES(SB_ONE, t[0].rate = off[i], "operand 0 of step 1");
+		BAD_PIECES(SB_ONE, t[1].rate = off[i], "operand 1 of step 1");
+		BAD_PIECES(SB_ONE, t[2].rate = off[i], "operand 2 of step 1");
+		if (off[i])
+			BAD_PIECES(SB_ONE, t[0].axis = off[i], "operand 0 of step 1");
+		if (off[i])
+			BAD_PIECES(SB_ONE, t[2].axis = off[i], "operand 2 of step 1");
+	}
+	/* Nothing is kept; what is not used. */
+	BAD_PIECES(SB_ONE, s->ints[NEURON_NEFF_CHUNK_BEHIND] = 6, "drops 2 and 6");
+	BAD_PIECES(SB_ONE, s->ints[NEURON_NEFF_NUM_CHUNK_INTS] = 1, "beyond its own");
+	BAD_PIECES(SB_ONE, s->floats[0] = 1, "beyond its own");
+	BAD_PIECES(SB_ONE, s->reason = 1, "drops");
+	/* Pieces that are none of the model's. */
+	BAD_PIECES(SB_ONE, s->ints[NEURON_NEFF_CHUNK_LENGTH] = 9, "operand 0 of step 1");
+	BAD_PIECES(SB_ONE, t[0].rate = 2, "operand 0 of step 1");
+	BAD_PIECES(SB_ONE, t[0].axis = 1, "operand 0 of step 1");
+	/* Whole, and of another size; a piece, and of no open value; nothing at all. */
+	BAD_PIECES(SB_ONE, (t[0].axis = -1, t[0].rate = 0), "operand 0 of step 1");
+	BAD_PIECES(SB_WHOLE, t[1].rate = 1, "operand 1 of step 1");
+	BAD_PIECES(SB_WHOLE, (t[1].axis = 0, t[1].rate = 1), "operand 1 of step 1");
+	BAD_PIECES(SB_ONE, operands()[s->first_operand] = NEURON_NEFF_NONE, "how long step 1");
+	BAD_PIECES(SB_ONE, operands()[s->first_operand + 3] = NEURON_NEFF_NONE,
+		   "operand 2 of step 1");
+	BAD_PIECES(SB_WHOLE, operands()[s->first_operand + 1] = NEURON_NEFF_NONE,
+		   "operand 1 of step 1");
+	/* The table. */
+	BAD_PIECES(SB_ONE, operands()[s->first_operand + 2] = NEURON_NEFF_NONE, "no table");
+	BAD_PIECES(SB_ONE, operands()[s->first_operand + 2] = 0, "no table");
+	BAD_PIECES(SB_ONE, values()[operands()[s->first_operand + 2]].dims[0] = 2, "no table");
+	BAD_PIECES(SB_ONE, values()[operands()[s->first_operand + 2]].dtype = NEURON_NEFF_U64,
+		   "no table");
+	BAD_PIECES(SB_ONE, (s->num_inputs = 0, s->num_outputs = 4), "step 1");
+	BAD_PIECES(SB_ONE, s->op = 1, "model 1 of 1");
+}
+
 static void bad_models(void)
 {
 	struct neuron_neff_header *inner;
@@ -231,6 +304,7 @@ int main(void)
 	ktap_run("bad tensors", bad_tensors);
 	ktap_run("bad steps", bad_steps);
 	ktap_run("bad chip steps", bad_chip_steps);
+	ktap_run("bad steps of pieces", bad_chunks);
 	ktap_run("bad models", bad_models);
 	ktap_run("bad jumps", bad_jumps);
 	free(file);

@@ -57,6 +57,10 @@ int main(int argc, char **argv)
 	put(dir, "either", file, size);
 	file = sb_strings(4, &size);
 	put(dir, "strings", file, size);
+	file = sb_pieces(100, SB_ONE, &size);
+	put(dir, "pieces", file, size);
+	file = sb_pieces(100, SB_OTHERS, &size);
+	put(dir, "pieces_of_two", file, size);
 	size = 8192;
 	file = calloc(1, size);
 	memcpy(file, (uint64_t []) { 2, 1024, 7168, 1, 0 }, 40);

@@ -217,6 +217,92 @@ static void ways(void)
 	unload(&l);
 }
 
+/* The first @count of x, each plus one, or plus what the piece that it is kept of has. */
+static void check_pieces(struct loaded *l, bool whole, unsigned int count)
+{
+	const unsigned int kept = SB_PIECE - SB_BEFORE - SB_BEHIND;
+	uint32_t shape[NEURON_MAX_DIMS], rank;
+	bool keep[N] = { false };
+	unsigned int i;
+	float y[N];
+
+	memset(keep, true, count);
+	CHECK_OK(nrt_tensor_write(get(l->in, "keep"), keep, 0, sizeof(keep)));
+	CHECK_OK(nrt_execute(l->model, l->in, l->out));
+	CHECK_EQ(neuron_tensor_get_shape(get(l->out, "y"), &rank, shape), 0);
+	CHECK_EQ(rank, 1);
+	CHECK_EQ(shape[0], count);
+	CHECK_OK(nrt_tensor_read(get(l->out, "y"), y, 0, sizeof(y)));
+	for (i = 0; i < N; i++)
+		CHECK_EQ(y[i], i >= count ? 0 : !whole ? i + 1 : i + 100 * (SB_BEFORE + i % kept));
+}
+
+static void pieces(void)
+{
+	float x[N], w[SB_PIECE];
+	struct neuron_step steps[4];
+	struct loaded l;
+	unsigned int i;
+	size_t size, n;
+
+	for (i = 0; i < N; i++)
+		x[i] = (float)i;
+	for (i = 0; i < SB_PIECE; i++)
+		w[i] = (float)(100 * i);
+	for (int whole = 0; whole < 2; whole++) {
+		void *file = sb_pieces(N, whole ? SB_WHOLE : SB_ONE, &size);
+
+		l = load(file, size, whole ? NRT_TENSOR_PLACEMENT_HOST : NRT_TENSOR_PLACEMENT_DEVICE);
+		CHECK_OK(nrt_tensor_write(get(l.in, "x"), x, 0, sizeof(x)));
+		if (whole)
+			CHECK_OK(nrt_tensor_write(get(l.in, "w"), w, 0, sizeof(w)));
+		for (i = 0; i <= N; i += i < 20 ? 1 : 11)
+			check_pieces(&l, whole, i);
+		check_pieces(&l, whole, N);
+		check_pieces(&l, whole, 3);
+		n = 4;
+		CHECK_EQ(neuron_model_get_steps(l.model, steps, &n), 0);
+		CHECK_EQ(n, 2);
+		CHECK(!steps[1].on_host);
+		unload(&l);
+	}
+}
+
+/* What goes together is as long; if it is not, nothing is made up. */
+static void lengths(void)
+{
+	bool keep[N] = { false }, other[N] = { false };
+	uint32_t shape[NEURON_MAX_DIMS], rank;
+	struct loaded l;
+	unsigned int i;
+	float x[N], y[N];
+	size_t size;
+	void *file = sb_pieces(N, SB_OTHERS, &size);
+
+	for (i = 0; i < N; i++)
+		x[i] = (float)i;
+	l = load(file, size, NRT_TENSOR_PLACEMENT_HOST);
+	CHECK_OK(nrt_tensor_write(get(l.in, "x"), x, 0, sizeof(x)));
+	/* The first twenty, and the last ones. */
+	memset(keep, true, 20);
+	memset(other + N - 20, true, 20);
+	CHECK_OK(nrt_tensor_write(get(l.in, "keep"), keep, 0, sizeof(keep)));
+	CHECK_OK(nrt_tensor_write(get(l.in, "other"), other, 0, sizeof(other)));
+	CHECK_OK(nrt_execute(l.model, l.in, l.out));
+	CHECK_OK(nrt_tensor_read(get(l.out, "y"), y, 0, sizeof(y)));
+	for (i = 0; i < N; i++)
+		CHECK_EQ(y[i], i < 20 ? 2 * i + N - 20 : 0);
+	keep[20] = true;
+	CHECK_OK(nrt_tensor_write(get(l.in, "keep"), keep, 0, sizeof(keep)));
+	CHECK_FAILS(nrt_execute(l.model, l.in, l.out), NRT_EXEC_BAD_INPUT, "21 and 20 elements");
+	keep[20] = false;
+	CHECK_OK(nrt_tensor_write(get(l.in, "keep"), keep, 0, sizeof(keep)));
+	CHECK_OK(nrt_execute(l.model, l.in, l.out));
+	CHECK_EQ(neuron_tensor_get_shape(get(l.out, "y"), &rank, shape), 0);
+	CHECK_EQ(shape[0], 20);
+	unload(&l);
+}
+
 static void strings(void)
 {
 	char x[2][NEURON_NEFF_STRING_SIZE] = { "abc", "Zug" }, y[2][NEURON_NEFF_STRING_SIZE];
@@ -434,6 +520,8 @@ int main(void)
 	ktap_run("tensor info", info);
 	ktap_run("steps, reports, records", questions);
 	ktap_run("one way or the other", ways);
+	ktap_run("piece by piece", pieces);
+	ktap_run("pieces of other lengths", lengths);
 	ktap_run("strings", strings);
 	ktap_run("failures of host steps", failures);
 	ktap_run("bad tensor sets", bad_sets);

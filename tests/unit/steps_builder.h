@@ -273,6 +273,56 @@ static inline void *sb_either(uint32_t n, size_t *size)
 	return file;
 }
 
+/*
+ * Those x whose @keep is true, which the host picks, plus one, piece by piece on the chip:
+ * SB_PIECE elements at a time, of which SB_BEFORE and SB_BEHIND are dropped.
+ */
+#define SB_PIECE	8
+#define SB_BEFORE	2
+#define SB_BEHIND	1
+
+enum sb_plus {
+	SB_ONE,		/* one where there is an element */
+	SB_WHOLE,	/* w, all of which each piece gets */
+	SB_OTHERS,	/* those x whose @other is true, if they are as many */
+};
+
+static inline void *sb_pieces(uint32_t n, enum sb_plus plus, size_t *size)
+{
+	struct neuron_neff_chunk table[3] = { { 0, 1 }, { 0, 1 }, { 0, 1 } };
+	struct sb *b = malloc(sizeof(*b));
+	uint32_t x, keep, other = 0, w = NEURON_NEFF_NONE, y, some, pieces;
+	struct neuron_neff_step *s;
+	size_t chip_size;
+	void *file, *chip = nb_add(SB_PIECE, &chip_size);
+
+	sb_begin(b, "pieces");
+	x = sb_input(b, "x", NEURON_NEFF_F32, 1, n);
+	keep = sb_input(b, "keep", NEURON_NEFF_BOOL, 1, n);
+	if (plus == SB_WHOLE) {
+		w = sb_input(b, "w", NEURON_NEFF_F32, 1, SB_PIECE);
+		table[1] = (struct neuron_neff_chunk) { -1, 0 };
+	}
+	if (plus == SB_OTHERS)
+		other = sb_input(b, "other", NEURON_NEFF_BOOL, 1, n);
+	y = sb_output(b, "y", NEURON_NEFF_F32, true, 1, n);
+	some = sb_temp(b, NEURON_NEFF_F32, true, 1, n);
+	pieces = sb_const(b, NEURON_NEFF_I64, table, 2, 3, 2);
+	sb_step(b, NEURON_NEFF_STEP_HOST, NEURON_HOST_COMPRESS, 2, 1, x, keep, some);
+	if (plus == SB_OTHERS) {
+		w = sb_temp(b, NEURON_NEFF_F32, true, 1, n);
+		sb_step(b, NEURON_NEFF_STEP_HOST, NEURON_HOST_COMPRESS, 2, 1, x, other, w);
+	}
+	s = sb_step(b, NEURON_NEFF_STEP_CHUNKS, sb_model(b, chip, chip_size), 3, 1, some, w,
+		    pieces, y);
+	s->ints[NEURON_NEFF_CHUNK_LENGTH] = SB_PIECE;
+	s->ints[NEURON_NEFF_CHUNK_BEFORE] = SB_BEFORE;
+	s->ints[NEURON_NEFF_CHUNK_BEHIND] = SB_BEHIND;
+	file = sb_end(b, size);
+	free(b);
+	return file;
+}
+
 /* y = x, one string of each */
 static inline void *sb_strings(uint32_t n, size_t *size)
 {
