@@ -57,7 +57,7 @@ void nc_cast(struct nc_ctx *ctx)
 		own = node->inputs[0]->dtype;
 		/* A model that is 16 bits wide stays so; only fp32 is cast. */
 		if (own == NC_F32)
-			node->compute = is_small(node) ? NC_F32 : dtype;
+			node->compute = node->exact || is_small(node) ? NC_F32 : dtype;
 		else if (own == NC_I8 || own == NC_U8)
 			node->compute = NC_I8;
 		else

@@ -296,6 +296,7 @@ struct nc_node *nc_node_new(struct nc_ctx *ctx, const struct nc_node *like,
 	node->domain = "";
 	node->name = like->name;
 	node->layer = like->layer;
+	node->exact = like->exact;
 	node->inputs = nc_alloc(ctx->arena, num_inputs, sizeof(*node->inputs));
 	node->num_inputs = num_inputs;
 	va_start(args, num_inputs);

@@ -239,6 +239,46 @@ const struct nc_host *nc_host_copy(struct nc_ctx *ctx, const struct nc_value *va
 	return host;
 }
 
+/* The value whose shape another one is, all of it; NULL: it is none. */
+static struct nc_value *shape_of(const struct nc_value *value)
+{
+	const struct nc_node *node = value ? value->producer : NULL;
+	struct nc_value *x;
+
+	if (!node || node->op != NC_OP_Shape)
+		return NULL;
+	x = nc_resolve(node->inputs[0]);
+	return nc_numel(value) == x->rank ? x : NULL;
+}
+
+/*
+ * ConstantOfShape(Shape(x)) is Where(false, x, constant): then it is as long as x is, which
+ * a number of a shape does not show.
+ */
+void nc_host_rewrite(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_attr *attr = nc_attr(node, "value");
+	const bool no = false;
+	struct nc_value *x, *value;
+	const float zero = 0;
+
+	if (node->op != NC_OP_ConstantOfShape)
+		return;
+	x = shape_of(nc_in(node, 0));
+	if (!x || !is_open(x))
+		return;
+	value = attr && attr->kind == NC_ATTR_TENSOR ? attr->tensor :
+		nc_const_new(ctx, "value", NC_F32, 0, NULL, &zero);
+	if (value->dtype != x->dtype || nc_numel(value) != 1 || !nc_is_const(value))
+		return;
+	node->op = NC_OP_Where;
+	node->num_inputs = 3;
+	node->inputs = nc_alloc(ctx->arena, 3, sizeof(*node->inputs));
+	node->inputs[0] = nc_const_new(ctx, "false", NC_BOOL, 0, NULL, &no);
+	node->inputs[1] = x;
+	node->inputs[2] = nc_const_new(ctx, "value", value->dtype, 0, NULL, value->data);
+}
+
 /*
  * Inference
  */

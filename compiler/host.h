@@ -8,6 +8,9 @@
  *	host_rule.c	what they are called there
  *	host_shape.c	shapes that depend on data
  *	host_bound.c	numbers that shapes are computed of
+ *	host_exact.c	what lengths are computed of
+ *	chunk.c		finds what the chip can do of what is open, piece by piece
+ *	chunk_graph.c	makes the graph that does it
  *	host_only.c	shapes of strings and random numbers
  *	host_if.c	conditions that are known only while the model runs
  *	steps.c		parts a graph into chip programs and host steps
@@ -61,6 +64,9 @@ bool nc_infer_host_if(struct nc_ctx *ctx, struct nc_node *node,
  * shape is computed of becomes the host's, too.
  */
 bool nc_host_must(struct nc_ctx *ctx, const struct nc_node *node);
+
+/* What is better said otherwise of values that are open. */
+void nc_host_rewrite(struct nc_ctx *ctx, struct nc_node *node);
 
 /* The shape of its result may be computed while the model runs, if that has a bound. */
 bool nc_host_takes_bound(enum nc_op op);
@@ -211,10 +217,12 @@ void nc_compile_graph(struct nc_ctx *ctx);
  * struct nc_step - a chip program, a host step, or a choice of the way
  * @kind: enum neuron_neff_step_kind
  * @target: UNLESS, GO: step to go on with
- * @graph: CHIP: its graph; its inputs and outputs stand for @values, in their order
+ * @graph: CHIP, CHUNKS: its graph; its inputs and outputs stand for @values, in their order
  * @node: HOST: its node. UNLESS: the If
- * @values: CHIP: the values of the model
- * @result: CHIP: what it was compiled to
+ * @values: CHIP, CHUNKS: the values of the model
+ * @table: CHUNKS: a struct neuron_neff_chunk for each of @values; else NULL
+ * @frames: CHUNKS: its ints
+ * @result: CHIP, CHUNKS: what it was compiled to
  */
 struct nc_step {
 	unsigned int kind;
@@ -222,8 +230,38 @@ struct nc_step {
 	struct nc_graph *graph;
 	struct nc_node *node;
 	struct nc_value **values;
+	struct nc_value *table;
+	int64_t frames[NEURON_NEFF_NUM_CHUNK_INTS];
 	struct nc_result *result;
 };
+
+/* host_exact.c: what lengths are computed of is marked nc_node.exact. */
+void nc_exact_lengths(struct nc_ctx *ctx, const struct nc_graph *graph);
+
+/**
+ * nc_chunk_groups() - find nodes of the host's that the chip can execute piece by piece
+ * @ctx: the compilation
+ * @graph: the nodes; each gets the number of its group in nc_node.chunk, from 1 on, or 0
+ *
+ * Nodes of one group work on values that are as long as the same number of frames, which
+ * depends on data, at different rates. Those between which nothing else is become a
+ * program.
+ *
+ * Return: the number of groups.
+ */
+unsigned int nc_chunk_groups(struct nc_ctx *ctx, const struct nc_graph *graph);
+
+/**
+ * nc_chunk_graph() - a graph of nodes of a group, for pieces
+ * @sub: the compilation of it; its graph becomes that
+ * @graph: where the nodes are
+ * @mark: those that have this nc_node.mark
+ * @step: receives graph, values, table and frames
+ *
+ * Return: false, with or without an error in @sub: there is no such graph.
+ */
+bool nc_chunk_graph(struct nc_ctx *sub, const struct nc_graph *graph, int mark,
+		    struct nc_step *step);
 
 /* steps_write.c */
 void nc_steps_write(struct nc_ctx *ctx, const struct nc_step *steps, unsigned int count);

@@ -372,6 +372,14 @@ static bool computed_slice(struct nc_ctx *ctx, struct nc_node *node)
 	return nc_host_set(ctx, node, 0, x->dtype, x->rank, x->dims, open);
 }
 
+/* All of an axis, however long it is. */
+static bool takes_all(const struct nc_node *node, int i, int64_t start, int64_t end, int64_t dim)
+{
+	const struct nc_value *steps = nc_in(node, 4);
+
+	return !start && end >= dim && (!steps || nc_const_int(steps, i) == 1);
+}
+
 /*
  * A dimension that is open keeps no more than what the largest would, unless one end
  * counts from the start and the other from the end.
@@ -382,6 +390,7 @@ bool nc_host_slice(struct nc_ctx *ctx, struct nc_node *node)
 	const struct nc_value *x;
 	struct nc_value *out = nc_out(node, 0);
 	int i, n, axis;
+	bool all = true;
 
 	if (!nc_need(ctx, node, 3, 5))
 		return false;
@@ -400,8 +409,11 @@ bool nc_host_slice(struct nc_ctx *ctx, struct nc_node *node)
 			return false;
 		if (bit(x->open, axis) && (starts[i] < 0) != (ends[i] < 0))
 			out->dims[axis] = x->dims[axis];
+		all &= takes_all(node, i, starts[i], ends[i], x->dims[axis]);
 	}
 	out->open = x->open;
+	if (all)
+		nc_become(node, 0, node->inputs[0]);
 	return true;
 }
 

@@ -350,6 +350,7 @@ static void infer_node(struct nc_ctx *ctx, struct nc_node *node)
 	if (!settle_inputs(ctx, node))
 		goto unknown;
 	legacy_broadcast(ctx, node);
+	nc_host_rewrite(ctx, node);
 	if (nc_host_must(ctx, node) ? !nc_infer_on_host(ctx, node) :
 	    !info->infer || !info->infer(ctx, node))
 		goto unknown;

@@ -83,6 +83,7 @@ struct nc_host;
  *	   small_type.h
  * @open: a bit for each dimension that depends on data: it is @dims at most. Such
  *	  values are the host's; see host.h
+ * @chunked: open values: what is known of their length, see chunk.h, or NULL
  * @bounds: host nodes' outputs: between which numbers the elements are, or NULL
  * @absent: stands for an optional input that is not there
  * @copy: what stands for it in the copy of a graph; see clone.c
@@ -111,6 +112,7 @@ struct nc_value {
 	bool is_sequence;
 	const struct nc_small *small;
 	unsigned int open;
+	struct nc_chunked *chunked;
 	const struct nc_bounds *bounds;
 	bool absent;
 	struct nc_value *copy;
@@ -166,6 +168,8 @@ struct nc_attr {
  * @captures: values of graphs around it that graphs in its attributes use
  * @num_captures: entries of @captures
  * @host: how the host executes it; NULL: the chip does
+ * @exact: products that it is, or becomes, are fp32: see nc_exact_lengths()
+ * @chunk: group of host nodes that it belongs to, see nc_chunk_groups()
  * @mark: for passes; no meaning between them
  * @compute: type that the matrix operands are cast to on the chip: NC_F32,
  *	     NC_BF16, NC_F16, NC_I8 (8-bit integer work); NC_NONE where it does
@@ -190,6 +194,8 @@ struct nc_node {
 	struct nc_value **captures;
 	unsigned int num_captures;
 	const struct nc_host *host;
+	bool exact;
+	unsigned int chunk;
 	int mark;
 };
 

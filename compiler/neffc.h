@@ -164,6 +164,8 @@ struct nc_try {
  * @num_host_steps: of these, what the host executes
  * @num_programs: chip programs that the host steps part the model into; 0 without
  *		  host steps. The figures are then the sums of theirs
+ * @num_piecewise: of these, programs that are run on a piece at a time of what is as long
+ *		   as data says; they count for one piece
  * @num_params: elements of the weights
  * @weight_bytes: bytes of the weights as stored
  * @kept_bytes: of these, what stays in the scratchpad between executions
@@ -187,6 +189,7 @@ struct nc_summary {
 	unsigned int num_nodes;
 	unsigned int num_host_steps;
 	unsigned int num_programs;
+	unsigned int num_piecewise;
 	uint64_t num_params;
 	uint64_t weight_bytes;
 	uint64_t kept_bytes;

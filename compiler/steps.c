@@ -3,8 +3,9 @@
  * A graph that the chip cannot compute as a whole: parts of it become chip programs,
  * each compiled like a model of its own, with host steps between them.
  *
- * Nodes are put into phases, the chip's and the host's in turn: as early as what they
- * need allows. All of a chip phase is one program, so that there are as few as can be.
+ * Nodes are put into phases, of a kind each: the chip's, the host's, and one for each group
+ * of what the chip does piece by piece (chunk.c), in turn: as early as what they need
+ * allows. All of a chip phase is one program, so that there are as few as can be.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@ bool nc_has_host_nodes(const struct nc_graph *graph)
  * @count: entries of @steps
  * @room: allocated entries of @steps
  * @programs: of them, what runs on the chip
- * @first: first phase of the nodes that are added next; even
+ * @first: first phase of the nodes that are added next
  */
 struct plan {
 	struct nc_ctx *ctx;
@@ -54,26 +55,39 @@ static struct nc_step *add_step(struct plan *plan, unsigned int kind)
 	return &steps[plan->count++];
 }
 
+/* Kinds of phases; behind them, those of the groups. */
+enum { ON_CHIP, ON_HOST, IN_PIECES };
+
+static unsigned int kind_of(const struct nc_node *node)
+{
+	return node->chunk ? IN_PIECES + node->chunk - 1 : node->host ? ON_HOST : ON_CHIP;
+}
+
 /*
- * nc_node.mark becomes the phase: even ones are the chip's. Nodes around a branch have
- * been marked with smaller ones. Return: the phase behind the last.
+ * nc_node.mark becomes the phase, whose kind is what remains of it from @first on, divided
+ * by @kinds. Nodes around a branch have been marked with smaller ones. Return: the phase
+ * behind the last.
  */
-static int set_phases(const struct nc_graph *graph, int first)
+static int set_phases(const struct nc_graph *graph, int first, unsigned int kinds)
 {
 	int last = first;
 	unsigned int i, k;
 
 	for (i = 0; i < graph->num_nodes; i++) {
 		struct nc_node *node = graph->nodes[i];
+		int kind = (int)kind_of(node);
 
-		node->mark = node->host ? first + 1 : first;
+		node->mark = first + kind;
 		for (k = 0; k < node->num_inputs; k++) {
 			const struct nc_value *x = nc_resolve(node->inputs[k]);
-			int phase;
+			int phase, behind;
 
 			if (!x || !x->producer || x->producer->mark < first)
 				continue;
-			phase = x->producer->mark + (!x->producer->host != !node->host);
+			/* The first one of its kind that is not before. */
+			phase = x->producer->mark;
+			behind = (phase - first) % (int)kinds;
+			phase += (kind - behind + (int)kinds) % (int)kinds;
 			if (phase > node->mark)
 				node->mark = phase;
 		}
@@ -345,6 +359,7 @@ static void summarize(const struct plan *plan)
 	sum->stages = 1;
 	sum->num_programs = plan->programs;
 	for (i = 0; i < plan->count; i++) {
+		sum->num_piecewise += !!plan->steps[i].table;
 		if (plan->steps[i].graph)
 			add_summary(sum, &plan->steps[i].result->summary);
 		else if (plan->steps[i].node)
@@ -356,16 +371,19 @@ static void summarize(const struct plan *plan)
 static void say(struct nc_ctx *ctx)
 {
 	const struct nc_summary *sum = &ctx->result->summary;
-	const char *other = ctx->result->note, *choice = "";
+	const char *other = ctx->result->note, *choice = "", *pieces = "";
 
+	if (sum->num_piecewise)
+		pieces = nc_sprintf(ctx->arena, ", %u of which %s piece by piece",
+				    sum->num_piecewise, sum->num_piecewise == 1 ? "works" : "work");
 	if (ctx->result->num_needed)
 		choice = nc_sprintf(ctx->arena, "\ninput '%.60s' chooses between chip programs while the model runs; with --const '%.60s=VALUE' there is less to do",
 				    ctx->result->needed[0], ctx->result->needed[0]);
-	ctx->result->note = nc_sprintf(ctx->arena, "%u %s on the host, beside %u chip %s: neuron-compile --summary lists them%s%s%s",
+	ctx->result->note = nc_sprintf(ctx->arena, "%u %s on the host, beside %u chip %s%s: neuron-compile --summary lists them%s%s%s",
 				       sum->num_host_steps,
 				       sum->num_host_steps == 1 ? "step runs" : "steps run",
 				       sum->num_programs,
-				       sum->num_programs == 1 ? "program" : "programs",
+				       sum->num_programs == 1 ? "program" : "programs", pieces,
 				       choice, other ? "\n" : "", other ? other : "");
 }
 
@@ -449,28 +467,88 @@ static void add_program(struct plan *plan, const struct nc_graph *graph, int pha
 	plan->programs++;
 }
 
+static void add_host_nodes(struct plan *plan, const struct nc_graph *graph, int phase)
+{
+	unsigned int i;
+
+	for (i = 0; i < graph->num_nodes; i++) {
+		struct nc_node *node = graph->nodes[i];
+
+		if (node->mark != phase)
+			continue;
+		if (node->host->op == NC_HOST_IF)
+			add_if(plan, node);
+		else
+			add_step(plan, NEURON_NEFF_STEP_HOST)->node = node;
+	}
+}
+
+/* A program for pieces; if there is none for these nodes, the host has them. */
+static void add_chunks(struct plan *plan, const struct nc_graph *graph, int phase)
+{
+	struct nc_ctx *ctx = plan->ctx, *sub = nc_memdup(ctx->arena, ctx, sizeof(*sub));
+	struct nc_step step = { .kind = NEURON_NEFF_STEP_CHUNKS };
+	const struct nc_diag diag = ctx->diag;
+	unsigned int i;
+
+	for (i = 0; i < graph->num_nodes && graph->nodes[i]->mark != phase; i++)
+		;
+	if (i == graph->num_nodes)
+		return;
+	if (nc_chunk_graph(sub, graph, phase, &step))
+		step.result = compile_part(ctx, sub);
+	ctx->num_copies = sub->num_copies;
+	if (!step.result || ctx->diag.count) {
+		ctx->diag = diag;
+		add_host_nodes(plan, graph, phase);
+		return;
+	}
+	*add_step(plan, NEURON_NEFF_STEP_CHUNKS) = step;
+	plan->programs++;
+}
+
+/* More programs than that are left to the parts that the host's steps make. */
+#define CHUNK_PROGRAMS	(NEURON_NEFF_MAX_MODELS / 2)
+
+static unsigned int count_chunks(const struct nc_graph *graph, int first, int end,
+				 unsigned int kinds)
+{
+	bool *has = calloc((size_t)(end - first), sizeof(*has));
+	unsigned int i, count = 0;
+
+	for (i = 0; has && i < graph->num_nodes; i++)
+		has[graph->nodes[i]->mark - first] = true;
+	for (i = 0; has && (int)i < end - first; i++)
+		count += has[i] && i % kinds >= IN_PIECES;
+	free(has);
+	return count;
+}
+
 /* The steps of a graph: the model's, or a branch. */
 static void add_graph(struct plan *plan, const struct nc_graph *graph)
 {
-	int first = plan->first, end = set_phases(graph, first), phase;
-	unsigned int i;
+	unsigned int kinds = IN_PIECES + nc_chunk_groups(plan->ctx, graph), i;
+	int first = plan->first, end = set_phases(graph, first, kinds), phase;
 
-	plan->first = (end | 1) + 1;
+	if (count_chunks(graph, first, end, kinds) > CHUNK_PROGRAMS) {
+		for (i = 0; i < graph->num_nodes; i++)
+			graph->nodes[i]->chunk = 0;
+		kinds = IN_PIECES;
+		end = set_phases(graph, first, kinds);
+	}
+	plan->first = end + 1;
 	mark_outside(graph);
 	for (phase = first; phase < end && !plan->ctx->diag.count; phase++) {
-		if (!(phase % 2)) {
+		switch ((unsigned int)(phase - first) % kinds) {
+		case ON_CHIP:
 			add_program(plan, graph, phase);
-			continue;
-		}
-		for (i = 0; i < graph->num_nodes; i++) {
-			struct nc_node *node = graph->nodes[i];
-
-			if (node->mark != phase)
-				continue;
-			if (node->host->op == NC_HOST_IF)
-				add_if(plan, node);
-			else
-				add_step(plan, NEURON_NEFF_STEP_HOST)->node = node;
+			break;
+		case ON_HOST:
+			add_host_nodes(plan, graph, phase);
+			break;
+		default:
+			add_chunks(plan, graph, phase);
+			break;
 		}
 	}
 	for (i = 0; i < graph->num_nodes; i++)
@@ -482,6 +560,7 @@ void nc_steps(struct nc_ctx *ctx)
 	/* Nodes that have no phase have 0. */
 	struct plan plan = { .ctx = ctx, .first = 2 };
 
+	nc_exact_lengths(ctx, ctx->graph);
 	add_graph(&plan, ctx->graph);
 	if (!ctx->diag.count && plan.programs > NEURON_NEFF_MAX_MODELS)
 		nc_error(ctx, NULL, "its host steps part it into %u chip programs; %d are possible",

@@ -94,7 +94,13 @@ static void put_step(struct writer *w, const struct nc_step *step,
 		to->op = (*models)++;
 		to->num_inputs = step->graph->num_inputs;
 		to->num_outputs = step->graph->num_outputs;
-		put_operands(w, step->values, to->num_inputs + to->num_outputs);
+		put_operands(w, step->values, to->num_inputs);
+		if (step->table) {
+			put_operands(w, &step->table, 1);
+			memcpy(to->ints, step->frames, sizeof(step->frames));
+		}
+		put_operands(w, step->values + to->num_inputs, to->num_outputs);
+		to->num_inputs += !!step->table;
 		return;
 	}
 	to->op = node->host->op;
@@ -115,7 +121,8 @@ static unsigned int count_operands(const struct nc_step *steps, unsigned int cou
 
 	for (i = 0; i < count; i++) {
 		if (steps[i].graph)
-			n += steps[i].graph->num_inputs + steps[i].graph->num_outputs;
+			n += steps[i].graph->num_inputs + steps[i].graph->num_outputs +
+			     !!steps[i].table;
 		else if (steps[i].node)
 			n += steps[i].node->num_inputs + steps[i].node->num_outputs;
 	}

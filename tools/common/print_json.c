@@ -140,6 +140,7 @@ cJSON *json_summary(const struct nc_summary *summary)
 		die_oom();
 	number(json, "operators", summary->num_nodes);
 	number(json, "host_steps", summary->num_host_steps);
+	number(json, "piecewise_programs", summary->num_piecewise);
 	number(json, "parameters", summary->num_params);
 	number(json, "weight_bytes", summary->weight_bytes);
 	number(json, "kept_bytes", summary->kept_bytes);

@@ -229,6 +229,9 @@ void print_summary(FILE *file, const struct nc_summary *summary)
 		fprintf(file, "on the host  %u of them, between %u chip program%s\n",
 			summary->num_host_steps, summary->num_programs,
 			summary->num_programs == 1 ? "" : "s");
+	if (summary->num_piecewise)
+		fprintf(file, "in pieces    %u of these, for which one piece is counted\n",
+			summary->num_piecewise);
 	fprintf(file, "parameters   %" PRIu64 " (%s, %s stay on the chip)\n",
 		summary->num_params, bytes_text(summary->weight_bytes, a),
 		bytes_text(summary->kept_bytes, b));

@@ -4,6 +4,7 @@
 #define TESTS_CONFORMANCE_HOST_CASE_FOLDER_H
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include "tests/unit/onnx_builder.h"
@@ -11,6 +12,21 @@
 /* The folder of all cases; that which files go to. */
 static const char *folder;
 static char where[4096];
+
+/* A text, in one of a few places that are used in turn. */
+static inline const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static inline const char *text(const char *format, ...)
+{
+	static char places[16][96];
+	static unsigned int next;
+	char *place = places[next++ % 16];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(place, sizeof(places[0]), format, args);
+	va_end(args);
+	return place;
+}
 
 static inline void put(const char *name, const void *data, size_t size)
 {

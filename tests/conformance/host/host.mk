@@ -9,4 +9,4 @@ $(BUILD)/tests/conformance/host-cases: $(BUILD)/obj/tests/conformance/host/cases
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lprotobuf-c -lm
 
 all: $(BUILD)/tests/conformance/host-cases
-HOST_TESTS += tests/conformance/host-steps tests/conformance/host-speech
+HOST_TESTS += tests/conformance/host-steps tests/conformance/host-speech tests/conformance/pieces

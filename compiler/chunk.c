@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Finds nodes of the host's that the chip can execute all the same: their values are open
+ * in one dimension, over which a program can go piece by piece. It is of fixed shapes, and
+ * run as often as the values are long.
+ *
+ * Such nodes do the same everywhere along that dimension, or look at neighbours as far as
+ * their window reaches. What is beyond the ends of the whole is zero, as it is for them.
+ */
+#include <string.h>
+#include "chunk.h"
+
+/* Fewer multiplications than that, for the longest values, are not worth a program. */
+#define WORTH	((int64_t)1 << 23)
+/* No value has more elements for each frame along the dimension. */
+#define MAX_RATE	((int64_t)1 << 16)
+
+/*
+ * Spans
+ */
+
+static struct nc_span *root_of(const struct nc_chunked *chunked, int64_t *rate)
+{
+	struct nc_span *span = chunked->span;
+
+	for (*rate = chunked->rate; span->same; span = span->same)
+		*rate *= span->scale;
+	return span;
+}
+
+int64_t nc_chunk_rate(const struct nc_chunked *chunked)
+{
+	int64_t rate;
+
+	root_of(chunked, &rate);
+	return rate;
+}
+
+/* They are equally long. Return: false if they cannot be. */
+static bool unify(const struct nc_chunked *a, const struct nc_chunked *b)
+{
+	int64_t rate_a, rate_b;
+	struct nc_span *root_a = root_of(a, &rate_a), *root_b = root_of(b, &rate_b);
+
+	if (root_a == root_b)
+		return rate_a == rate_b;
+	if (!(rate_a % rate_b)) {
+		root_b->same = root_a;
+		root_b->scale = rate_a / rate_b;
+		return root_b->scale <= MAX_RATE;
+	}
+	if (rate_b % rate_a)
+		return false;
+	root_a->same = root_b;
+	root_a->scale = rate_b / rate_a;
+	return root_a->scale <= MAX_RATE;
+}
+
+/*
+ * Where the open dimension goes
+ */
+
+static int open_axis(const struct nc_value *value)
+{
+	int i;
+
+	for (i = 0; i < value->rank; i++)
+		if (value->open == 1u << i)
+			return i;
+	return -1;
+}
+
+static int positive(int64_t axis, int rank)
+{
+	return (int)(axis < 0 ? axis + rank : axis);
+}
+
+/* A bit for each axis that a constant input names; 0: it is not constant, or not there. */
+static unsigned int named_axes(const struct nc_node *node, unsigned int input, int rank)
+{
+	const struct nc_value *axes = nc_in(node, input);
+	unsigned int mask = 0;
+	int64_t i;
+
+	for (i = 0; nc_is_const(axes) && i < nc_numel(axes); i++)
+		mask |= 1u << positive(nc_const_int(axes, i), rank);
+	return mask;
+}
+
+static int through_transpose(const struct nc_node *node, int axis)
+{
+	int rank = node->inputs[0]->rank, i;
+	const int64_t *perm;
+
+	if (!nc_attr_ints(node, "perm", &perm))
+		return rank - 1 - axis;
+	for (i = 0; i < rank && perm[i] != axis; i++)
+		;
+	return i;
+}
+
+/* Other axes are cut alone. */
+static int through_slice(const struct nc_node *node, int axis)
+{
+	const struct nc_value *x = node->inputs[0], *starts = nc_in(node, 1);
+	unsigned int i;
+
+	for (i = 1; i < node->num_inputs; i++)
+		if (node->inputs[i] && !nc_is_const(node->inputs[i]))
+			return -1;
+	if (nc_in(node, 3))
+		return named_axes(node, 3, x->rank) >> axis & 1 ? -1 : axis;
+	return starts && nc_numel(starts) <= axis ? axis : -1;
+}
+
+static int through_unsqueeze(const struct nc_node *node, int axis)
+{
+	unsigned int mask = named_axes(node, 1, node->outputs[0]->rank);
+	int i;
+
+	for (i = 0; mask && i < node->outputs[0]->rank; i++)
+		if (!(mask >> i & 1) && !axis--)
+			return i;
+	return -1;
+}
+
+/* @keep: what is named stays, as 1. */
+static int without(unsigned int mask, int axis, bool keep)
+{
+	if (!mask || mask >> axis & 1)
+		return -1;
+	return keep ? axis : axis - __builtin_popcount(mask & ((1u << axis) - 1));
+}
+
+static int through_gather(const struct nc_node *node, int axis)
+{
+	int at = positive(nc_attr_int(node, "axis", 0), node->inputs[0]->rank);
+
+	if (!nc_is_const(node->inputs[1]) || at == axis)
+		return -1;
+	return axis < at ? axis : axis + node->inputs[1]->rank - 1;
+}
+
+/* What is before the dimension and behind it stays the product that it is. */
+static int through_reshape(const struct nc_node *node, int axis)
+{
+	const struct nc_value *x = node->inputs[0], *shape = node->inputs[1];
+	const struct nc_value *out = node->outputs[0];
+	int64_t before = 1, so_far = 1, behind = 1, rest = 1;
+	int i, at = open_axis(out);
+
+	if (!nc_is_const(shape) || at < 0)
+		return -1;
+	for (i = 0; i < axis; i++)
+		before *= x->dims[i];
+	for (i = axis + 1; i < x->rank; i++)
+		behind *= x->dims[i];
+	for (i = 0; i < at; i++)
+		so_far *= out->dims[i];
+	for (i = at + 1; i < out->rank; i++)
+		rest *= out->dims[i];
+	/* As -1, or as 0 that copies it. */
+	if (before != so_far || behind != rest || nc_const_int(shape, at) > 0)
+		return -1;
+	return at;
+}
+
+static int through_reduce(const struct nc_node *node, int axis)
+{
+	return without(named_axes(node, 1, node->inputs[0]->rank), axis,
+		       nc_attr_int(node, "keepdims", 1));
+}
+
+static int through_concat(const struct nc_node *node, int axis)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->num_inputs; i++)
+		if (!node->inputs[i]->open)
+			return -1;
+	return positive(nc_attr_int(node, "axis", 0), node->outputs[0]->rank) == axis ? -1 : axis;
+}
+
+static int through_matmul(const struct nc_node *node, int axis)
+{
+	const int rank = node->inputs[0]->rank;
+
+	/* Rows of any matrix, or matrices that are multiplied by the same one. */
+	return axis == rank - 2 || (axis < rank - 2 && node->inputs[1]->rank == 2) ?
+	       axis + node->outputs[0]->rank - rank : -1;
+}
+
+static int unless(int other, int axis)
+{
+	return other == axis ? -1 : axis;
+}
+
+/*
+ * The dimension of the outputs that @axis of input @k becomes; -1: the node is none that
+ * does the same everywhere along it.
+ */
+static int through(const struct nc_node *node, unsigned int k, int axis)
+{
+	const struct nc_value *x = node->inputs[k];
+	int wider = node->outputs[0]->rank - x->rank;
+
+	switch (node->op) {
+	case NC_OP_Add:
+	case NC_OP_Sub:
+	case NC_OP_Mul:
+	case NC_OP_Div:
+	case NC_OP_Pow:
+	case NC_OP_Max:
+	case NC_OP_Min:
+		return axis + wider;
+	case NC_OP_Concat:
+		return through_concat(node, axis);
+	case NC_OP_Where:
+		return axis + wider;
+	default:
+		break;
+	}
+	/* Only their first input may be open. */
+	if (k)
+		return -1;
+	switch (node->op) {
+	case NC_OP_PRelu:
+		return axis + wider;
+	case NC_OP_Relu:
+	case NC_OP_LeakyRelu:
+	case NC_OP_Elu:
+	case NC_OP_Selu:
+	case NC_OP_Tanh:
+	case NC_OP_Sigmoid:
+	case NC_OP_HardSigmoid:
+	case NC_OP_HardSwish:
+	case NC_OP_Softplus:
+	case NC_OP_Softsign:
+	case NC_OP_Mish:
+	case NC_OP_Gelu:
+	case NC_OP_Erf:
+	case NC_OP_Neg:
+	case NC_OP_Abs:
+	case NC_OP_Exp:
+	case NC_OP_Log:
+	case NC_OP_Sqrt:
+	case NC_OP_Reciprocal:
+	case NC_OP_Sin:
+	case NC_OP_Cos:
+	case NC_OP_Clip:
+	case NC_OP_Identity:
+		return axis;
+	case NC_OP_Conv:
+	case NC_OP_ConvTranspose:
+		return axis < 2 ? -1 : axis;
+	case NC_OP_MatMul:
+		return through_matmul(node, axis);
+	case NC_OP_Transpose:
+		return through_transpose(node, axis);
+	case NC_OP_Slice:
+		return through_slice(node, axis);
+	case NC_OP_Split:
+		return unless(positive(nc_attr_int(node, "axis", 0), x->rank), axis);
+	case NC_OP_Softmax:
+	case NC_OP_LogSoftmax:
+		return unless(positive(nc_attr_int(node, "axis", -1), x->rank), axis);
+	case NC_OP_LayerNormalization:
+		return node->num_outputs == 1 &&
+		       positive(nc_attr_int(node, "axis", -1), x->rank) > axis ? axis : -1;
+	case NC_OP_Unsqueeze:
+		return through_unsqueeze(node, axis);
+	case NC_OP_Squeeze:
+		return without(named_axes(node, 1, x->rank), axis, false);
+	case NC_OP_Gather:
+		return through_gather(node, axis);
+	case NC_OP_Reshape:
+		return through_reshape(node, axis);
+	case NC_OP_ReduceSum:
+	case NC_OP_ReduceMean:
+	case NC_OP_ReduceMax:
+	case NC_OP_ReduceMin:
+		return through_reduce(node, axis);
+	default:
+		return -1;
+	}
+}
+
+/* It gives as many elements as it gets. */
+static bool conv_reach(const struct nc_window *w, int i, struct nc_reach *reach)
+{
+	int64_t extent = (w->kernel[i] - 1) * w->dilation[i];
+
+	reach->moves = extent;
+	reach->before = w->pad_lo[i];
+	reach->behind = w->pad_hi[i];
+	return w->stride[i] == 1 && w->pad_lo[i] + w->pad_hi[i] == extent &&
+	       w->pad_lo[i] >= 0 && w->pad_hi[i] >= 0;
+}
+
+/* It gives @stride times as many. */
+static bool transpose_reach(const struct nc_node *node, const struct nc_window *w, int i,
+			    struct nc_reach *reach)
+{
+	int64_t extent = (w->kernel[i] - 1) * w->dilation[i] + 1, more = 0;
+	const int64_t *ints;
+
+	if (nc_attr_ints(node, "output_shape", &ints) ||
+	    !strncmp(nc_attr_string(node, "auto_pad", "NOTSET"), "SAME", 4))
+		return false;
+	if (nc_attr_ints(node, "output_padding", &ints))
+		more = ints[i];
+	reach->moves = extent != w->stride[i] || w->pad_lo[i];
+	reach->up = w->stride[i];
+	/* Element j of the input goes to up * j - pad_lo and the extent behind it. */
+	reach->before = extent - 1 - w->pad_lo[i];
+	reach->behind = w->pad_lo[i];
+	return extent + more - w->pad_lo[i] - w->pad_hi[i] == w->stride[i] &&
+	       w->pad_lo[i] >= 0 && reach->before >= 0;
+}
+
+bool nc_chunk_reach(const struct nc_node *node, struct nc_reach *reach)
+{
+	struct nc_window w;
+
+	*reach = (struct nc_reach) { .up = 1 };
+	if (node->op != NC_OP_Conv && node->op != NC_OP_ConvTranspose)
+		return true;
+	if (nc_window(node, &w))
+		return false;
+	return node->op == NC_OP_Conv ?
+	       conv_reach(&w, open_axis(node->inputs[0]) - 2, reach) :
+	       transpose_reach(node, &w, open_axis(node->inputs[0]) - 2, reach);
+}
+
+/*
+ * Groups
+ */
+
+/* The dimension in which its outputs are open, if it is a node for a group; else -1. */
+static int axis_of(const struct nc_node *node)
+{
+	unsigned int i;
+	int axis = -1;
+
+	if (!node->host || node->host->reason != NEURON_HOST_REASON_OPEN || !nc_out(node, 0))
+		return -1;
+	for (i = 0; i < node->num_inputs; i++) {
+		const struct nc_value *x = node->inputs[i];
+		int in, out;
+
+		if (!x || !x->open)
+			continue;
+		in = open_axis(x);
+		out = in < 0 || x->dtype != NC_F32 ? -1 : through(node, i, in);
+		if (out < 0 || (axis >= 0 && out != axis))
+			return -1;
+		axis = out;
+	}
+	for (i = 0; axis >= 0 && i < node->num_outputs; i++)
+		if (!node->outputs[i] || node->outputs[i]->dtype != NC_F32 ||
+		    open_axis(node->outputs[i]) != axis)
+			return -1;
+	return axis;
+}
+
+static struct nc_chunked *chunked_of(struct nc_ctx *ctx, struct nc_value *value)
+{
+	if (!value->chunked) {
+		value->chunked = nc_alloc(ctx->arena, 1, sizeof(*value->chunked));
+		value->chunked->axis = open_axis(value);
+		value->chunked->rate = 1;
+		value->chunked->span = nc_alloc(ctx->arena, 1, sizeof(*value->chunked->span));
+	}
+	return value->chunked;
+}
+
+/* Multiplications of a node. */
+static int64_t work(const struct nc_node *node)
+{
+	const struct nc_value *x = node->inputs[0], *w = nc_in(node, 1);
+
+	if (node->op == NC_OP_Conv)
+		return nc_numel(node->outputs[0]) * (nc_numel(w) / w->dims[0]);
+	if (node->op == NC_OP_ConvTranspose)
+		return nc_numel(x) * (nc_numel(w) / w->dims[0]);
+	return node->op == NC_OP_MatMul ? nc_numel(x) * w->dims[w->rank - 1] : 0;
+}
+
+/* Put a node with what it has in common with others. */
+static void take(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_chunked *first = NULL, *one;
+	int axis = axis_of(node);
+	struct nc_reach reach;
+	bool longer = false;
+	unsigned int i;
+
+	node->chunk = 0;
+	if (axis < 0 || !nc_chunk_reach(node, &reach))
+		return;
+	for (i = 0; i < node->num_inputs; i++) {
+		if (!node->inputs[i] || !node->inputs[i]->open)
+			continue;
+		one = chunked_of(ctx, node->inputs[i]);
+		longer |= one->longer;
+		if (!first)
+			first = one;
+		else if (!unify(first, one))
+			return;
+	}
+	if (nc_chunk_rate(first) > MAX_RATE / reach.up)
+		return;
+	for (i = 0; i < node->num_outputs; i++) {
+		one = chunked_of(ctx, node->outputs[i]);
+		one->span = first->span;
+		one->rate = first->rate * reach.up;
+		one->longer = longer || reach.up > 1;
+	}
+	node->chunk = 1;
+}
+
+/*
+ * A span's nodes are two groups: those after which it is longer, and the others. The longer
+ * ones have most of the work, and their pieces should not overlap by more than their own
+ * windows reach.
+ */
+unsigned int nc_chunk_groups(struct nc_ctx *ctx, const struct nc_graph *graph)
+{
+	unsigned int count = 0, spans = 0, i, *numbers;
+	int64_t *works, rate;
+
+	for (i = 0; i < graph->num_nodes; i++) {
+		struct nc_node *node = graph->nodes[i];
+
+		take(ctx, node);
+		spans += node->chunk;
+	}
+	/* Groups as there are, by span; then those that are worth it are numbered. */
+	works = nc_alloc(ctx->arena, 2 * spans + 2, sizeof(*works));
+	numbers = nc_alloc(ctx->arena, 2 * spans + 2, sizeof(*numbers));
+	spans = 0;
+	for (i = 0; i < graph->num_nodes; i++) {
+		struct nc_node *node = graph->nodes[i];
+		struct nc_span *span;
+
+		if (!node->chunk)
+			continue;
+		span = root_of(node->outputs[0]->chunked, &rate);
+		if (!span->group) {
+			span->group = 2 * spans + 1;
+			spans++;
+		}
+		node->chunk = span->group + node->outputs[0]->chunked->longer;
+		works[node->chunk] += work(node);
+	}
+	for (i = 0; i < graph->num_nodes; i++) {
+		struct nc_node *node = graph->nodes[i];
+
+		if (node->chunk && works[node->chunk] >= WORTH && !numbers[node->chunk])
+			numbers[node->chunk] = ++count;
+		node->chunk = numbers[node->chunk];
+	}
+	return count;
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What of a model whose length depends on data the chip does piece by piece, and how long
+ * the pieces are. Whether that gives what it is to give: tests/conformance/pieces.
+ */
+#include <compiler/host.h>
+#include <neuron/neff.h>
+#include "compiler_front.h"
+
+#define CHANNELS	64
+
+/* Step number @n of a kind; NULL: there are fewer. */
+static const struct neuron_neff_step *step_of(const struct nc_result *result, uint32_t kind,
+					      unsigned int n)
+{
+	const struct neuron_neff_header *h = result->neff;
+	const struct neuron_neff_section *sections = (const void *)(h + 1);
+	unsigned int i, k;
+
+	for (i = 0; i < h->num_sections; i++) {
+		const struct neuron_neff_step *steps;
+
+		if (sections[i].type != NEURON_NEFF_STEPS)
+			continue;
+		steps = (const void *)((const char *)result->neff + sections[i].offset);
+		for (k = 0; k < sections[i].size / sizeof(*steps); k++)
+			if (steps[k].kind == kind && !n--)
+				return &steps[k];
+	}
+	return NULL;
+}
+
+static bool has_pieces(const struct nc_result *result, unsigned int n, int64_t length,
+		       int64_t before, int64_t behind)
+{
+	const struct neuron_neff_step *s = step_of(result, NEURON_NEFF_STEP_CHUNKS, n);
+
+	if (s && s->ints[NEURON_NEFF_CHUNK_LENGTH] == length &&
+	    s->ints[NEURON_NEFF_CHUNK_BEFORE] == before &&
+	    s->ints[NEURON_NEFF_CHUNK_BEHIND] == behind)
+		return true;
+	if (s)
+		printf("# pieces of %lld frames without %lld and %lld\n", (long long)s->ints[0],
+		       (long long)s->ints[1], (long long)s->ints[2]);
+	return false;
+}
+
+/* Some of @frames columns: [1, CHANNELS, <= frames] */
+static struct builder with_frames(int64_t frames)
+{
+	struct builder b = builder(17);
+
+	add_input(&b, "x", FLOAT, DIMS(1, CHANNELS, frames));
+	add_input(&b, "keep", BOOL, DIMS(frames));
+	attr_int(add_node(&b, "Compress", "x keep", "some"), "axis", 2);
+	return b;
+}
+
+static Onnx__NodeProto *conv(struct builder *b, const char *op, const char *x, const char *y,
+			     int64_t kernel, int64_t before, int64_t behind)
+{
+	Onnx__NodeProto *node;
+	char names[64];
+
+	snprintf(names, sizeof(names), "w_%s", y);
+	add_ramp(b, names, -0.1f, 1e-5f, 3, (int64_t[]) { CHANNELS, CHANNELS, kernel });
+	snprintf(names, sizeof(names), "%s w_%s", x, y);
+	node = add_node(b, op, names, y);
+	attr_ints(node, "pads", 2, (int64_t[]) { before, behind });
+	return node;
+}
+
+/* Pieces overlap by what the windows reach, together. */
+static void reach(void)
+{
+	struct builder b = with_frames(4000);
+	struct nc_result result;
+
+	conv(&b, "Conv", "some", "a", 5, 2, 2);
+	attr_ints(conv(&b, "Conv", "a", "c", 3, 6, 0), "dilations", 1, (int64_t[]) { 3 });
+	add_node(&b, "Relu", "c", "d");
+	conv(&b, "Conv", "d", "y", 1, 0, 0);
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(has_pieces(&result, 0, 64 + 10, 8, 2));
+	CHECK(!step_of(&result, NEURON_NEFF_STEP_CHUNKS, 1));
+	CHECK_EQ(result.summary.num_host_steps, 1);
+	CHECK_EQ(result.summary.num_programs, 1);
+	CHECK_EQ(result.graph->outputs[0]->open, 4);
+	nc_result_free(&result);
+	/* No piece is longer than the whole can be. */
+	b = with_frames(50);
+	conv(&b, "Conv", "some", "a", 41, 20, 20);
+	add_output(&b, "a");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(has_pieces(&result, 0, 50 + 40, 20, 20));
+	nc_result_free(&result);
+	/* The overlap is a fifth at most, as long as pieces do not become too long. */
+	b = with_frames(4000);
+	conv(&b, "Conv", "some", "a", 81, 40, 40);
+	add_output(&b, "a");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(has_pieces(&result, 0, 320 + 80, 40, 40));
+	nc_result_free(&result);
+}
+
+/* What is behind that which makes it longer is a program of its own. */
+static void longer(void)
+{
+	struct builder b = with_frames(4000);
+	const struct neuron_neff_step *s;
+	struct nc_result result;
+
+	conv(&b, "Conv", "some", "a", 31, 15, 15);
+	attr_ints(conv(&b, "ConvTranspose", "a", "c", 8, 2, 2), "strides", 1, (int64_t[]) { 4 });
+	conv(&b, "Conv", "c", "y", 7, 3, 3);
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(has_pieces(&result, 0, 120 + 30, 15, 15));
+	/* 7 - 2 and 2 elements, 3 more each, of which four are a frame. */
+	CHECK(has_pieces(&result, 1, 64 + 4, 2, 2));
+	s = step_of(&result, NEURON_NEFF_STEP_CHUNKS, 1);
+	CHECK(s && s->num_inputs == 3 && s->num_outputs == 1);
+	CHECK_EQ(result.graph->outputs[0]->dims[2], 16000);
+	nc_result_free(&result);
+}
+
+/* What does not keep the number of frames is the host's, and so is what is little work. */
+static void others(void)
+{
+	struct builder b = with_frames(4000);
+	struct nc_result result;
+
+	attr_ints(conv(&b, "Conv", "some", "y", 5, 2, 2), "strides", 1, (int64_t[]) { 2 });
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(!step_of(&result, NEURON_NEFF_STEP_CHUNKS, 0));
+	nc_result_free(&result);
+	b = with_frames(4000);
+	conv(&b, "Conv", "some", "y", 5, 0, 0);
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(!step_of(&result, NEURON_NEFF_STEP_CHUNKS, 0));
+	nc_result_free(&result);
+	b = with_frames(100);
+	conv(&b, "Conv", "some", "y", 5, 2, 2);
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(!step_of(&result, NEURON_NEFF_STEP_CHUNKS, 0));
+	CHECK_EQ(result.summary.num_host_steps, 2);
+	nc_result_free(&result);
+}
+
+/* Lengths that have nothing to do with each other are not in one program. */
+static void strangers(void)
+{
+	struct builder b = with_frames(4000);
+	struct nc_result result;
+
+	add_input(&b, "other", BOOL, DIMS(4000));
+	attr_int(add_node(&b, "Compress", "x other", "rest"), "axis", 2);
+	conv(&b, "Conv", "some", "a", 5, 2, 2);
+	conv(&b, "Conv", "rest", "c", 3, 1, 1);
+	add_output(&b, "a");
+	add_output(&b, "c");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(has_pieces(&result, 0, 68, 2, 2));
+	CHECK(has_pieces(&result, 1, 66, 1, 1));
+	nc_result_free(&result);
+	/* A sum of both says that they are equal. */
+	add_node(&b, "Add", "a c", "y");
+	b.graph->n_output = 0;
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(has_pieces(&result, 0, 68, 2, 2));
+	CHECK(!step_of(&result, NEURON_NEFF_STEP_CHUNKS, 1));
+	nc_result_free(&result);
+}
+
+static const struct nc_node *node_of(const struct nc_result *result, enum nc_op op)
+{
+	unsigned int i;
+
+	for (i = 0; i < result->graph->num_nodes; i++)
+		if (result->graph->nodes[i]->op == op)
+			return result->graph->nodes[i];
+	return NULL;
+}
+
+/* How long something is must not depend on how products are rounded. */
+static void exact(void)
+{
+	struct nc_options options = { .auto_cast = NC_CAST_BF16 };
+	const struct nc_node *decides, *follows;
+	struct builder b = builder(17);
+	struct nc_result result;
+
+	add_input(&b, "x", FLOAT, DIMS(40, 16));
+	add_ramp(&b, "w", 0.1f, 0.1f, 2, (int64_t[]) { 16, 1 });
+	add_ramp(&b, "v", 0.1f, 0.1f, 2, (int64_t[]) { 16, 100 });
+	add_const(&b, "start", INT64, 0, NULL, (int64_t[]) { 0 }, 8);
+	add_const(&b, "step", INT64, 0, NULL, (int64_t[]) { 1 }, 8);
+	add_node(&b, "MatMul", "x w", "durations");
+	attr_int(add_node(&b, "ReduceSum", "durations", "sum"), "keepdims", 0);
+	attr_int(add_node(&b, "Cast", "sum", "length"), "to", INT64);
+	add_node(&b, "Range", "start length step", "y");
+	add_node(&b, "MatMul", "x v", "z");
+	add_output(&b, "y");
+	add_output(&b, "z");
+	result = build_with(&b, &options);
+	ACCEPTED(result);
+	decides = node_of(&result, NC_OP_MatMul);
+	CHECK(decides && decides->exact);
+	follows = result.graph->outputs[1]->producer;
+	CHECK(follows && !follows->exact);
+	nc_result_free(&result);
+}
+
+int main(void)
+{
+	ktap_run("as far as windows reach", reach);
+	ktap_run("what makes it longer", longer);
+	ktap_run("what the host keeps", others);
+	ktap_run("lengths that are not the same", strangers);
+	ktap_run("lengths are exact", exact);
+	return ktap_done();
+}
