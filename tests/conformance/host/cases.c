@@ -4,6 +4,7 @@
  * layout of ONNX's backend tests. What they are to give is computed here, plainly.
  */
 #include <math.h>
+#include <stdbool.h>
 #include "case_folder.h"
 
 /* The same numbers each time; the chip's sums of them are exact. */
@@ -216,6 +217,76 @@ static void choice(void)
 	}
 }
 
+#define CHANNELS	64
+#define FRAMES		700
+#define KERNEL		5
+
+/*
+ * Of the frames that are kept, in pieces on the chip: a convolution, and one that is not
+ * the same at both ends, of whole numbers that are exact in 16 bits, too.
+ */
+static void pieces(void)
+{
+	const int64_t x_dims[] = { 1, CHANNELS, FRAMES }, keep_dims[] = { FRAMES };
+	const int64_t w_dims[] = { CHANNELS, CHANNELS, KERNEL }, bias_dims[] = { CHANNELS };
+	static float x[CHANNELS][FRAMES], some[CHANNELS][FRAMES], w[CHANNELS][CHANNELS][KERNEL];
+	static float sums[CHANNELS][FRAMES], bias[CHANNELS], y[CHANNELS * FRAMES];
+	struct builder b = builder(13);
+	unsigned int n = 0, c, k, i, o;
+	Onnx__NodeProto *past;
+	bool keep_data[FRAMES];
+
+	for (i = 0; i < FRAMES; i++) {
+		keep_data[i] = i % 7 != 3;
+		for (c = 0; c < CHANNELS; c++) {
+			x[c][i] = (float)((c * 5 + i * 3) % 4);
+			some[c][n] = x[c][i];
+		}
+		n += keep_data[i];
+	}
+	for (o = 0; o < CHANNELS; o++) {
+		bias[o] = (float)(o % 3);
+		for (c = 0; c < CHANNELS; c++)
+			for (k = 0; k < KERNEL; k++)
+				w[o][c][k] = (o + 3 * c + k) % 40 ? 0 : 1;
+	}
+	/* The second one is of one channel each, and looks at the past alone. */
+	for (o = 0; o < CHANNELS; o++)
+		for (i = 0; i < n; i++) {
+			sums[o][i] = bias[o];
+			for (c = 0; c < CHANNELS; c++)
+				for (k = 0; k < KERNEL; k++)
+					if (i + k >= KERNEL / 2 && i + k - KERNEL / 2 < n)
+						sums[o][i] += w[o][c][k] * some[c][i + k - KERNEL / 2];
+		}
+	for (o = 0; o < CHANNELS; o++)
+		for (i = 0; i < n; i++)
+			y[o * n + i] = sums[o][i] - (i >= 2 ? sums[o][i - 2] : 0);
+	add_input(&b, "x", FLOAT, DIMS(1, CHANNELS, FRAMES));
+	add_input(&b, "keep", BOOL, DIMS(FRAMES));
+	add_const(&b, "w", FLOAT, 3, w_dims, w, sizeof(w));
+	add_const(&b, "bias", FLOAT, 1, bias_dims, bias, sizeof(bias));
+	for (o = 0; o < CHANNELS; o++) {
+		w[o][0][0] = -1;
+		w[o][0][1] = 0;
+		w[o][0][2] = 1;
+	}
+	for (o = 0; o < CHANNELS; o++)
+		memmove(&w[0][0][0] + 3 * o, &w[o][0][0], 3 * sizeof(float));
+	add_const(&b, "past", FLOAT, 3, (int64_t[]) { CHANNELS, 1, 3 }, w, CHANNELS * 3 * 4);
+	attr_int(add_node(&b, "Compress", "x keep", "some"), "axis", 2);
+	attr_ints(add_node(&b, "Conv", "some w bias", "sums"), "pads", 2,
+		  (int64_t[]) { KERNEL / 2, KERNEL / 2 });
+	past = add_node(&b, "Conv", "sums past", "y");
+	attr_ints(past, "pads", 2, (int64_t[]) { 2, 0 });
+	attr_int(past, "group", CHANNELS);
+	add_output(&b, "y");
+	put_model("pieces", &b);
+	put_tensor("input_0.pb", FLOAT, 3, x_dims, x, sizeof(x));
+	put_tensor("input_1.pb", BOOL, 1, keep_dims, keep_data, sizeof(keep_data));
+	put_tensor("output_0.pb", FLOAT, 3, (int64_t[]) { 1, CHANNELS, n }, y, n * CHANNELS * 4);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2) {
@@ -227,5 +298,6 @@ int main(int argc, char **argv)
 	detector();
 	computed_shapes();
 	choice();
+	pieces();
 	return 0;
 }
