@@ -134,6 +134,12 @@ int nc_ints(struct nc_ctx *ctx, const struct nc_node *node, unsigned int input,
 bool nc_axes(struct nc_ctx *ctx, const struct nc_node *node, unsigned int input,
 	     int rank, unsigned int *mask);
 
+/*
+ * Dimensions of two values broadcast that depend on data: not where one of them is known,
+ * and not 1. To be asked before nc_broadcast(), whose result may be one of the values.
+ */
+unsigned int nc_broadcast_open(const struct nc_value *a, const struct nc_value *b);
+
 /* Shape of two values broadcast. Return: false after nc_error(). */
 bool nc_broadcast(struct nc_ctx *ctx, const struct nc_node *node,
 		  const struct nc_value *a, const struct nc_value *b, int *rank,

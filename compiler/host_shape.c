@@ -382,7 +382,7 @@ static bool takes_all(const struct nc_node *node, int i, int64_t start, int64_t 
 
 /*
  * A dimension that is open keeps no more than what the largest would, unless one end
- * counts from the start and the other from the end.
+ * counts from the start and the other from the end, or both are before the first element.
  */
 bool nc_host_slice(struct nc_ctx *ctx, struct nc_node *node)
 {
@@ -409,6 +409,10 @@ bool nc_host_slice(struct nc_ctx *ctx, struct nc_node *node)
 			return false;
 		if (bit(x->open, axis) && (starts[i] < 0) != (ends[i] < 0))
 			out->dims[axis] = x->dims[axis];
+		/* Backwards, where both ends are cut off there is one that a longer one has not. */
+		if (bit(x->open, axis) && starts[i] < 0 && ends[i] < 0 && !out->dims[axis] &&
+		    x->dims[axis])
+			out->dims[axis] = 1;
 		all &= takes_all(node, i, starts[i], ends[i], x->dims[axis]);
 	}
 	out->open = x->open;
@@ -744,25 +748,20 @@ bool nc_host_cast(struct nc_ctx *ctx, struct nc_node *node)
 /* Next to a dimension that is known, and not 1, an open one becomes the same. */
 bool nc_host_broadcast(struct nc_ctx *ctx, struct nc_node *node)
 {
-	struct nc_value *out = nc_out(node, 0);
-	unsigned int i, open = 0, known = 0;
-	int k;
+	struct nc_value all;
+	unsigned int i;
 
-	if (!infer(ctx, node) || !out)
+	if (!infer(ctx, node))
 		return false;
-	for (i = 0; i < node->num_inputs; i++) {
-		const struct nc_value *x = node->inputs[i];
+	all = *node->inputs[0];
+	for (i = 1; i < node->num_inputs; i++) {
+		unsigned int open = nc_broadcast_open(&all, node->inputs[i]);
 
-		for (k = 0; k < x->rank; k++) {
-			unsigned int at = 1u << (out->rank - x->rank + k);
-
-			if (bit(x->open, k))
-				open |= at;
-			else if (x->dims[k] != 1)
-				known |= at;
-		}
+		if (!nc_broadcast(ctx, node, &all, node->inputs[i], &all.rank, all.dims))
+			return false;
+		all.open = open;
 	}
-	open_dims(node, open & ~known);
+	open_dims(node, all.open);
 	return true;
 }
 

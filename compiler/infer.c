@@ -186,6 +186,23 @@ bool nc_axes(struct nc_ctx *ctx, const struct nc_node *node, unsigned int input,
 	return true;
 }
 
+unsigned int nc_broadcast_open(const struct nc_value *a, const struct nc_value *b)
+{
+	int common = a->rank > b->rank ? a->rank : b->rank, i;
+	unsigned int open = 0;
+
+	for (i = 0; i < common; i++) {
+		int ia = i - (common - a->rank), ib = i - (common - b->rank);
+		bool open_a = ia >= 0 && a->open >> ia & 1, open_b = ib >= 0 && b->open >> ib & 1;
+		bool known_a = ia >= 0 && !open_a && a->dims[ia] != 1;
+		bool known_b = ib >= 0 && !open_b && b->dims[ib] != 1;
+
+		if ((open_a && !known_b) || (open_b && !known_a))
+			open |= 1u << i;
+	}
+	return open;
+}
+
 bool nc_broadcast(struct nc_ctx *ctx, const struct nc_node *node,
 		  const struct nc_value *a, const struct nc_value *b, int *rank,
 		  int64_t dims[NC_MAX_RANK])

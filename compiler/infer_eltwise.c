@@ -92,12 +92,11 @@ bool nc_infer_bitwise_not(struct nc_ctx *ctx, struct nc_node *node)
 static bool broadcast_to(struct nc_ctx *ctx, struct nc_node *node, struct nc_value *all,
 			 const struct nc_value *value)
 {
-	int rank = all->rank;
+	unsigned int open = nc_broadcast_open(all, value);
 
 	if (!nc_broadcast(ctx, node, all, value, &all->rank, all->dims))
 		return false;
-	all->open = all->open << (all->rank - rank) |
-		    value->open << (all->rank - value->rank);
+	all->open = open;
 	return true;
 }
 

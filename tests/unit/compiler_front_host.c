@@ -549,6 +549,39 @@ static void closed_again(void)
 	CHECK_EQ(result.graph->outputs[0]->open, 0);
 	CHECK(!line(&result, "Sigmoid")->host);
 	nc_result_free(&result);
+	/* Of many it is the one that is known, wherever it stands. */
+	b = with_x(13);
+	add_input(&b, "m", BOOL, 1, (int64_t[]) { 6 });
+	add_input(&b, "z", FLOAT, DIMS(4, 4));
+	attr_int(add_node(&b, "Compress", "x m", "some"), "axis", 1);
+	add_node(&b, "Max", "some z some", "y");
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->dims[1], 4);
+	CHECK_EQ(result.graph->outputs[0]->open, 0);
+	nc_result_free(&result);
+}
+
+/* Cut off at both ends, a short one has an element that a long one has not. */
+static void backwards(void)
+{
+	struct builder b = with_x(13);
+	struct nc_result result;
+
+	add_input(&b, "m", BOOL, 1, (int64_t[]) { 6 });
+	add_ints(&b, "start", 1, (int64_t[]) { -5 });
+	add_ints(&b, "end", 1, (int64_t[]) { -4 });
+	add_ints(&b, "one", 1, (int64_t[]) { 1 });
+	add_ints(&b, "back", 1, (int64_t[]) { -1 });
+	attr_int(add_node(&b, "Compress", "x m", "some"), "axis", 1);
+	add_node(&b, "Slice", "some start end one back", "y");
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->dims[1], 1);
+	CHECK_EQ(result.graph->outputs[0]->open, 2);
+	nc_result_free(&result);
 }
 
 /*
@@ -618,6 +651,7 @@ int main(void)
 	ktap_run("bounds that are assumed", assumed);
 	ktap_run("numbers of a shape that are known", known_in_part);
 	ktap_run("closed again", closed_again);
+	ktap_run("slices that are cut off", backwards);
 	ktap_run("bounds that nobody gave", by_default);
 	ktap_run("what has to fit when it runs", fitting);
 	ktap_run("settings that choose", settings);
