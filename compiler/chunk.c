@@ -195,6 +195,37 @@ static int unless(int other, int axis)
 	return other == axis ? -1 : axis;
 }
 
+/* One scale for all, or one for each element of another axis. */
+static int through_quantize(const struct nc_node *node, int axis)
+{
+	const struct nc_value *scale = nc_in(node, 1);
+
+	if (!scale || nc_attr_int(node, "block_size", 0))
+		return -1;
+	return nc_numel(scale) == 1 ? axis :
+	       unless(positive(nc_attr_int(node, "axis", 1), node->inputs[0]->rank), axis);
+}
+
+/* How often Resize and Upsample repeat each element along an axis; 0: they do more. */
+static int64_t repeats(const struct nc_node *node, int axis)
+{
+	const struct nc_value *scales = nc_in(node, node->op == NC_OP_Resize ? 2 : 1);
+	const char *where = nc_attr_string(node, "coordinate_transformation_mode", "half_pixel");
+	const char *nearest = nc_attr_string(node, "nearest_mode", "round_prefer_floor");
+	bool floor = !strcmp(where, "asymmetric") && !strcmp(nearest, "floor");
+	double scale;
+
+	if (!nc_is_const(scales) || nc_numel(scales) != node->inputs[0]->rank ||
+	    strcmp(nc_attr_string(node, "mode", "nearest"), "nearest") || nc_attr(node, "axes"))
+		return 0;
+	if (node->op == NC_OP_Resize && !floor &&
+	    (strcmp(where, "half_pixel") || strcmp(nearest, "round_prefer_floor")))
+		return 0;
+	scale = nc_const_double(scales, axis);
+	return scale >= 1 && scale <= MAX_RATE && scale == (double)(int64_t)scale ?
+	       (int64_t)scale : 0;
+}
+
 /*
  * The dimension of the outputs that @axis of input @k becomes; -1: the node is none that
  * does the same everywhere along it.
@@ -212,7 +243,12 @@ static int through(const struct nc_node *node, unsigned int k, int axis)
 	case NC_OP_Pow:
 	case NC_OP_Max:
 	case NC_OP_Min:
+	case NC_OP_Sum:
+	case NC_OP_Mean:
 		return axis + wider;
+	case NC_OP_SkipLayerNormalization:
+	case NC_OP_SkipSimplifiedLayerNormalization:
+		return k < 2 && axis != x->rank - 1 ? axis : -1;
 	case NC_OP_Concat:
 		return through_concat(node, axis);
 	case NC_OP_Where:
@@ -249,12 +285,47 @@ static int through(const struct nc_node *node, unsigned int k, int axis)
 	case NC_OP_Cos:
 	case NC_OP_Clip:
 	case NC_OP_Identity:
+	case NC_OP_Cast:
+	case NC_OP_Sign:
+	case NC_OP_Floor:
+	case NC_OP_Ceil:
+	case NC_OP_Round:
+	case NC_OP_ThresholdedRelu:
+	case NC_OP_Celu:
+	case NC_OP_Shrink:
+	case NC_OP_Swish:
+	case NC_OP_Tan:
+	case NC_OP_Asin:
+	case NC_OP_Acos:
+	case NC_OP_Atan:
+	case NC_OP_Sinh:
+	case NC_OP_Cosh:
+	case NC_OP_Asinh:
+	case NC_OP_Acosh:
+	case NC_OP_Atanh:
+	case NC_OP_QuickGelu:
 		return axis;
+	case NC_OP_FastGelu:
+	case NC_OP_BiasGelu:
+		return unless(x->rank - 1, axis);
+	case NC_OP_BatchNormalization:
+		return nc_attr_int(node, "training_mode", 0) ? -1 : unless(1, axis);
+	case NC_OP_LRN:
+		return unless(1, axis);
+	case NC_OP_QuantizeLinear:
+	case NC_OP_DequantizeLinear:
+		return through_quantize(node, axis);
+	case NC_OP_Resize:
+	case NC_OP_Upsample:
+		return repeats(node, axis) ? axis : -1;
 	case NC_OP_Conv:
 	case NC_OP_ConvTranspose:
 		return axis < 2 ? -1 : axis;
 	case NC_OP_MatMul:
+	case NC_OP_MatMulInteger:
 		return through_matmul(node, axis);
+	case NC_OP_MatMulNBits:
+		return unless(x->rank - 1, axis);
 	case NC_OP_Transpose:
 		return through_transpose(node, axis);
 	case NC_OP_Slice:
@@ -263,8 +334,12 @@ static int through(const struct nc_node *node, unsigned int k, int axis)
 		return unless(positive(nc_attr_int(node, "axis", 0), x->rank), axis);
 	case NC_OP_Softmax:
 	case NC_OP_LogSoftmax:
+	case NC_OP_Hardmax:
+	case NC_OP_LpNormalization:
 		return unless(positive(nc_attr_int(node, "axis", -1), x->rank), axis);
 	case NC_OP_LayerNormalization:
+	case NC_OP_RMSNormalization:
+	case NC_OP_SimplifiedLayerNormalization:
 		return node->num_outputs == 1 &&
 		       positive(nc_attr_int(node, "axis", -1), x->rank) > axis ? axis : -1;
 	case NC_OP_Unsqueeze:
@@ -323,6 +398,8 @@ bool nc_chunk_reach(const struct nc_node *node, struct nc_reach *reach)
 	struct nc_window w;
 
 	*reach = (struct nc_reach) { .up = 1 };
+	if (node->op == NC_OP_Resize || node->op == NC_OP_Upsample)
+		reach->up = repeats(node, open_axis(node->inputs[0]));
 	if (node->op != NC_OP_Conv && node->op != NC_OP_ConvTranspose)
 		return true;
 	if (nc_window(node, &w))
@@ -336,14 +413,18 @@ bool nc_chunk_reach(const struct nc_node *node, struct nc_reach *reach)
  * Groups
  */
 
-/* The dimension in which its outputs are open, if it is a node for a group; else -1. */
-static int axis_of(const struct nc_node *node)
+/* Types that are on the chip what they are in the model. */
+static bool is_plain(enum nc_dtype dtype)
+{
+	return dtype == NC_F32 || dtype == NC_I32 || dtype == NC_I8 || dtype == NC_U8;
+}
+
+/* The dimension in which a node's outputs are open; -1: it is none for pieces. */
+static int axis_through(const struct nc_node *node)
 {
 	unsigned int i;
 	int axis = -1;
 
-	if (!node->host || node->host->reason != NEURON_HOST_REASON_OPEN || !nc_out(node, 0))
-		return -1;
 	for (i = 0; i < node->num_inputs; i++) {
 		const struct nc_value *x = node->inputs[i];
 		int in, out;
@@ -351,16 +432,99 @@ static int axis_of(const struct nc_node *node)
 		if (!x || !x->open)
 			continue;
 		in = open_axis(x);
-		out = in < 0 || x->dtype != NC_F32 ? -1 : through(node, i, in);
+		out = in < 0 || !is_plain(x->dtype) ? -1 : through(node, i, in);
 		if (out < 0 || (axis >= 0 && out != axis))
 			return -1;
 		axis = out;
 	}
+	return axis;
+}
+
+/* The same for a node that may be in a group. */
+static int axis_of(const struct nc_node *node)
+{
+	unsigned int i;
+	int axis;
+
+	if (!node->host || node->host->reason != NEURON_HOST_REASON_OPEN || !nc_out(node, 0))
+		return -1;
+	axis = axis_through(node);
 	for (i = 0; axis >= 0 && i < node->num_outputs; i++)
-		if (!node->outputs[i] || node->outputs[i]->dtype != NC_F32 ||
+		if (!node->outputs[i] || !is_plain(node->outputs[i]->dtype) ||
 		    open_axis(node->outputs[i]) != axis)
 			return -1;
 	return axis;
+}
+
+/* Of what the host does not have, what can be for pieces, and has no inference of its own. */
+static bool is_for_pieces(enum nc_op op)
+{
+	switch (op) {
+	case NC_OP_Sum:
+	case NC_OP_Mean:
+	case NC_OP_SkipLayerNormalization:
+	case NC_OP_SkipSimplifiedLayerNormalization:
+	case NC_OP_ThresholdedRelu:
+	case NC_OP_Celu:
+	case NC_OP_Shrink:
+	case NC_OP_Swish:
+	case NC_OP_Tan:
+	case NC_OP_Asin:
+	case NC_OP_Acos:
+	case NC_OP_Atan:
+	case NC_OP_Sinh:
+	case NC_OP_Cosh:
+	case NC_OP_Asinh:
+	case NC_OP_Acosh:
+	case NC_OP_Atanh:
+	case NC_OP_QuickGelu:
+	case NC_OP_FastGelu:
+	case NC_OP_BiasGelu:
+	case NC_OP_BatchNormalization:
+	case NC_OP_LRN:
+	case NC_OP_QuantizeLinear:
+	case NC_OP_DequantizeLinear:
+	case NC_OP_Resize:
+	case NC_OP_Upsample:
+	case NC_OP_MatMulInteger:
+	case NC_OP_MatMulNBits:
+	case NC_OP_Hardmax:
+	case NC_OP_LpNormalization:
+	case NC_OP_RMSNormalization:
+	case NC_OP_SimplifiedLayerNormalization:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool nc_chunk_infer(struct nc_ctx *ctx, struct nc_node *node)
+{
+	struct nc_host *host;
+	unsigned int i;
+	int axis;
+
+	if (!is_for_pieces(node->op) || !nc_out(node, 0) || !nc_ops[node->op].infer(ctx, node))
+		return false;
+	/* It has become others, which are the host's. */
+	if (node->outputs[0]->alias)
+		return true;
+	while (node->num_outputs && !node->outputs[node->num_outputs - 1])
+		node->num_outputs--;
+	axis = node->outputs[0]->rank < 0 ? -1 : axis_through(node);
+	for (i = 0; axis >= 0 && i < node->num_outputs; i++) {
+		if (!node->outputs[i] || axis >= node->outputs[i]->rank ||
+		    !is_plain(node->outputs[i]->dtype))
+			return false;
+		node->outputs[i]->open = 1u << axis;
+	}
+	if (axis < 0)
+		return false;
+	host = nc_alloc(ctx->arena, 1, sizeof(*host));
+	host->op = NC_HOST_PIECES;
+	host->reason = NEURON_HOST_REASON_OPEN;
+	node->host = host;
+	return true;
 }
 
 static struct nc_chunked *chunked_of(struct nc_ctx *ctx, struct nc_value *value)
@@ -451,7 +615,8 @@ unsigned int nc_chunk_groups(struct nc_ctx *ctx, const struct nc_graph *graph)
 			spans++;
 		}
 		node->chunk = span->group + node->outputs[0]->chunked->longer;
-		works[node->chunk] += work(node);
+		/* What the host does not have has to be for the chip. */
+		works[node->chunk] += node->host->op == NC_HOST_PIECES ? WORTH : work(node);
 	}
 	for (i = 0; i < graph->num_nodes; i++) {
 		struct nc_node *node = graph->nodes[i];

@@ -88,6 +88,8 @@ static bool makes_wild(const struct nc_node *node)
 	switch (node->op) {
 	case NC_OP_Div:
 		return node->inputs[1]->open;
+	case NC_OP_Acosh:
+	case NC_OP_LpNormalization:
 	case NC_OP_Pow:
 	case NC_OP_Exp:
 	case NC_OP_Log:
@@ -126,6 +128,8 @@ static bool keeps_clean(const struct nc_node *node, unsigned int clean, unsigned
 	case NC_OP_Squeeze:
 	case NC_OP_Reshape:
 	case NC_OP_Gather:
+	case NC_OP_Resize:
+	case NC_OP_Upsample:
 	case NC_OP_ReduceSum:
 	case NC_OP_ReduceMean:
 		return clean == open;

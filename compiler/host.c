@@ -421,7 +421,13 @@ static bool infer_for(struct nc_ctx *ctx, struct nc_node *node, unsigned int oth
 	unsigned int i;
 
 	if (!rule) {
-		refuse(ctx, node);
+		unsigned int errors = ctx->diag.count;
+
+		if (any_input(node, is_open) &&
+		    (nc_host_compose(ctx, node) || nc_chunk_infer(ctx, node)))
+			return true;
+		if (errors == ctx->diag.count)
+			refuse(ctx, node);
 		return false;
 	}
 	host = nc_alloc(ctx->arena, 1, sizeof(*host));

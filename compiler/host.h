@@ -8,6 +8,7 @@
  *	host_rule.c	what they are called there
  *	host_shape.c	shapes that depend on data
  *	host_bound.c	numbers that shapes are computed of
+ *	host_compose.c	what the host has for operators that it has not
  *	host_exact.c	what lengths are computed of
  *	chunk.c		finds what the chip can do of what is open, piece by piece
  *	chunk_graph.c	makes the graph that does it
@@ -28,7 +29,8 @@
 
 /**
  * struct nc_host - how the host executes a node
- * @op: enum neuron_host_op, or NC_HOST_IF: no operator, but a choice
+ * @op: enum neuron_host_op; or NC_HOST_IF: no operator, but a choice; or NC_HOST_PIECES:
+ *	the host has none, the chip has, piece by piece
  * @reason: enum neuron_host_reason
  * @branches: IF: what is done when its first input is false, and when it is true; the
  *	      other inputs are what they use from around them
@@ -47,6 +49,7 @@ struct nc_host {
 };
 
 #define NC_HOST_IF	NEURON_HOST_NUM_OPS
+#define NC_HOST_PIECES	(NEURON_HOST_NUM_OPS + 1)
 
 /**
  * nc_infer_host_if() - an If that chooses while the model runs
@@ -250,6 +253,26 @@ void nc_exact_lengths(struct nc_ctx *ctx, const struct nc_graph *graph);
  * Return: the number of groups.
  */
 unsigned int nc_chunk_groups(struct nc_ctx *ctx, const struct nc_graph *graph);
+
+/**
+ * nc_host_compose() - put what the host has in a node's place
+ * @ctx: the compilation
+ * @node: an input of it is open
+ *
+ * Return: false, with or without an error: there is nothing for it.
+ */
+bool nc_host_compose(struct nc_ctx *ctx, struct nc_node *node);
+
+/**
+ * nc_chunk_infer() - types and shapes of a node that the chip alone has
+ * @ctx: the compilation
+ * @node: an input of it is open
+ *
+ * Sets nc_node.host if it can be executed piece by piece.
+ *
+ * Return: false, with or without an error: it cannot.
+ */
+bool nc_chunk_infer(struct nc_ctx *ctx, struct nc_node *node);
 
 /**
  * nc_chunk_graph() - a graph of nodes of a group, for pieces

@@ -467,6 +467,19 @@ static void add_program(struct plan *plan, const struct nc_graph *graph, int pha
 	plan->programs++;
 }
 
+/* A node that is for the chip alone, and in no program. */
+static void refuse_pieces(struct nc_ctx *ctx, const struct nc_node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->num_inputs; i++) {
+		if (!node->inputs[i] || !node->inputs[i]->open)
+			continue;
+		nc_need_const(ctx, node, node->inputs[i], "input's shape");
+		return;
+	}
+}
+
 static void add_host_nodes(struct plan *plan, const struct nc_graph *graph, int phase)
 {
 	unsigned int i;
@@ -478,6 +491,8 @@ static void add_host_nodes(struct plan *plan, const struct nc_graph *graph, int 
 			continue;
 		if (node->host->op == NC_HOST_IF)
 			add_if(plan, node);
+		else if (node->host->op == NC_HOST_PIECES)
+			refuse_pieces(plan->ctx, node);
 		else
 			add_step(plan, NEURON_NEFF_STEP_HOST)->node = node;
 	}

@@ -208,12 +208,45 @@ static void wild(void)
 
 	if (rate != 1)
 		return;
+	unary("Tanh");
 	unary("Abs");
-	with("Max", "half");
-	with("Min", "two");
+	with("Add", "half");
 	with("Mul", "ones");
 	unary(ops[chance(3)]);
 	with(chance(2) ? "Div" : "Mul", "ones");
+}
+
+/* Operators that the host does not have. */
+static void only_chip(void)
+{
+	const int64_t *c = &channels;
+	const char *y = fresh();
+	Onnx__NodeProto *node;
+
+	switch (chance(4)) {
+	case 0:
+		with("BatchNormalization", text("%s %s %s %s", constant(1, c, 1, 0.5f),
+						constant(1, c, 0, 0.5f), constant(1, c, 0, 0.5f),
+						constant(1, c, 1, 0.5f)));
+		break;
+	case 1:
+		if (rate > 4)
+			return;
+		node = add_node(&b, "Resize", text("%s - twice", now), y);
+		attr_string(node, "mode", "nearest");
+		attr_string(node, "coordinate_transformation_mode", "asymmetric");
+		attr_string(node, "nearest_mode", "floor");
+		become(y);
+		rate *= 2;
+		break;
+	case 2:
+		with("InstanceNormalization", text("%s %s", constant(1, c, 1, 0.5f),
+						   constant(1, c, 0, 0.5f)));
+		break;
+	default:
+		unary("Celu");
+		break;
+	}
 }
 
 /* Zero where there is no frame, which it is anyway. */
@@ -271,7 +304,7 @@ static void build_model(void)
 {
 	static void (*const steps[])(void) = {
 		convolve, convolve, function, function, residual, gate, linear, normalize, scale,
-		move, upsample, nothing, wild, masked,
+		move, upsample, nothing, wild, masked, only_chip,
 	};
 	unsigned int count = 6 + chance(10), i, seen = 0;
 
@@ -283,6 +316,7 @@ static void build_model(void)
 	add_ints(&b, "eight", 1, (int64_t[]) { 8 });
 	add_ints(&b, "last", 1, (int64_t[]) { -1 });
 	add_ints(&b, "far", 1, (int64_t[]) { INT64_MIN + 1 });
+	add_const(&b, "twice", FLOAT, 1, (int64_t[]) { 3 }, (float[]) { 1, 1, 2 }, 12);
 	add_ramp(&b, "all", 1, 0, 3, (int64_t[]) { 1, 1, FRAMES });
 	add_ramp(&b, "two", 2, 0, 0, NULL);
 	add_ramp(&b, "half", 0.5f, 0, 0, NULL);

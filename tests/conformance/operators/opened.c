@@ -4,9 +4,10 @@
  * of ONNX's backend tests.
  *
  * Each input of floats gets up to two more elements in one dimension, which a Compress
- * removes again; nobody knows that when compiling: the operator is the host's. Those that it does not have are
- * left out; one that it has must compile. In DIR/full and, where numbers have 16 bits,
- * DIR/half.
+ * removes again; nobody knows that when compiling: the operator is the host's, or the
+ * chip's, piece by piece. One that the host has must compile; of the others the first input
+ * is opened, and those that do not compile then are left out. In DIR/full and, where numbers
+ * have 16 bits, DIR/half.
  */
 #include <compiler/host.h>
 #include <compiler/neffc.h>
@@ -115,7 +116,13 @@ static void put_values(const char *what, unsigned int number, enum nc_dtype dtyp
 		   (size_t)count * nc_dtype_size(dtype));
 }
 
-/* Return: false when it does not compile. */
+/* The host has it, however it is opened. */
+static bool is_of_host(const struct test_case *c)
+{
+	return !*c->domain && nc_host_rule(nc_op_find(c->op));
+}
+
+/* Return: false when it does not compile, and should. */
 static bool put_case(const struct test_case *c)
 {
 	struct nc_options options = { .auto_cast = NC_CAST_NONE };
@@ -134,7 +141,7 @@ static bool put_case(const struct test_case *c)
 
 		*o = (struct opened) { .data = c->in[i].data };
 		memcpy(o->dims, c->in[i].dims, sizeof(o->dims));
-		if (c->in[i].present && !c->in[i].constant)
+		if (c->in[i].present && !c->in[i].constant && (!i || is_of_host(c)))
 			open_input(&b, c, i, o);
 	}
 	if (b.graph->node[0]->input[0][0] != 'o')
@@ -149,11 +156,11 @@ static bool put_case(const struct test_case *c)
 	}
 	inputs[0] = builder_bytes(&b, &size);
 	ok = nc_compile(inputs[0], size, c->op, &options, &result);
-	if (!ok)
+	if (!ok && is_of_host(c))
 		printf("line %u: %s: %s", c->line, c->op, result.errors);
 	nc_result_free(&result);
 	if (!ok)
-		return false;
+		return !is_of_host(c);
 	snprintf(name, sizeof(name), "%s/%s-%u", type_name(c), c->op, c->line);
 	put_model(name, &b);
 	for (i = 0, n = 0; i < c->num_in; i++)
@@ -203,7 +210,7 @@ int main(int argc, char **argv)
 		}
 		if (!parse_node(line + 5, &c, number))
 			return 1;
-		has = !*c.domain && nc_host_rule(nc_op_find(c.op));
+		has = true;
 	}
 	ok &= !has || put_case(&c);
 	free(line);
