@@ -1,45 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Write networks of torchaudio and torchvision as folders of ONNX's backend tests.
+"""Networks of torchaudio and torchvision: export.py FOLDER [NAME]..."""
 
-    export.py FOLDER [NAME]...
-
-Each gets model.onnx by torch.onnx.export(), with random weights, and test_data_set_0 with
-random inputs and what PyTorch itself computes of them.
-"""
-
-import pathlib
-import sys
-import warnings
-
-import onnx
 import torch
 import torchaudio.models as audio
 import torchvision.models as vision
-from onnx import numpy_helper
+from case import MODELS, Call, main, model
 from torchaudio.models.rnnt import emformer_rnnt_model
-
-MODELS = {}
-
-
-class Call(torch.nn.Module):
-    """A function of a module, as a module."""
-
-    def __init__(self, module, function):
-        super().__init__()
-        self.module, self.function = module, function
-
-    def forward(self, *args):
-        return self.function(self.module, *args)
-
-
-def model(opset):
-    """Register a function that returns a module, its inputs and, if any, its open axes."""
-
-    def register(make):
-        MODELS[make.__name__] = (opset, make)
-        return make
-
-    return register
 
 
 def lengths(*values):
@@ -247,54 +213,6 @@ classifier("efficientnet_v2_s", 14, 96)
 segmenter("deeplabv3_mobilenet_v3_large", 11)
 segmenter("lraspp_mobilenet_v3_large", 12)
 segmenter("fcn_resnet50", 13)
-
-
-def tensors(value):
-    """The tensors of a result, in order."""
-    if torch.is_tensor(value):
-        return [value]
-    return [t for part in value for t in tensors(part)]
-
-
-def save(path, tensor, name):
-    path.write_bytes(numpy_helper.from_array(tensor.numpy(), name).SerializeToString())
-
-
-def export(folder, opset, net, args, axes=None):
-    net.eval()
-    data = folder / "test_data_set_0"
-    data.mkdir(parents=True)
-    names = [f"in{i}" for i in range(len(args))]
-    path = folder / "model.onnx"
-
-    # Some networks change their inputs.
-    def copy():
-        return tuple(a.clone() for a in args)
-
-    torch.onnx.export(
-        net, copy(), str(path), opset_version=opset, input_names=names, dynamic_axes=axes
-    )
-    graph = onnx.load(str(path)).graph
-    with torch.no_grad():
-        results = tensors(net(*copy()))
-    # An input that nothing depends on is not in the graph; before opset 9 weights follow them.
-    given = [value.name for value in graph.input if value.name in names]
-    for i, name in enumerate(given):
-        save(data / f"input_{i}.pb", args[names.index(name)], name)
-    for i, (value, result) in enumerate(zip(graph.output, results, strict=True)):
-        save(data / f"output_{i}.pb", result, value.name)
-
-
-def main():
-    warnings.filterwarnings("ignore")
-    target, wanted = pathlib.Path(sys.argv[1]), sys.argv[2:]
-    for name in wanted:
-        if name not in MODELS:
-            sys.exit(f"no network '{name}': one of {' '.join(MODELS)}")
-    for name in wanted or MODELS:
-        torch.manual_seed(1)
-        opset, make = MODELS[name]
-        export(target / name, opset, *make())
 
 
 if __name__ == "__main__":
