@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include "host.h"
 
 /* Inputs: what is listed, NULL for what is not there. */
@@ -132,6 +133,52 @@ static bool prepare_conv(struct nc_prepare *p)
 		memset(list + 2 * n, 0, 2 * (size_t)n * sizeof(*list));
 	set_inputs(p->ctx, node, 4, node->inputs[0], node->inputs[1],
 		   nc_const_ints_new(p->ctx, "window", list, count), nc_in(node, 2));
+	return true;
+}
+
+/* A function of a recurrence as the host knows it; -1: it does not. */
+static int recurrent_function(const char *name)
+{
+	static const char *const names[] = { "Sigmoid", "Tanh", "Relu", "Softsign", "Softplus" };
+	int i;
+
+	for (i = 0; i < 5; i++)
+		if (!strcasecmp(name, names[i]))
+			return i;
+	return -1;
+}
+
+static bool prepare_recurrent(struct nc_prepare *p)
+{
+	static const char *const directions[] = { "forward", "reverse", "bidirectional" };
+	const bool lstm = p->node->op == NC_OP_LSTM, gru = p->node->op == NC_OP_GRU;
+	const char *direction = nc_attr_string(p->node, "direction", "forward");
+	const struct nc_attr *given = nc_attr(p->node, "activations");
+	const int each = lstm ? 3 : gru ? 2 : 1;
+	int dir, k, code;
+
+	for (k = 0; k < 3; k++)
+		if (!strcmp(direction, directions[k]))
+			p->host->ints[0] = k;
+	p->host->ints[1] = nc_attr_int(p->node, "layout", 0);
+	p->host->ints[2] = nc_attr_int(p->node, lstm ? "input_forget" : "linear_before_reset", 0) &&
+			   (lstm || gru);
+	p->host->floats[0] = nc_attr_float(p->node, "clip", 0);
+	for (dir = 0; dir < 2; dir++)
+		for (k = 0; k < each; k++) {
+			size_t at = (size_t)(dir * each + k);
+
+			/* Sigmoid is the first of several. */
+			code = each > 1 && !k ? 0 : 1;
+			if (given && given->kind == NC_ATTR_STRINGS && at < given->count)
+				code = recurrent_function(given->strings[at]);
+			if (code < 0) {
+				nc_error(p->ctx, p->node, "function '%.20s' is not on the host, for a sequence whose length depends on data",
+					 given->strings[at]);
+				return false;
+			}
+			p->host->ints[3] |= (int64_t)code << 4 * (3 * dir + k);
+		}
 	return true;
 }
 
@@ -619,6 +666,9 @@ static const struct nc_host_rule rules[] = {
 	CUSTOM(Gemm, GEMM, gemm, prepare_gemm),
 	CUSTOM(Conv, CONV, conv, prepare_conv),
 	CUSTOM(ConvTranspose, CONV_TRANSPOSE, conv, prepare_conv),
+	CUSTOM(RNN, RNN, recurrent, prepare_recurrent),
+	CUSTOM(GRU, GRU, recurrent, prepare_recurrent),
+	CUSTOM(LSTM, LSTM, recurrent, prepare_recurrent),
 };
 
 const struct nc_host_rule *nc_host_rule(enum nc_op op)

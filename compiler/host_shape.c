@@ -723,6 +723,28 @@ bool nc_host_conv(struct nc_ctx *ctx, struct nc_node *node)
 	return true;
 }
 
+/* RNN, GRU and LSTM: of the sequence alone it may depend on data how long it is. */
+bool nc_host_recurrent(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const bool layout = nc_attr_int(node, "layout", 0);
+	unsigned int i, sequence = 1u << layout;
+
+	if (!infer(ctx, node))
+		return false;
+	for (i = 0; i < node->num_inputs; i++) {
+		unsigned int may = i ? 0 : sequence;
+
+		if (!node->inputs[i] || !(node->inputs[i]->open & ~may))
+			continue;
+		nc_error(ctx, node, "the shape of its input %u depends on data; only how many steps there are may",
+			 i);
+		return false;
+	}
+	if (nc_out(node, 0))
+		node->outputs[0]->open = node->inputs[0]->open;
+	return true;
+}
+
 bool nc_host_det(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_value *x;

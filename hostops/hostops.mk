@@ -6,7 +6,7 @@ HOSTOPS_OBJS := $(HOSTOPS_SRCS:%.c=$(BUILD)/obj/%.o)
 # Each processor gives the same bits: no multiplication is fused with an addition.
 $(foreach src,$(HOSTOPS_SRCS),$(eval CFLAGS-$(src:%.c=%) := -ffp-contract=off))
 
-HOSTOPS_TESTS := hostops hostops_product
+HOSTOPS_TESTS := hostops hostops_product hostops_recurrent
 UNIT_TESTS += $(HOSTOPS_TESTS:%=$(BUILD)/tests/unit/%)
 ASAN_TESTS += $(HOSTOPS_TESTS)
 $(HOSTOPS_TESTS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: \

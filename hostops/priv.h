@@ -148,7 +148,7 @@ hostop_fn hostop_cast, hostop_binary, hostop_compare, hostop_logic, hostop_nary,
 hostop_fn hostop_function, hostop_classify, hostop_pow, hostop_prelu;
 hostop_fn hostop_softmax, hostop_layer_norm;
 hostop_fn hostop_pad, hostop_split, hostop_trilu;
-hostop_fn hostop_matmul, hostop_gemm, hostop_conv;
+hostop_fn hostop_matmul, hostop_gemm, hostop_conv, hostop_recurrent;
 hostop_fn hostop_reduce, hostop_arg, hostop_cum_sum, hostop_det;
 hostop_fn hostop_normalize_strings, hostop_tfidf, hostop_string_concat,
 	  hostop_label_encoder;

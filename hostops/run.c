@@ -125,6 +125,9 @@ static hostop_fn *const functions[NEURON_HOST_NUM_OPS] = {
 	[NEURON_HOST_CONV_TRANSPOSE] = hostop_conv,
 	[NEURON_HOST_RANDOM_NORMAL_LIKE] = hostop_random_fill,
 	[NEURON_HOST_RANDOM_UNIFORM_LIKE] = hostop_random_fill,
+	[NEURON_HOST_RNN] = hostop_recurrent,
+	[NEURON_HOST_GRU] = hostop_recurrent,
+	[NEURON_HOST_LSTM] = hostop_recurrent,
 };
 
 const struct hostop_info *hostop_info(uint32_t op)

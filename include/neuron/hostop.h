@@ -177,7 +177,14 @@
 	X(CONV_TRANSPOSE,    104, "ConvTranspose",     3, 4, 1, 2, 0)          \
 	/* random numbers in the shape of their input; ints and floats as above */ \
 	X(RANDOM_NORMAL_LIKE, 105, "RandomNormalLike", 1, 1, 1, 2, 2)          \
-	X(RANDOM_UNIFORM_LIKE, 106, "RandomUniformLike", 1, 1, 1, 2, 2)
+	X(RANDOM_UNIFORM_LIKE, 106, "RandomUniformLike", 1, 1, 1, 2, 2)        \
+	/* recurrences; ints: direction (0 forward, 1 reverse, 2 both), layout, */ \
+	/* input_forget or linear_before_reset, and 4 bits for each function of */ \
+	/* a direction, three of each: 0 Sigmoid, 1 Tanh, 2 Relu, 3 Softsign, */ \
+	/* 4 Softplus; floats: clip, but for what an LSTM's cell gives out */  \
+	X(RNN,               107, "RNN",               3, 6, 2, 4, 1)          \
+	X(GRU,               108, "GRU",               3, 6, 2, 4, 1)          \
+	X(LSTM,              109, "LSTM",              3, 8, 3, 4, 1)
 
 enum neuron_host_op {
 #define X(name, number, text, min_in, max_in, max_out, ints, floats) \

@@ -563,6 +563,47 @@ static void closed_again(void)
 	nc_result_free(&result);
 }
 
+/* A sequence may be as long as data says, and nothing else of a recurrence. */
+static void recurrences(void)
+{
+	Onnx__AttributeProto *attr;
+	struct builder b = with_x(14);
+	struct nc_result result;
+
+	add_input(&b, "m", BOOL, 1, (int64_t[]) { 4 });
+	add_ramp(&b, "w", 0, 0.1f, 3, (int64_t[]) { 1, 8, 6 });
+	add_ramp(&b, "r", 0, 0.1f, 3, (int64_t[]) { 1, 8, 2 });
+	add_ints(&b, "one", 1, (int64_t[]) { 1 });
+	attr_int(add_node(&b, "Compress", "x m", "some"), "axis", 0);
+	add_node(&b, "Unsqueeze", "some one", "steps");
+	attr_int(add_node(&b, "LSTM", "steps w r", "y h c"), "hidden_size", 2);
+	add_output(&b, "y");
+	add_output(&b, "h");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(has_reason(&result, "LSTM", "depends on data"));
+	CHECK_EQ(result.graph->outputs[0]->dims[0], 4);
+	CHECK_EQ(result.graph->outputs[0]->open, 1);
+	CHECK_EQ(result.graph->outputs[1]->open, 0);
+	nc_result_free(&result);
+	attr = add_attr(b.graph->node[2], "activations",
+			ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRINGS);
+	attr->n_strings = 1;
+	attr->strings = keep(&(ProtobufCBinaryData) { 6, (uint8_t *)own_text("Affine") },
+			     sizeof(*attr->strings));
+	REFUSED(&b, "LSTM", "function 'Affine' is not on the host");
+	b = with_x(14);
+	add_input(&b, "m", BOOL, 1, (int64_t[]) { 6 });
+	add_ramp(&b, "w", 0, 0.1f, 3, (int64_t[]) { 1, 8, 6 });
+	add_ramp(&b, "r", 0, 0.1f, 3, (int64_t[]) { 1, 8, 2 });
+	add_ints(&b, "one", 1, (int64_t[]) { 1 });
+	attr_int(add_node(&b, "Compress", "x m", "some"), "axis", 1);
+	add_node(&b, "Unsqueeze", "some one", "steps");
+	attr_int(add_node(&b, "LSTM", "steps w r", "y"), "hidden_size", 2);
+	add_output(&b, "y");
+	REFUSED(&b, "LSTM", "only how many steps there are may");
+}
+
 /* Cut off at both ends, a short one has an element that a long one has not. */
 static void backwards(void)
 {
@@ -651,6 +692,7 @@ int main(void)
 	ktap_run("bounds that are assumed", assumed);
 	ktap_run("numbers of a shape that are known", known_in_part);
 	ktap_run("closed again", closed_again);
+	ktap_run("recurrences", recurrences);
 	ktap_run("slices that are cut off", backwards);
 	ktap_run("bounds that nobody gave", by_default);
 	ktap_run("what has to fit when it runs", fitting);

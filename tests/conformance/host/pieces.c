@@ -249,6 +249,34 @@ static void only_chip(void)
 	}
 }
 
+/* Both directions, as PyTorch writes them: the host's, between pieces. */
+static void recurrent(void)
+{
+	static const char *const ops[] = { "RNN", "GRU", "LSTM" };
+	const unsigned int which = chance(3);
+	const int64_t gates = which == 2 ? 4 : which ? 3 : 1, half = channels / 2;
+	const char *in = fresh(), *y = fresh(), *turned = fresh(), *rows = fresh(), *out = fresh();
+	const float gain = 1.5f / sqrtf((float)channels);
+	const char *w, *r, *bias;
+	Onnx__NodeProto *node;
+
+	if (!chance(3))
+		return;
+	w = constant(3, (int64_t[]) { 2, gates * half, channels }, 0, gain);
+	r = constant(3, (int64_t[]) { 2, gates * half, half }, 0, gain);
+	bias = constant(2, (int64_t[]) { 2, 2 * gates * half }, 0, 0.2f);
+	attr_ints(add_node(&b, "Transpose", now, in), "perm", 3, (int64_t[]) { 2, 0, 1 });
+	node = add_node(&b, ops[which], text("%s %s %s %s", in, w, r, bias), y);
+	attr_int(node, "hidden_size", half);
+	attr_string(node, "direction", "bidirectional");
+	if (which == 1)
+		attr_int(node, "linear_before_reset", 1);
+	attr_ints(add_node(&b, "Transpose", y, turned), "perm", 4, (int64_t[]) { 0, 2, 1, 3 });
+	add_node(&b, "Reshape", text("%s joined", turned), rows);
+	attr_ints(add_node(&b, "Transpose", rows, out), "perm", 3, (int64_t[]) { 1, 2, 0 });
+	become(out);
+}
+
 /* Zero where there is no frame, which it is anyway. */
 static void masked(void)
 {
@@ -305,6 +333,7 @@ static void build_model(void)
 	static void (*const steps[])(void) = {
 		convolve, convolve, function, function, residual, gate, linear, normalize, scale,
 		move, upsample, nothing, wild, masked, only_chip,
+		recurrent,
 	};
 	unsigned int count = 6 + chance(10), i, seen = 0;
 
@@ -316,6 +345,7 @@ static void build_model(void)
 	add_ints(&b, "eight", 1, (int64_t[]) { 8 });
 	add_ints(&b, "last", 1, (int64_t[]) { -1 });
 	add_ints(&b, "far", 1, (int64_t[]) { INT64_MIN + 1 });
+	add_ints(&b, "joined", 3, (int64_t[]) { 0, 0, -1 });
 	add_const(&b, "twice", FLOAT, 1, (int64_t[]) { 3 }, (float[]) { 1, 1, 2 }, 12);
 	add_ramp(&b, "all", 1, 0, 3, (int64_t[]) { 1, 1, FRAMES });
 	add_ramp(&b, "two", 2, 0, 0, NULL);
