@@ -138,7 +138,7 @@ static unsigned int own_reason(const struct nc_node *node)
 bool nc_host_takes_bound(enum nc_op op)
 {
 	return op == NC_OP_ConstantOfShape || op == NC_OP_Range || op == NC_OP_Reshape ||
-	       op == NC_OP_Expand || op == NC_OP_Slice;
+	       op == NC_OP_Expand || op == NC_OP_Slice || op == NC_OP_Tile || op == NC_OP_Pad;
 }
 
 /* How many values are looked at: behind more there is more than a few numbers. */
@@ -192,7 +192,9 @@ static bool is_bounded_shape(struct nc_ctx *ctx, const struct nc_node *node)
 	if (!nc_host_takes_bound(node->op))
 		return false;
 	for (i = first; i < node->num_inputs; i++) {
-		if (!node->inputs[i] || !is_unknown(node->inputs[i]))
+		/* What Pad puts there says nothing about its shape. */
+		if (!node->inputs[i] || !is_unknown(node->inputs[i]) ||
+		    (node->op == NC_OP_Pad && i > 1))
 			continue;
 		if (!nc_host_is_bounded(node->inputs[i]))
 			nc_host_take(ctx, node->inputs[i], NEURON_HOST_REASON_SIZE);

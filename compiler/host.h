@@ -144,7 +144,7 @@ typedef bool nc_host_shape_fn(struct nc_ctx *ctx, struct nc_node *node);
 nc_host_shape_fn nc_host_nonzero, nc_host_compress, nc_host_unique, nc_host_nms,
 	nc_host_top_k, nc_host_shape_of, nc_host_size_of, nc_host_reshape,
 	nc_host_squeeze, nc_host_unsqueeze, nc_host_flatten, nc_host_transpose,
-	nc_host_slice, nc_host_concat, nc_host_expand, nc_host_tile, nc_host_gather,
+	nc_host_slice, nc_host_concat, nc_host_expand, nc_host_tile, nc_host_pad, nc_host_gather,
 	nc_host_gather_nd, nc_host_gather_elements, nc_host_reduce, nc_host_arg,
 	nc_host_layer_norm, nc_host_split, nc_host_matmul, nc_host_gemm, nc_host_conv,
 	nc_host_recurrent,

@@ -15,6 +15,7 @@ static unsigned int lengths_from(const struct nc_node *node)
 	case NC_OP_Reshape:
 	case NC_OP_Expand:
 	case NC_OP_Slice:
+	case NC_OP_Tile:
 		return 1;
 	default:
 		return node->num_inputs;

@@ -659,7 +659,7 @@ static const struct nc_host_rule rules[] = {
 	CUSTOM(ReduceLogSum, REDUCE_LOG_SUM, reduce, prepare_reduce),
 	CUSTOM(ReduceLogSumExp, REDUCE_LOG_SUM_EXP, reduce, prepare_reduce),
 	CUSTOM(LayerNormalization, LAYER_NORM, layer_norm, prepare_last_axis),
-	{ NC_OP_Pad, NEURON_HOST_PAD, NC_SHAPE_FIRST, NULL, prepare_pad },
+	CUSTOM(Pad, PAD, pad, prepare_pad),
 	CUSTOM(Split, SPLIT, split, prepare_split),
 	{ NC_OP_Trilu, NEURON_HOST_TRILU, NC_SHAPE_FIRST, NULL, prepare_trilu },
 	CUSTOM(MatMul, MATMUL, matmul, NULL),

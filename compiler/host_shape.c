@@ -463,6 +463,72 @@ bool nc_host_expand(struct nc_ctx *ctx, struct nc_node *node)
 
 bool nc_host_tile(struct nc_ctx *ctx, struct nc_node *node)
 {
+	int64_t dims[NC_MAX_RANK];
+	const struct nc_value *x;
+	struct ints repeats;
+	unsigned int open;
+	int i;
+
+	if (!nc_need(ctx, node, 2, 2) || !bounded_ints(ctx, node, 1, &repeats))
+		return false;
+	x = node->inputs[0];
+	if (repeats.n != x->rank)
+		return nc_host_misfit(ctx, node);
+	open = x->open | (~repeats.known & ((1u << x->rank) - 1));
+	for (i = 0; i < x->rank; i++)
+		if (repeats.most[i] < 0 ||
+		    __builtin_mul_overflow(x->dims[i], repeats.most[i], &dims[i]))
+			return nc_host_misfit(ctx, node);
+	return nc_host_set(ctx, node, 0, x->dtype, x->rank, dims, open);
+}
+
+/* As many pads as there are axes, before and after; how many there are is computed. */
+static bool computed_pads(struct nc_ctx *ctx, struct nc_node *node)
+{
+	const struct nc_value *x = node->inputs[0], *pads = node->inputs[1];
+	const struct nc_bounds *bounds = nc_host_bounds(ctx, pads);
+	int64_t axes[NC_MAX_RANK], dims[NC_MAX_RANK], most;
+	unsigned int open = x->open;
+	int i, n, axis, side;
+
+	if (!bounds || pads->rank != 1 || nc_numel(pads) % 2 || nc_numel(pads) > 2 * x->rank ||
+	    (!nc_in(node, 3) && nc_numel(pads) != 2 * x->rank))
+		return nc_host_misfit(ctx, node);
+	n = (int)nc_numel(pads) / 2;
+	if (nc_in(node, 3) && nc_ints(ctx, node, 3, "axes", axes, NC_MAX_RANK) != n)
+		return false;
+	memcpy(dims, x->dims, sizeof(dims));
+	for (i = 0; i < n; i++) {
+		if (!nc_axis(ctx, node, nc_in(node, 3) ? axes[i] : i, x->rank, &axis))
+			return false;
+		for (side = 0; side < 2; side++) {
+			int64_t k = i + side * n;
+
+			most = bounds->most[k];
+			if (most >= NC_NO_BOUND)
+				most = nc_host_max_dim(ctx, pads);
+			if (!most && bounds->most[k]) {
+				nc_need_const(ctx, node, node->inputs[1], "list of pads");
+				return false;
+			}
+			dims[axis] += most > 0 ? most : 0;
+			if (bounds->least[k] != bounds->most[k])
+				open |= 1u << axis;
+			else if (most < 0)
+				dims[axis] += most;
+		}
+		if (dims[axis] < 0)
+			return nc_host_misfit(ctx, node);
+	}
+	return nc_host_set(ctx, node, 0, x->dtype, x->rank, dims, open);
+}
+
+bool nc_host_pad(struct nc_ctx *ctx, struct nc_node *node)
+{
+	if (!nc_need(ctx, node, 2, 4))
+		return false;
+	if (!nc_is_const(node->inputs[1]))
+		return computed_pads(ctx, node);
 	if (!infer(ctx, node))
 		return false;
 	open_dims(node, node->inputs[0]->open);

@@ -563,6 +563,35 @@ static void closed_again(void)
 	nc_result_free(&result);
 }
 
+/* As often, and as much longer, as data says. */
+static void tiles_and_pads(void)
+{
+	struct nc_options options = no_cast;
+	struct builder b = with_limit();
+	struct nc_result result;
+
+	add_ints(&b, "zero", 1, (int64_t[]) { 0 });
+	add_ints(&b, "one", 1, (int64_t[]) { 1 });
+	add_ints(&b, "minus", 1, (int64_t[]) { -1 });
+	add_node(&b, "Unsqueeze", "limit zero", "length");
+	attr_int(add_node(&b, "Concat", "one length", "repeats"), "axis", 0);
+	add_node(&b, "Tile", "x repeats", "t");
+	attr_int(add_node(&b, "Concat", "zero minus zero length", "pads"), "axis", 0);
+	add_node(&b, "Pad", "x pads", "p");
+	add_output(&b, "t");
+	add_output(&b, "p");
+	options.max_dim = 50;
+	result = build_with(&b, &options);
+	ACCEPTED(result);
+	CHECK_EQ(result.graph->outputs[0]->dims[0], 4);
+	CHECK_EQ(result.graph->outputs[0]->dims[1], 300);
+	CHECK_EQ(result.graph->outputs[0]->open, 2);
+	CHECK_EQ(result.graph->outputs[1]->dims[0], 4);
+	CHECK_EQ(result.graph->outputs[1]->dims[1], 55);
+	CHECK_EQ(result.graph->outputs[1]->open, 2);
+	nc_result_free(&result);
+}
+
 /* A sequence may be as long as data says, and nothing else of a recurrence. */
 static void recurrences(void)
 {
@@ -692,6 +721,7 @@ int main(void)
 	ktap_run("bounds that are assumed", assumed);
 	ktap_run("numbers of a shape that are known", known_in_part);
 	ktap_run("closed again", closed_again);
+	ktap_run("computed repeats and pads", tiles_and_pads);
 	ktap_run("recurrences", recurrences);
 	ktap_run("slices that are cut off", backwards);
 	ktap_run("bounds that nobody gave", by_default);

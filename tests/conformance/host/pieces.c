@@ -318,6 +318,27 @@ static void move(void)
 	become(y);
 }
 
+/* As often as there are elements; and made longer by as many, and cut again. */
+static void lengths_of(void)
+{
+	const int64_t dims[] = { 1, channels, 1 };
+	const char *shape = fresh(), *length = fresh(), *times = fresh(), *tiled = fresh();
+	const char *pads = fresh(), *longer = fresh(), *again = fresh();
+
+	add_node(&b, "Shape", now, shape);
+	add_node(&b, "Slice", text("%s second third", shape), length);
+	if (chance(2)) {
+		attr_int(add_node(&b, "Concat", text("one one %s", length), times), "axis", 0);
+		add_node(&b, "Tile", text("%s %s", constant(3, dims, 0, 1), times), tiled);
+		with("Add", tiled);
+		return;
+	}
+	attr_int(add_node(&b, "Concat", text("zeros %s", length), pads), "axis", 0);
+	add_node(&b, "Pad", text("%s %s", now, pads), longer);
+	add_node(&b, "Slice", text("%s zero %s second", longer, length), again);
+	with("Add", again);
+}
+
 /* zeros_like(), and what PyTorch adds it to. */
 static void nothing(void)
 {
@@ -333,7 +354,7 @@ static void build_model(void)
 	static void (*const steps[])(void) = {
 		convolve, convolve, function, function, residual, gate, linear, normalize, scale,
 		move, upsample, nothing, wild, masked, only_chip,
-		recurrent,
+		recurrent, lengths_of,
 	};
 	unsigned int count = 6 + chance(10), i, seen = 0;
 
@@ -345,6 +366,9 @@ static void build_model(void)
 	add_ints(&b, "eight", 1, (int64_t[]) { 8 });
 	add_ints(&b, "last", 1, (int64_t[]) { -1 });
 	add_ints(&b, "far", 1, (int64_t[]) { INT64_MIN + 1 });
+	add_ints(&b, "zeros", 5, (int64_t[5]) { 0 });
+	add_ints(&b, "second", 1, (int64_t[]) { 2 });
+	add_ints(&b, "third", 1, (int64_t[]) { 3 });
 	add_ints(&b, "joined", 3, (int64_t[]) { 0, 0, -1 });
 	add_const(&b, "twice", FLOAT, 1, (int64_t[]) { 3 }, (float[]) { 1, 1, 2 }, 12);
 	add_ramp(&b, "all", 1, 0, 3, (int64_t[]) { 1, 1, FRAMES });
