@@ -11,6 +11,7 @@
  *	host_compose.c	what the host has for operators that it has not
  *	host_exact.c	what lengths are computed of
  *	chunk.c		finds what the chip can do of what is open, piece by piece
+ *	chunk_axis.c	where the open dimension goes
  *	chunk_graph.c	makes the graph that does it
  *	host_only.c	shapes of strings and random numbers
  *	host_if.c	conditions that are known only while the model runs
@@ -254,6 +255,8 @@ void nc_exact_lengths(struct nc_ctx *ctx, const struct nc_graph *graph);
  * Return: the number of groups.
  */
 unsigned int nc_chunk_groups(struct nc_ctx *ctx, const struct nc_graph *graph);
+/* Leave only those of @groups in which there is something that the host does not have. */
+void nc_chunk_needed(const struct nc_graph *graph, unsigned int groups);
 
 /**
  * nc_host_compose() - put what the host has in a node's place

@@ -542,13 +542,12 @@ static unsigned int count_chunks(const struct nc_graph *graph, int first, int en
 /* The steps of a graph: the model's, or a branch. */
 static void add_graph(struct plan *plan, const struct nc_graph *graph)
 {
-	unsigned int kinds = IN_PIECES + nc_chunk_groups(plan->ctx, graph), i;
+	unsigned int groups = nc_chunk_groups(plan->ctx, graph), kinds = IN_PIECES + groups;
 	int first = plan->first, end = set_phases(graph, first, kinds), phase;
+	unsigned int i;
 
 	if (count_chunks(graph, first, end, kinds) > CHUNK_PROGRAMS) {
-		for (i = 0; i < graph->num_nodes; i++)
-			graph->nodes[i]->chunk = 0;
-		kinds = IN_PIECES;
+		nc_chunk_needed(graph, groups);
 		end = set_phases(graph, first, kinds);
 	}
 	plan->first = end + 1;

@@ -186,6 +186,53 @@ static void strangers(void)
 	nc_result_free(&result);
 }
 
+/*
+ * Sums over all frames are the host's: what is between them would be a program each. Of too
+ * many the host has all that it can.
+ */
+static void many(void)
+{
+	unsigned int count, i, n;
+	char x[16], a[16], y[16];
+
+	for (count = 20; count <= 40; count += 20) {
+		struct builder b = with_frames(4000);
+		struct nc_result result;
+
+		add_const(&b, "axis", INT64, 0, NULL, (int64_t[]) { 2 }, 8);
+		snprintf(x, sizeof(x), "some");
+		for (i = 0; i < count; i++) {
+			char sum[32];
+
+			snprintf(a, sizeof(a), "a%u", i);
+			snprintf(y, sizeof(y), "y%u", i);
+			conv(&b, "Conv", x, a, 5, 2, 2);
+			snprintf(sum, sizeof(sum), "%s axis", a);
+			add_node(&b, "CumSum", sum, y);
+			strcpy(x, y);
+		}
+		add_output(&b, x);
+		result = build(&b);
+		ACCEPTED(result);
+		for (n = 0; step_of(&result, NEURON_NEFF_STEP_CHUNKS, n); n++)
+			;
+		CHECK_EQ(n, count == 20 ? 20 : 0);
+		nc_result_free(&result);
+		/* What the host does not have is the chip's all the same. */
+		if (count == 20)
+			continue;
+		add_node(&b, "Celu", x, "y");
+		b.graph->n_output = 0;
+		add_output(&b, "y");
+		result = build(&b);
+		ACCEPTED(result);
+		for (n = 0; step_of(&result, NEURON_NEFF_STEP_CHUNKS, n); n++)
+			;
+		CHECK_EQ(n, 1);
+		nc_result_free(&result);
+	}
+}
+
 static const struct nc_node *node_of(const struct nc_result *result, enum nc_op op)
 {
 	unsigned int i;
@@ -231,6 +278,7 @@ int main(void)
 	ktap_run("what makes it longer", longer);
 	ktap_run("what the host keeps", others);
 	ktap_run("lengths that are not the same", strangers);
+	ktap_run("many programs", many);
 	ktap_run("lengths are exact", exact);
 	return ktap_done();
 }
