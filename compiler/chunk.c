@@ -72,7 +72,7 @@ static int axis_of(const struct nc_node *node)
 	return axis;
 }
 
-/* Of what the host does not have, what can be for pieces, and has no inference of its own. */
+/* Of what the host does not have, what nc_chunk_axis() knows: others are not even inferred. */
 static bool is_for_pieces(enum nc_op op)
 {
 	switch (op) {

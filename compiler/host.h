@@ -7,6 +7,7 @@
  *	host.c		which nodes are the host's, and what they make
  *	host_rule.c	what they are called there
  *	host_shape.c	shapes that depend on data
+ *	host_shape_computed.c	shapes that an input says
  *	host_bound.c	numbers that shapes are computed of
  *	host_compose.c	what the host has for operators that it has not
  *	host_exact.c	what lengths are computed of
@@ -140,7 +141,7 @@ struct nc_host_rule {
 /* host_rule.c: NULL for an operator that the host has not. */
 const struct nc_host_rule *nc_host_rule(enum nc_op op);
 
-/* host_shape.c, host_only.c: for CUSTOM rows, called before prepare. */
+/* host_shape.c, host_shape_computed.c, host_only.c: for CUSTOM rows, called before prepare. */
 typedef bool nc_host_shape_fn(struct nc_ctx *ctx, struct nc_node *node);
 nc_host_shape_fn nc_host_nonzero, nc_host_compress, nc_host_unique, nc_host_nms,
 	nc_host_top_k, nc_host_shape_of, nc_host_size_of, nc_host_reshape,
@@ -154,6 +155,11 @@ nc_host_shape_fn nc_host_nonzero, nc_host_compress, nc_host_unique, nc_host_nms,
 	nc_host_normalizer, nc_host_tfidf, nc_host_string_concat, nc_host_label_encoder,
 	nc_host_random, nc_host_random_like, nc_host_bernoulli, nc_host_multinomial,
 	nc_host_dropout;
+
+static inline bool nc_bit(unsigned int mask, int i)
+{
+	return mask >> i & 1;
+}
 
 /* Set type, dims and open of an output. */
 bool nc_host_set(struct nc_ctx *ctx, struct nc_node *node, unsigned int output,

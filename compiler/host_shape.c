@@ -19,11 +19,6 @@ static void open_dims(struct nc_node *node, unsigned int open)
 		node->outputs[0]->open = open;
 }
 
-static bool bit(unsigned int mask, int i)
-{
-	return mask >> i & 1;
-}
-
 bool nc_host_nonzero(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_value *x;
@@ -83,7 +78,7 @@ bool nc_host_unique(struct nc_ctx *ctx, struct nc_node *node)
 			   open | 1u << axis) &&
 	       nc_host_set(ctx, node, 1, NC_I64, 1, &count, 1) &&
 	       nc_host_set(ctx, node, 2, NC_I64, 1, &count,
-			   attr ? bit(x->open, axis) : x->open != 0) &&
+			   attr ? nc_bit(x->open, axis) : x->open != 0) &&
 	       nc_host_set(ctx, node, 3, NC_I64, 1, &count, 1);
 }
 
@@ -171,107 +166,6 @@ bool nc_host_size_of(struct nc_ctx *ctx, struct nc_node *node)
 	return set_most(ctx, node, 0, 1, &n, node->inputs[0]->open ? 1 : 0);
 }
 
-/**
- * struct ints - a shape in an input: constant, or bounded
- * @n: its length
- * @most: the most that each element can be; the element itself where it is known
- * @known: a bit for each element that is known
- * @assumed: a bit for each of which nothing is known: it is the most that a dimension
- *	     is taken to be
- */
-struct ints {
-	int n;
-	int64_t most[NC_MAX_RANK];
-	unsigned int known;
-	unsigned int assumed;
-};
-
-static bool bounded_ints(struct nc_ctx *ctx, struct nc_node *node, unsigned int input,
-			 struct ints *ints)
-{
-	struct nc_value *value = nc_in(node, input);
-	const struct nc_bounds *bounds;
-	int i;
-
-	*ints = (struct ints) { 0 };
-	if (!value || nc_is_const(value)) {
-		ints->n = nc_ints(ctx, node, input, "shape", ints->most, NC_MAX_RANK);
-		ints->known = (1u << NC_MAX_RANK) - 1;
-		return ints->n >= 0;
-	}
-	bounds = value->rank <= 1 && nc_numel(value) <= NC_MAX_RANK ?
-		 nc_host_bounds(ctx, value) : NULL;
-	if (!bounds) {
-		nc_need_const(ctx, node, value, "shape");
-		return false;
-	}
-	ints->n = (int)nc_numel(value);
-	for (i = 0; i < ints->n; i++) {
-		ints->most[i] = bounds->most[i];
-		if (bounds->least[i] == bounds->most[i])
-			ints->known |= 1u << i;
-		if (bounds->most[i] < NC_NO_BOUND)
-			continue;
-		ints->most[i] = nc_host_max_dim(ctx, value);
-		ints->assumed |= 1u << i;
-		if (ints->most[i])
-			continue;
-		nc_need_const(ctx, node, value, "shape");
-		return false;
-	}
-	return true;
-}
-
-bool nc_host_reshape(struct nc_ctx *ctx, struct nc_node *node)
-{
-	bool allow_zero = nc_attr_int(node, "allowzero", 0), computed;
-	int64_t dims[NC_MAX_RANK], known = 1, sure = 1;
-	unsigned int open = 0, same = 0;
-	const struct nc_value *x;
-	struct ints shape;
-	int i, rest = -1;
-
-	if (!nc_need(ctx, node, 2, 2))
-		return false;
-	x = node->inputs[0];
-	if (!bounded_ints(ctx, node, 1, &shape))
-		return false;
-	computed = (shape.known & ((1u << shape.n) - 1)) != (1u << shape.n) - 1;
-	for (i = 0; i < shape.n; i++) {
-		dims[i] = shape.most[i];
-		/* There are not more elements than x has. */
-		if (bit(shape.assumed, i) && dims[i] > nc_numel(x))
-			dims[i] = nc_numel(x);
-		if (dims[i] == -1 && rest < 0) {
-			rest = i;
-			continue;
-		}
-		if (!dims[i] && !allow_zero && i < x->rank) {
-			dims[i] = x->dims[i];
-			if (bit(x->open, i)) {
-				open |= 1u << i;
-				same |= 1u << i;
-			}
-		} else if (!bit(shape.known, i)) {
-			open |= 1u << i;
-		}
-		if (dims[i] < 0 || (dims[i] && known > NC_MAX_ELEMENTS / dims[i]))
-			return nc_host_misfit(ctx, node);
-		known *= dims[i];
-		if (!bit(shape.assumed, i))
-			sure *= dims[i];
-	}
-	if (rest >= 0) {
-		/* What is open here may be what is open in x: at most, all of it. */
-		dims[rest] = sure ? (nc_numel(x) + sure - 1) / sure : 0;
-		if (x->open & ~same || computed)
-			open |= 1u << rest;
-	} else if (known != nc_numel(x) && !computed && !x->open) {
-		return nc_host_misfit(ctx, node);
-	}
-	return nc_host_set(ctx, node, 0, x->dtype, shape.n, dims, open);
-}
-
 bool nc_host_squeeze(struct nc_ctx *ctx, struct nc_node *node)
 {
 	const struct nc_value *x;
@@ -284,15 +178,15 @@ bool nc_host_squeeze(struct nc_ctx *ctx, struct nc_node *node)
 		return false;
 	x = node->inputs[0];
 	for (i = 0; i < x->rank; i++) {
-		bool drop = nc_in(node, 1) ? bit(mask, i) :
-			    x->dims[i] == 1 && !bit(x->open, i);
+		bool drop = nc_in(node, 1) ? nc_bit(mask, i) :
+			    x->dims[i] == 1 && !nc_bit(x->open, i);
 
 		/* One that is open can turn out to be 1. */
-		if (drop && x->dims[i] != 1 && !bit(x->open, i))
+		if (drop && x->dims[i] != 1 && !nc_bit(x->open, i))
 			return nc_host_misfit(ctx, node);
 		if (drop)
 			continue;
-		open |= (unsigned int)bit(x->open, i) << rank;
+		open |= (unsigned int)nc_bit(x->open, i) << rank;
 		dims[rank++] = x->dims[i];
 	}
 	return nc_host_set(ctx, node, 0, x->dtype, rank, dims, open);
@@ -311,8 +205,8 @@ bool nc_host_unsqueeze(struct nc_ctx *ctx, struct nc_node *node)
 	if (!out || !nc_axes(ctx, node, 1, out->rank, &mask))
 		return false;
 	for (i = 0; i < out->rank; i++)
-		if (!bit(mask, i))
-			open |= (unsigned int)bit(x->open, k++) << i;
+		if (!nc_bit(mask, i))
+			open |= (unsigned int)nc_bit(x->open, k++) << i;
 	open_dims(node, open);
 	return true;
 }
@@ -345,79 +239,8 @@ bool nc_host_transpose(struct nc_ctx *ctx, struct nc_node *node)
 	x = node->inputs[0];
 	n = nc_attr_ints(node, "perm", &perm);
 	for (i = 0; i < x->rank; i++)
-		open |= (unsigned int)bit(x->open, n ? (int)perm[i] : x->rank - 1 - i) << i;
+		open |= (unsigned int)nc_bit(x->open, n ? (int)perm[i] : x->rank - 1 - i) << i;
 	open_dims(node, open);
-	return true;
-}
-
-/* Where it begins and ends is computed: each axis keeps what it has, at most. */
-static bool computed_slice(struct nc_ctx *ctx, struct nc_node *node)
-{
-	struct nc_value *starts = node->inputs[1];
-	int64_t axes[NC_MAX_RANK];
-	const struct nc_value *x = node->inputs[0];
-	unsigned int open = x->open;
-	int i, n, axis;
-
-	if (starts->open || starts->rank != 1 || nc_numel(starts) > x->rank)
-		return nc_host_misfit(ctx, node);
-	n = (int)nc_numel(starts);
-	if (nc_in(node, 3) && nc_ints(ctx, node, 3, "axes", axes, NC_MAX_RANK) != n)
-		return false;
-	for (i = 0; i < n; i++) {
-		if (!nc_axis(ctx, node, nc_in(node, 3) ? axes[i] : i, x->rank, &axis))
-			return false;
-		open |= 1u << axis;
-	}
-	return nc_host_set(ctx, node, 0, x->dtype, x->rank, x->dims, open);
-}
-
-/* All of an axis, however long it is. */
-static bool takes_all(const struct nc_node *node, int i, int64_t start, int64_t end, int64_t dim)
-{
-	const struct nc_value *steps = nc_in(node, 4);
-
-	return !start && end >= dim && (!steps || nc_const_int(steps, i) == 1);
-}
-
-/*
- * A dimension that is open keeps no more than what the largest would, unless one end
- * counts from the start and the other from the end, or both are before the first element.
- */
-bool nc_host_slice(struct nc_ctx *ctx, struct nc_node *node)
-{
-	int64_t starts[NC_MAX_RANK], ends[NC_MAX_RANK], axes[NC_MAX_RANK];
-	const struct nc_value *x;
-	struct nc_value *out = nc_out(node, 0);
-	int i, n, axis;
-	bool all = true;
-
-	if (!nc_need(ctx, node, 3, 5))
-		return false;
-	for (i = 1; i < (int)node->num_inputs; i++)
-		if (nc_in(node, (unsigned int)i) && !nc_is_const(node->inputs[i]))
-			return computed_slice(ctx, node);
-	if (!infer(ctx, node) || !out)
-		return false;
-	x = node->inputs[0];
-	n = nc_ints(ctx, node, 1, "starts", starts, NC_MAX_RANK);
-	if (n < 0 || nc_ints(ctx, node, 2, "ends", ends, NC_MAX_RANK) != n ||
-	    (nc_in(node, 3) && nc_ints(ctx, node, 3, "axes", axes, NC_MAX_RANK) != n))
-		return false;
-	for (i = 0; i < n; i++) {
-		if (!nc_axis(ctx, node, nc_in(node, 3) ? axes[i] : i, x->rank, &axis))
-			return false;
-		if (bit(x->open, axis) && (starts[i] < 0) != (ends[i] < 0))
-			out->dims[axis] = x->dims[axis];
-		/* Backwards, where both ends are cut off there is one that a longer one has not. */
-		if (bit(x->open, axis) && starts[i] < 0 && ends[i] < 0 && !out->dims[axis] &&
-		    x->dims[axis])
-			out->dims[axis] = 1;
-		all &= takes_all(node, i, starts[i], ends[i], x->dims[axis]);
-	}
-	out->open = x->open;
-	if (all)
-		nc_become(node, 0, node->inputs[0]);
 	return true;
 }
 
@@ -430,108 +253,6 @@ bool nc_host_concat(struct nc_ctx *ctx, struct nc_node *node)
 	for (i = 0; i < node->num_inputs; i++)
 		open |= node->inputs[i]->open;
 	open_dims(node, open);
-	return true;
-}
-
-bool nc_host_expand(struct nc_ctx *ctx, struct nc_node *node)
-{
-	struct nc_value shape = { 0 };
-	int64_t dims[NC_MAX_RANK];
-	const struct nc_value *x;
-	unsigned int open = 0;
-	struct ints ints;
-	int rank, i;
-
-	if (!nc_need(ctx, node, 2, 2))
-		return false;
-	x = node->inputs[0];
-	if (!bounded_ints(ctx, node, 1, &ints))
-		return false;
-	shape.rank = ints.n;
-	memcpy(shape.dims, ints.most, sizeof(ints.most));
-	shape.open = ~ints.known & ((1u << ints.n) - 1);
-	if (!nc_broadcast(ctx, node, x, &shape, &rank, dims))
-		return false;
-	for (i = 0; i < rank; i++) {
-		int a = i - (rank - x->rank), b = i - (rank - shape.rank);
-
-		if ((a >= 0 && bit(x->open, a)) || (b >= 0 && bit(shape.open, b)))
-			open |= 1u << i;
-	}
-	return nc_host_set(ctx, node, 0, x->dtype, rank, dims, open);
-}
-
-bool nc_host_tile(struct nc_ctx *ctx, struct nc_node *node)
-{
-	int64_t dims[NC_MAX_RANK];
-	const struct nc_value *x;
-	struct ints repeats;
-	unsigned int open;
-	int i;
-
-	if (!nc_need(ctx, node, 2, 2) || !bounded_ints(ctx, node, 1, &repeats))
-		return false;
-	x = node->inputs[0];
-	if (repeats.n != x->rank)
-		return nc_host_misfit(ctx, node);
-	open = x->open | (~repeats.known & ((1u << x->rank) - 1));
-	for (i = 0; i < x->rank; i++)
-		if (repeats.most[i] < 0 ||
-		    __builtin_mul_overflow(x->dims[i], repeats.most[i], &dims[i]))
-			return nc_host_misfit(ctx, node);
-	return nc_host_set(ctx, node, 0, x->dtype, x->rank, dims, open);
-}
-
-/* As many pads as there are axes, before and after; how many there are is computed. */
-static bool computed_pads(struct nc_ctx *ctx, struct nc_node *node)
-{
-	const struct nc_value *x = node->inputs[0], *pads = node->inputs[1];
-	const struct nc_bounds *bounds = nc_host_bounds(ctx, pads);
-	int64_t axes[NC_MAX_RANK], dims[NC_MAX_RANK], most;
-	unsigned int open = x->open;
-	int i, n, axis, side;
-
-	if (!bounds || pads->rank != 1 || nc_numel(pads) % 2 || nc_numel(pads) > 2 * x->rank ||
-	    (!nc_in(node, 3) && nc_numel(pads) != 2 * x->rank))
-		return nc_host_misfit(ctx, node);
-	n = (int)nc_numel(pads) / 2;
-	if (nc_in(node, 3) && nc_ints(ctx, node, 3, "axes", axes, NC_MAX_RANK) != n)
-		return false;
-	memcpy(dims, x->dims, sizeof(dims));
-	for (i = 0; i < n; i++) {
-		if (!nc_axis(ctx, node, nc_in(node, 3) ? axes[i] : i, x->rank, &axis))
-			return false;
-		for (side = 0; side < 2; side++) {
-			int64_t k = i + side * n;
-
-			most = bounds->most[k];
-			if (most >= NC_NO_BOUND)
-				most = nc_host_max_dim(ctx, pads);
-			if (!most && bounds->most[k]) {
-				nc_need_const(ctx, node, node->inputs[1], "list of pads");
-				return false;
-			}
-			dims[axis] += most > 0 ? most : 0;
-			if (bounds->least[k] != bounds->most[k])
-				open |= 1u << axis;
-			else if (most < 0)
-				dims[axis] += most;
-		}
-		if (dims[axis] < 0)
-			return nc_host_misfit(ctx, node);
-	}
-	return nc_host_set(ctx, node, 0, x->dtype, x->rank, dims, open);
-}
-
-bool nc_host_pad(struct nc_ctx *ctx, struct nc_node *node)
-{
-	if (!nc_need(ctx, node, 2, 4))
-		return false;
-	if (!nc_is_const(node->inputs[1]))
-		return computed_pads(ctx, node);
-	if (!infer(ctx, node))
-		return false;
-	open_dims(node, node->inputs[0]->open);
 	return true;
 }
 
@@ -548,11 +269,11 @@ bool nc_host_gather(struct nc_ctx *ctx, struct nc_node *node)
 	if (!nc_axis(ctx, node, nc_attr_int(node, "axis", 0), x->rank, &axis))
 		return false;
 	for (i = 0; i < axis; i++)
-		open |= (unsigned int)bit(x->open, i) << k++;
+		open |= (unsigned int)nc_bit(x->open, i) << k++;
 	for (i = 0; i < index->rank; i++)
-		open |= (unsigned int)bit(index->open, i) << k++;
+		open |= (unsigned int)nc_bit(index->open, i) << k++;
 	for (i = axis + 1; i < x->rank; i++)
-		open |= (unsigned int)bit(x->open, i) << k++;
+		open |= (unsigned int)nc_bit(x->open, i) << k++;
 	open_dims(node, open);
 	return true;
 }
@@ -577,13 +298,13 @@ bool nc_host_gather_nd(struct nc_ctx *ctx, struct nc_node *node)
 	x = node->inputs[0];
 	index = node->inputs[1];
 	/* How many dimensions an index has decides the rank. */
-	if (bit(index->open, index->rank - 1))
+	if (nc_bit(index->open, index->rank - 1))
 		return nc_host_misfit(ctx, node);
 	for (i = 0; i < index->rank - 1; i++)
-		open |= (unsigned int)bit(index->open, i) << k++;
+		open |= (unsigned int)nc_bit(index->open, i) << k++;
 	from = nc_attr_int(node, "batch_dims", 0) + index->dims[index->rank - 1];
 	for (i = (int)from; i < x->rank; i++)
-		open |= (unsigned int)bit(x->open, i) << k++;
+		open |= (unsigned int)nc_bit(x->open, i) << k++;
 	open_dims(node, open);
 	return true;
 }
@@ -606,8 +327,8 @@ bool nc_host_reduce(struct nc_ctx *ctx, struct nc_node *node)
 	if (!mask && !nc_attr_int(node, "noop_with_empty_axes", 0))
 		mask = (1u << x->rank) - 1;
 	for (i = 0; i < x->rank; i++) {
-		if (!bit(mask, i))
-			open |= (unsigned int)bit(x->open, i) << k++;
+		if (!nc_bit(mask, i))
+			open |= (unsigned int)nc_bit(x->open, i) << k++;
 		else if (nc_attr_int(node, "keepdims", 1))
 			k++;
 	}
@@ -628,7 +349,7 @@ bool nc_host_arg(struct nc_ctx *ctx, struct nc_node *node)
 		return false;
 	for (i = 0; i < x->rank; i++) {
 		if (i != axis)
-			open |= (unsigned int)bit(x->open, i) << k++;
+			open |= (unsigned int)nc_bit(x->open, i) << k++;
 		else if (nc_attr_int(node, "keepdims", 1))
 			k++;
 	}
@@ -699,7 +420,7 @@ bool nc_host_split(struct nc_ctx *ctx, struct nc_node *node)
 			 node->num_outputs, HOSTOP_MAX_OUTPUTS);
 		return false;
 	}
-	if (bit(x->open, axis))
+	if (nc_bit(x->open, axis))
 		return split_open(ctx, node, axis);
 	if (!infer(ctx, node))
 		return false;
@@ -741,9 +462,9 @@ bool nc_host_matmul(struct nc_ctx *ctx, struct nc_node *node)
 		const struct nc_value *x = node->inputs[i];
 
 		for (k = 0; k < x->rank - 2; k++)
-			open |= (unsigned int)bit(x->open, k) << (batches - (x->rank - 2) + k);
+			open |= (unsigned int)nc_bit(x->open, k) << (batches - (x->rank - 2) + k);
 		if (x->rank > 1)
-			open |= (unsigned int)bit(x->open, x->rank - 2 + (int)i) <<
+			open |= (unsigned int)nc_bit(x->open, x->rank - 2 + (int)i) <<
 				(i ? out->rank - 1 : batches);
 	}
 	open_dims(node, open);
@@ -756,8 +477,8 @@ bool nc_host_gemm(struct nc_ctx *ctx, struct nc_node *node)
 
 	if (!infer(ctx, node) || !of_floats(ctx, node))
 		return false;
-	open_dims(node, (unsigned int)bit(node->inputs[0]->open, ta) |
-			(unsigned int)bit(node->inputs[1]->open, !tb) << 1);
+	open_dims(node, (unsigned int)nc_bit(node->inputs[0]->open, ta) |
+			(unsigned int)nc_bit(node->inputs[1]->open, !tb) << 1);
 	return true;
 }
 
@@ -777,7 +498,7 @@ bool nc_host_conv(struct nc_ctx *ctx, struct nc_node *node)
 			 i == 1 ? "weights" : "bias");
 		return false;
 	}
-	if (bit(open, 1)) {
+	if (nc_bit(open, 1)) {
 		nc_error(ctx, node, "how many channels it has depends on data; only its batch and what follows the channels may");
 		return false;
 	}
@@ -861,59 +582,4 @@ bool nc_host_compare(struct nc_ctx *ctx, struct nc_node *node)
 		return false;
 	}
 	return nc_host_broadcast(ctx, node);
-}
-
-bool nc_host_constant_of_shape(struct nc_ctx *ctx, struct nc_node *node)
-{
-	const struct nc_attr *attr = nc_attr(node, "value");
-	struct ints shape;
-
-	return nc_need(ctx, node, 1, 1) && bounded_ints(ctx, node, 0, &shape) &&
-	       nc_host_set(ctx, node, 0, attr && attr->kind == NC_ATTR_TENSOR ?
-			   attr->tensor->dtype : NC_F32, shape.n, shape.most,
-			   ~shape.known & ((1u << shape.n) - 1));
-}
-
-/* How many a Range has at most, if its start and step are known, and its limit's bound. */
-static bool range_bound(struct nc_ctx *ctx, const struct nc_value *start,
-			const struct nc_value *limit, const struct nc_value *delta, int64_t *n)
-{
-	const struct nc_bounds *bounds = nc_host_bounds(ctx, limit);
-	int64_t step;
-
-	if (!nc_is_const(start) || !nc_is_const(delta) || !bounds)
-		return false;
-	step = nc_const_int(delta, 0);
-	if (step < 1 || bounds->most[0] >= NC_NO_BOUND)
-		return false;
-	*n = bounds->most[0] - nc_const_int(start, 0);
-	*n = *n > 0 ? (*n + step - 1) / step : 0;
-	return true;
-}
-
-/* What is not known when compiling. */
-static struct nc_value *range_decider(struct nc_value *const *x)
-{
-	return x[!nc_is_const(x[0]) ? 0 : !nc_is_const(x[2]) ? 2 : 1];
-}
-
-bool nc_host_range(struct nc_ctx *ctx, struct nc_node *node)
-{
-	struct nc_value **x = node->inputs;
-	int64_t n;
-	int i;
-
-	if (!nc_need(ctx, node, 3, 3))
-		return false;
-	for (i = 0; i < 3; i++)
-		if (x[i]->open || nc_numel(x[i]) != 1 || x[i]->dtype != x[0]->dtype)
-			return nc_host_misfit(ctx, node);
-	if (!range_bound(ctx, x[0], x[1], x[2], &n)) {
-		n = nc_host_max_dim(ctx, range_decider(x));
-		if (!n) {
-			nc_need_const(ctx, node, range_decider(x), "range");
-			return false;
-		}
-	}
-	return nc_host_set(ctx, node, 0, x[1]->dtype, 1, &n, 1);
 }
