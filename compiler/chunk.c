@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include "chunk.h"
 
-/* Fewer multiplications than that, for the longest values, are not worth a program. */
-#define WORTH	((int64_t)1 << 23)
-
 /*
  * Spans
  */
@@ -167,8 +164,8 @@ static int64_t work(const struct nc_node *node)
 		each = w->dims[0] ? nc_numel(w) / w->dims[0] : 0;
 	else if (node->op == NC_OP_MatMul)
 		each = w->dims[w->rank - 1];
-	if (__builtin_mul_overflow(elements, each, &product) || product > WORTH)
-		return WORTH;
+	if (__builtin_mul_overflow(elements, each, &product) || product > NC_HOST_WORTH)
+		return NC_HOST_WORTH;
 	return product;
 }
 
@@ -240,12 +237,12 @@ unsigned int nc_chunk_groups(struct nc_ctx *ctx, const struct nc_graph *graph)
 		}
 		node->chunk = span->group + node->outputs[0]->chunked->longer;
 		/* What the host does not have has to be for the chip. */
-		works[node->chunk] += node->host->op == NC_HOST_PIECES ? WORTH : work(node);
+		works[node->chunk] += node->host->op == NC_HOST_PIECES ? NC_HOST_WORTH : work(node);
 	}
 	for (i = 0; i < graph->num_nodes; i++) {
 		struct nc_node *node = graph->nodes[i];
 
-		if (node->chunk && works[node->chunk] >= WORTH && !numbers[node->chunk])
+		if (node->chunk && works[node->chunk] >= NC_HOST_WORTH && !numbers[node->chunk])
 			numbers[node->chunk] = ++count;
 		node->chunk = numbers[node->chunk];
 	}

@@ -16,6 +16,7 @@
  *	chunk_graph.c	makes the graph that does it
  *	host_only.c	shapes of strings and random numbers
  *	host_if.c	conditions that are known only while the model runs
+ *	product.c	programs that multiply what the host has
  *	steps.c		parts a graph into chip programs and host steps
  *	steps_write.c	the .neff of those
  *
@@ -210,6 +211,9 @@ bool nc_host_settle(struct nc_ctx *ctx, struct nc_node *node);
 /* An enum neuron_neff_dtype. */
 unsigned int nc_dtype_to_neff(enum nc_dtype dtype);
 
+/* Fewer multiplications than that, for the longest values, are not worth a program. */
+#define NC_HOST_WORTH	((int64_t)1 << 23)
+
 /* steps.c */
 
 /* Some node of the graph is the host's. */
@@ -227,13 +231,15 @@ void nc_compile_graph(struct nc_ctx *ctx);
 /**
  * struct nc_step - a chip program, a host step, or a choice of the way
  * @kind: enum neuron_neff_step_kind
- * @target: UNLESS, GO: step to go on with
- * @graph: CHIP, CHUNKS: its graph; its inputs and outputs stand for @values, in their order
- * @node: HOST: its node. UNLESS: the If
+ * @target: UNLESS, GO: step to go on with. PRODUCT: the first one that has its program
+ * @graph: CHIP, CHUNKS: its graph; its inputs and outputs stand for @values, in their order.
+ *	   PRODUCT: the first one's: it multiplies a tile
+ * @node: HOST, PRODUCT: its node. UNLESS: the If
  * @values: CHIP, CHUNKS: the values of the model
  * @table: CHUNKS: a struct neuron_neff_chunk for each of @values; else NULL
  * @frames: CHUNKS: its ints
- * @result: CHIP, CHUNKS: what it was compiled to
+ * @tile: PRODUCT: rows, depth and columns
+ * @result: CHIP, CHUNKS, and PRODUCT that has @graph: what it was compiled to
  */
 struct nc_step {
 	unsigned int kind;
@@ -243,6 +249,7 @@ struct nc_step {
 	struct nc_value **values;
 	struct nc_value *table;
 	int64_t frames[NEURON_NEFF_NUM_CHUNK_INTS];
+	int64_t tile[3];
 	struct nc_result *result;
 };
 
@@ -295,6 +302,24 @@ bool nc_chunk_infer(struct nc_ctx *ctx, struct nc_node *node);
  */
 bool nc_chunk_graph(struct nc_ctx *sub, const struct nc_graph *graph, int mark,
 		    struct nc_step *step);
+
+/**
+ * nc_product_tile() - see whether the chip had better multiply what the host has
+ * @node: the host's
+ * @tile: receives rows, depth and columns of what it would multiply at a time
+ *
+ * Return: false: it had not.
+ */
+bool nc_product_tile(const struct nc_node *node, int64_t tile[3]);
+
+/**
+ * nc_product_graph() - a graph that multiplies two matrices of a tile's size
+ * @sub: the compilation of it; its graph becomes that
+ * @node: what it is for: gives it its name, and says whether it is to be exact
+ * @tile: rows, depth and columns
+ */
+struct nc_graph *nc_product_graph(struct nc_ctx *sub, const struct nc_node *node,
+				  const int64_t tile[3]);
 
 /* steps_write.c */
 void nc_steps_write(struct nc_ctx *ctx, const struct nc_step *steps, unsigned int count);

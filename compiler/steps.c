@@ -295,10 +295,16 @@ static void add_report(struct neuron_report *sum, const struct neuron_report *r)
 	}
 }
 
-static void add_summary(struct nc_summary *sum, const struct nc_summary *part)
+static void add_summary(struct nc_summary *sum, const struct nc_summary *part,
+			const struct nc_node *product)
 {
+	unsigned int i;
+
 	memcpy(sum->layers + sum->num_layers, part->layers,
 	       part->num_layers * sizeof(*sum->layers));
+	/* Its program may have been made for another one. */
+	for (i = 0; product && i < part->num_layers; i++)
+		sum->layers[sum->num_layers + i].name = product->name;
 	sum->num_layers += part->num_layers;
 	sum->num_nodes += part->num_nodes;
 	sum->num_params += part->num_params;
@@ -345,6 +351,14 @@ static void add_host_step(const struct nc_graph *graph, struct nc_summary *sum,
 	sum->num_host_steps++;
 }
 
+/* What a step runs on the chip; NULL: nothing. */
+static const struct nc_result *program_of(const struct plan *plan, unsigned int i)
+{
+	const struct nc_step *step = &plan->steps[i];
+
+	return plan->steps[step->kind == NEURON_NEFF_STEP_PRODUCT ? step->target : i].result;
+}
+
 /* Which of two ways to go is no line of its own but at its beginning. */
 static void summarize(const struct plan *plan)
 {
@@ -352,18 +366,21 @@ static void summarize(const struct plan *plan)
 	unsigned int i, layers = 0;
 
 	for (i = 0; i < plan->count; i++)
-		layers += plan->steps[i].graph ?
-			  plan->steps[i].result->summary.num_layers : 1;
+		layers += program_of(plan, i) ? program_of(plan, i)->summary.num_layers : 1;
 	sum->layers = nc_alloc(plan->ctx->arena, layers, sizeof(*sum->layers));
 	sum->cores = 1;
 	sum->stages = 1;
 	sum->num_programs = plan->programs;
 	for (i = 0; i < plan->count; i++) {
-		sum->num_piecewise += !!plan->steps[i].table;
-		if (plan->steps[i].graph)
-			add_summary(sum, &plan->steps[i].result->summary);
-		else if (plan->steps[i].node)
-			add_host_step(plan->ctx->graph, sum, plan->steps[i].node);
+		const struct nc_step *step = &plan->steps[i];
+		const bool product = step->kind == NEURON_NEFF_STEP_PRODUCT;
+
+		sum->num_piecewise += step->table || (product && step->graph);
+		if (program_of(plan, i))
+			add_summary(sum, &program_of(plan, i)->summary,
+				    product ? step->node : NULL);
+		else if (step->node)
+			add_host_step(plan->ctx->graph, sum, step->node);
 	}
 }
 
@@ -480,6 +497,47 @@ static void refuse_pieces(struct nc_ctx *ctx, const struct nc_node *node)
 	}
 }
 
+/* Shapes that depend on data are few: a program for each is left to the first. */
+#define PRODUCT_PROGRAMS	8
+
+static bool same_program(const struct nc_step *step, const struct nc_node *node,
+			 const int64_t tile[3])
+{
+	return step->kind == NEURON_NEFF_STEP_PRODUCT && step->graph &&
+	       step->node->exact == node->exact &&
+	       !memcmp(step->tile, tile, sizeof(step->tile));
+}
+
+/* Give the chip what the host would multiply. Return: false: it is the host's. */
+static bool add_product(struct plan *plan, struct nc_node *node)
+{
+	struct nc_ctx *ctx = plan->ctx, *sub;
+	struct nc_step step = { .kind = NEURON_NEFF_STEP_PRODUCT, .node = node };
+	const struct nc_diag diag = ctx->diag;
+	unsigned int i, programs = 0;
+
+	if (!nc_product_tile(node, step.tile))
+		return false;
+	for (i = 0; i < plan->count && !same_program(&plan->steps[i], node, step.tile); i++)
+		programs += plan->steps[i].kind == NEURON_NEFF_STEP_PRODUCT &&
+			    plan->steps[i].graph;
+	step.target = i;
+	if (i == plan->count) {
+		if (programs == PRODUCT_PROGRAMS)
+			return false;
+		sub = nc_memdup(ctx->arena, ctx, sizeof(*sub));
+		step.graph = nc_product_graph(sub, node, step.tile);
+		step.result = compile_part(ctx, sub);
+		if (ctx->diag.count) {
+			ctx->diag = diag;
+			return false;
+		}
+		plan->programs++;
+	}
+	*add_step(plan, NEURON_NEFF_STEP_PRODUCT) = step;
+	return true;
+}
+
 static void add_host_nodes(struct plan *plan, const struct nc_graph *graph, int phase)
 {
 	unsigned int i;
@@ -493,7 +551,7 @@ static void add_host_nodes(struct plan *plan, const struct nc_graph *graph, int 
 			add_if(plan, node);
 		else if (node->host->op == NC_HOST_PIECES)
 			refuse_pieces(plan->ctx, node);
-		else
+		else if (!add_product(plan, node))
 			add_step(plan, NEURON_NEFF_STEP_HOST)->node = node;
 	}
 }
@@ -569,6 +627,21 @@ static void add_graph(struct plan *plan, const struct nc_graph *graph)
 		graph->nodes[i]->mark = 0;
 }
 
+/* There are too many programs: what the host can do, it does. */
+static void drop_products(struct plan *plan)
+{
+	unsigned int i;
+
+	for (i = 0; i < plan->count; i++) {
+		struct nc_step *step = &plan->steps[i];
+
+		if (step->kind != NEURON_NEFF_STEP_PRODUCT)
+			continue;
+		plan->programs -= !!step->graph;
+		*step = (struct nc_step){ .kind = NEURON_NEFF_STEP_HOST, .node = step->node };
+	}
+}
+
 void nc_steps(struct nc_ctx *ctx)
 {
 	/* Nodes that have no phase have 0. */
@@ -576,6 +649,8 @@ void nc_steps(struct nc_ctx *ctx)
 
 	nc_exact_lengths(ctx, ctx->graph);
 	add_graph(&plan, ctx->graph);
+	if (plan.programs > NEURON_NEFF_MAX_MODELS)
+		drop_products(&plan);
 	if (!ctx->diag.count && plan.programs > NEURON_NEFF_MAX_MODELS)
 		nc_error(ctx, NULL, "its host steps part it into %u chip programs; %d are possible",
 			 plan.programs, NEURON_NEFF_MAX_MODELS);

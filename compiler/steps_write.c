@@ -75,8 +75,10 @@ static void put_operands(struct writer *w, struct nc_value *const *values, unsig
 		w->operands[w->num_operands++] = number_of(w, values[i]);
 }
 
+/* @first: all steps; those before this one are done. */
 static void put_step(struct writer *w, const struct nc_step *step,
-		     struct neuron_neff_step *to, unsigned int *models)
+		     struct neuron_neff_step *first, struct neuron_neff_step *to,
+		     unsigned int *models)
 {
 	const struct nc_node *node = step->node;
 
@@ -90,7 +92,7 @@ static void put_step(struct writer *w, const struct nc_step *step,
 			put_operands(w, node->inputs, 1);
 		return;
 	}
-	if (step->graph) {
+	if (step->values) {
 		to->op = (*models)++;
 		to->num_inputs = step->graph->num_inputs;
 		to->num_outputs = step->graph->num_outputs;
@@ -103,14 +105,18 @@ static void put_step(struct writer *w, const struct nc_step *step,
 		to->num_inputs += !!step->table;
 		return;
 	}
-	to->op = node->host->op;
-	to->reason = node->host->reason;
+	if (step->kind == NEURON_NEFF_STEP_PRODUCT) {
+		to->op = step->graph ? (*models)++ : first[step->target].op;
+	} else {
+		to->op = node->host->op;
+		to->reason = node->host->reason;
+		memcpy(to->ints, node->host->ints, sizeof(to->ints));
+		memcpy(to->floats, node->host->floats, sizeof(to->floats));
+	}
 	if (node->layer < w->ctx->graph->num_layers)
 		to->layer = node->layer;
 	to->num_inputs = node->num_inputs;
 	to->num_outputs = node->num_outputs;
-	memcpy(to->ints, node->host->ints, sizeof(to->ints));
-	memcpy(to->floats, node->host->floats, sizeof(to->floats));
 	put_operands(w, node->inputs, node->num_inputs);
 	put_operands(w, node->outputs, node->num_outputs);
 }
@@ -120,7 +126,7 @@ static unsigned int count_operands(const struct nc_step *steps, unsigned int cou
 	unsigned int i, n = 0;
 
 	for (i = 0; i < count; i++) {
-		if (steps[i].graph)
+		if (steps[i].values)
 			n += steps[i].graph->num_inputs + steps[i].graph->num_outputs +
 			     !!steps[i].table;
 		else if (steps[i].node)
@@ -159,7 +165,7 @@ void nc_steps_write(struct nc_ctx *ctx, const struct nc_step *steps, unsigned in
 	w.sources = nc_alloc(ctx->arena, w.room + 1, sizeof(*w.sources));
 	w.operands = nc_alloc(ctx->arena, operands + 1, sizeof(*w.operands));
 	for (i = 0; i < count; i++)
-		put_step(&w, &steps[i], &to[i], &models);
+		put_step(&w, &steps[i], to, &to[i], &models);
 
 	sections[TENSORS].type = NEURON_NEFF_TENSORS;
 	sections[TENSORS].size = io * sizeof(struct neuron_neff_tensor);

@@ -36,6 +36,7 @@ enum hostop_status {
 	HOSTOP_TOO_LARGE,	/* the result is larger than was said that it can be */
 	HOSTOP_NO_MEMORY,
 	HOSTOP_INVALID,		/* types or parameters that it never takes */
+	HOSTOP_PRODUCT,		/* hostop_call.product failed */
 };
 
 #define HOSTOP_WHY	160
@@ -50,6 +51,21 @@ struct hostop_random {
 };
 
 /**
+ * typedef hostop_product_fn - multiply matrices of fp32 elsewhere
+ * @context: hostop_call.context
+ * @a: [@rows, @depth], dense
+ * @b: [@depth, @columns], dense
+ * @out: receives [@rows, @columns], dense
+ * @rows: not 0, as the others
+ * @depth: columns of @a, rows of @b
+ * @columns: of @b
+ *
+ * Return: false: there is no result, and @context knows why.
+ */
+typedef bool hostop_product_fn(void *context, const float *a, const float *b, float *out,
+			       size_t rows, size_t depth, size_t columns);
+
+/**
  * struct hostop_call - one operator to run
  * @op: enum neuron_host_op
  * @ints: NEURON_NEFF_STEP_INTS parameters
@@ -62,6 +78,8 @@ struct hostop_random {
  * @bounded: @most limits the results; false: it has types alone
  * @out: receives results, whose data the caller frees, also after an error
  * @random: where random numbers come from; operators that make none need it not
+ * @product: MatMul: what multiplies; NULL: hostop_run() itself
+ * @context: for @product
  * @why: receives what is wrong, as part of a line
  */
 struct hostop_call {
@@ -75,6 +93,8 @@ struct hostop_call {
 	bool bounded;
 	struct hostop_tensor *out;
 	struct hostop_random *random;
+	hostop_product_fn *product;
+	void *context;
 	char why[HOSTOP_WHY];
 };
 

@@ -85,11 +85,26 @@ static enum hostop_status find_shapes(struct hostop_call *call, struct shapes *s
 	return HOSTOP_OK;
 }
 
-static enum hostop_status multiply(const struct shapes *s, const float *a, const float *b,
-				   float *out)
+static enum hostop_status multiply_here(const float *a, const float *b, float *out,
+					size_t rows, size_t depth, size_t columns)
+{
+	struct matrix right = { b, columns, 1 };
+	struct product product;
+	bool ok;
+
+	ok = product_begin(&product, a, rows, depth, depth, 1);
+	if (ok)
+		product_run(&product, get_row, &right, 0, columns, out, columns);
+	product_end(&product);
+	return ok ? HOSTOP_OK : HOSTOP_NO_MEMORY;
+}
+
+static enum hostop_status multiply(const struct hostop_call *call, const struct shapes *s,
+				   const float *a, const float *b, float *out)
 {
 	const struct hostop_tensor *batches[2] = { &s->batches[0], &s->batches[1] };
 	uint64_t n = hostop_count(&s->batch), i;
+	enum hostop_status status = HOSTOP_OK;
 	size_t rows = s->rows;
 	struct walk walk;
 
@@ -99,21 +114,18 @@ static enum hostop_status multiply(const struct shapes *s, const float *a, const
 		rows *= n;
 		n = 1;
 	}
-	for (i = 0; i < n; i++, walk_next(&walk)) {
-		struct matrix right = { b + walk.at[1] * s->depth * s->columns, s->columns, 1 };
-		struct product product;
-		bool ok;
+	for (i = 0; i < n && !status; i++, walk_next(&walk)) {
+		const float *left = a + walk.at[0] * s->rows * s->depth;
+		const float *right = b + walk.at[1] * s->depth * s->columns;
+		float *to = out + i * s->rows * s->columns;
 
-		ok = product_begin(&product, a + walk.at[0] * s->rows * s->depth, rows, s->depth,
-				   s->depth, 1);
-		if (ok)
-			product_run(&product, get_row, &right, 0, s->columns,
-				    out + i * s->rows * s->columns, s->columns);
-		product_end(&product);
-		if (!ok)
-			return HOSTOP_NO_MEMORY;
+		if (!call->product || !s->depth)
+			status = multiply_here(left, right, to, rows, s->depth, s->columns);
+		else if (!call->product(call->context, left, right, to, rows, s->depth,
+					s->columns))
+			status = HOSTOP_PRODUCT;
 	}
-	return HOSTOP_OK;
+	return status;
 }
 
 enum hostop_status hostop_matmul(struct hostop_call *call)
@@ -133,7 +145,7 @@ enum hostop_status hostop_matmul(struct hostop_call *call)
 	a = product_floats(in(call, 0), &own[0]);
 	b = product_floats(in(call, 1), &own[1]);
 	out = product_result(&call->out[0], &own[2]);
-	status = a && b && out ? multiply(&s, a, b, out) : HOSTOP_NO_MEMORY;
+	status = a && b && out ? multiply(call, &s, a, b, out) : HOSTOP_NO_MEMORY;
 	if (!status)
 		product_put(&call->out[0], own[2]);
 	free(own[0]);

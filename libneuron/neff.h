@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <neuron/hostop.h>
 #include <neuron/neff.h>
 
 enum neff_status {
@@ -110,6 +111,14 @@ const struct neuron_neff_chunk *neff_chunks(const struct neuron_neff_step *s,
 static inline uint32_t neff_chunk_operand(const struct neuron_neff_step *s, uint32_t k)
 {
 	return k < s->num_inputs - 1 ? k : k + 1;
+}
+
+/* The host's operator of a HOST or a PRODUCT step; of others NEURON_HOST_NUM_OPS. */
+static inline uint32_t neff_step_operator(const struct neuron_neff_step *s)
+{
+	if (s->kind == NEURON_NEFF_STEP_PRODUCT)
+		return NEURON_HOST_MATMUL;
+	return s->kind == NEURON_NEFF_STEP_HOST ? s->op : NEURON_HOST_NUM_OPS;
 }
 
 const char *neff_dtype_name(uint32_t dtype);

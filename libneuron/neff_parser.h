@@ -11,7 +11,8 @@
  * @size: number of them
  * @neff: what has been found so far
  * @error: receives what is wrong
- * @chip_steps: steps so far that run a model
+ * @chip_steps: models so far that a step runs
+ * @products: by model: it is one of PRODUCT steps
  */
 struct neff_parser {
 	const uint8_t *data;
@@ -19,6 +20,7 @@ struct neff_parser {
 	struct neff *neff;
 	char *error;
 	uint32_t chip_steps;
+	bool products[NEURON_NEFF_MAX_MODELS];
 };
 
 /* Say what is wrong, and return @status. */

@@ -139,7 +139,7 @@ static enum neff_status parse_run(struct neff_parser *p, uint32_t i, uint32_t mo
 	const struct neuron_neff_step *s = &p->neff->steps[i];
 	char error[NEFF_ERROR_SIZE];
 
-	/* Each is run by one step, so that none is looked at for ever. */
+	/* Each is looked at once, so that none is looked at for ever. */
 	if (s->op >= p->neff->num_models || s->op != p->chip_steps++)
 		return damaged(p, "step %u runs model %u of %u", i, s->op,
 			       p->neff->num_models);
@@ -252,6 +252,44 @@ static enum neff_status parse_chunks(struct neff_parser *p, uint32_t i)
 	return any ? NEFF_OK : damaged(p, "nothing says how long step %u takes", i);
 }
 
+/* Matrices that are multiplied: [m, k], [k, n] and [m, n]. */
+static bool multiplies(const struct neff *model)
+{
+	const struct neuron_neff_tensor *t = model->tensors;
+	uint32_t i;
+
+	for (i = 0; i < 3; i++)
+		if (t[i].dtype != NEURON_NEFF_F32 || t[i].rank != 2 || !t[i].dims[0] ||
+		    !t[i].dims[1])
+			return false;
+	return t[0].dims[0] == t[2].dims[0] && t[0].dims[1] == t[1].dims[0] &&
+	       t[1].dims[1] == t[2].dims[1];
+}
+
+/* A step that multiplies with a model, which others may do, too. */
+static enum neff_status parse_product(struct neff_parser *p, uint32_t i)
+{
+	const struct neuron_neff_step *s = &p->neff->steps[i];
+	enum neff_status status;
+	struct neff model;
+	uint32_t k;
+
+	if (s->num_inputs != 2 || s->num_outputs != 1)
+		return damaged(p, "step %u has %u inputs and %u outputs", i, s->num_inputs,
+			       s->num_outputs);
+	for (k = 0; k < 3; k++)
+		if (!operand(p->neff, s, k))
+			return damaged(p, "step %u has no operand %u", i, k);
+	if (s->op < p->chip_steps && p->products[s->op])
+		return NEFF_OK;
+	status = parse_run(p, i, 0, &model);
+	if (status)
+		return status;
+	p->products[s->op] = true;
+	return multiplies(&model) ? NEFF_OK :
+	       damaged(p, "model %u multiplies no matrices, step %u does", s->op, i);
+}
+
 static enum neff_status parse_host_step(struct neff_parser *p, uint32_t i)
 {
 	const struct neuron_neff_step *s = &p->neff->steps[i];
@@ -327,6 +365,8 @@ static enum neff_status parse_step(struct neff_parser *p, uint32_t i)
 	switch (s->kind) {
 	case NEURON_NEFF_STEP_CHIP:
 		return parse_chip_step(p, i);
+	case NEURON_NEFF_STEP_PRODUCT:
+		return parse_product(p, i);
 	case NEURON_NEFF_STEP_UNLESS:
 	case NEURON_NEFF_STEP_GO:
 		return parse_jump(p, i);
@@ -393,7 +433,7 @@ enum neff_status neff_parse_steps(struct neff_parser *p)
 	for (i = 0; i < p->neff->num_steps && !status; i++)
 		status = parse_step(p, i);
 	if (!status && p->chip_steps != p->neff->num_models)
-		status = damaged(p, "%u steps run the %u models of the file", p->chip_steps,
+		status = damaged(p, "steps run %u of the %u models of the file", p->chip_steps,
 				 p->neff->num_models);
 	return status;
 }

@@ -122,12 +122,13 @@ static struct steps *create(const struct neff *neff)
 
 static bool runs_model(const struct neuron_neff_step *s)
 {
-	return s->kind == NEURON_NEFF_STEP_CHIP || s->kind == NEURON_NEFF_STEP_CHUNKS;
+	return s->kind == NEURON_NEFF_STEP_CHIP || s->kind == NEURON_NEFF_STEP_CHUNKS ||
+	       s->kind == NEURON_NEFF_STEP_PRODUCT;
 }
 
 /*
  * Whether what a part makes is an output of the model, and not only used inside. What it
- * makes of a piece is more than what is kept.
+ * makes of a piece, or of a tile, is more than what is kept.
  */
 static bool makes_output(const struct steps *steps, uint32_t part)
 {
@@ -136,7 +137,7 @@ static bool makes_output(const struct steps *steps, uint32_t part)
 
 	while (!runs_model(s) || s->op != part)
 		s++;
-	if (s->kind == NEURON_NEFF_STEP_CHUNKS)
+	if (s->kind != NEURON_NEFF_STEP_CHIP)
 		return false;
 	for (i = 0; i < s->num_outputs; i++) {
 		uint32_t number = steps->operands[s->first_operand + s->num_inputs + i];
@@ -214,6 +215,7 @@ void steps_list(struct nrt_model *model, struct neuron_step *list, size_t *count
 	for (i = 0; i < steps->num_steps; i++) {
 		const struct neuron_neff_step *s = &steps->steps[i];
 		struct neuron_step *to = &list[n];
+		const struct hostop_info *op;
 
 		if (!runs_model(s) && s->kind != NEURON_NEFF_STEP_HOST)
 			continue;
@@ -221,14 +223,17 @@ void steps_list(struct nrt_model *model, struct neuron_step *list, size_t *count
 			continue;
 		memset(to, 0, sizeof(*to));
 		to->nanoseconds = steps->nanoseconds[i];
-		if (runs_model(s)) {
+		if (runs_model(s))
 			to->cores = steps->parts[s->op]->num_cores;
-			continue;
+		else
+			to->on_host = true;
+		op = hostop_info(neff_step_operator(s));
+		if (op) {
+			snprintf(to->op, sizeof(to->op), "%s", op->name);
+			memcpy(to->layer, steps->layers[i].name, sizeof(to->layer));
 		}
-		to->on_host = true;
-		snprintf(to->op, sizeof(to->op), "%s", hostop_info(s->op)->name);
-		memcpy(to->layer, steps->layers[i].name, sizeof(to->layer));
-		snprintf(to->reason, sizeof(to->reason), "%s", hostop_reason(s->reason));
+		if (to->on_host)
+			snprintf(to->reason, sizeof(to->reason), "%s", hostop_reason(s->reason));
 	}
 	pthread_mutex_unlock(&model->lock);
 	*count = n;

@@ -26,6 +26,7 @@ static void destroy_run(const struct steps *steps, struct steps_run *run)
 	for (i = 0; i < steps->num_parts; i++) {
 		tensor_set_free(run->inputs[i]);
 		tensor_set_free(run->outputs[i]);
+		steps_free_tiles(run->tiles[i]);
 	}
 	free(run->values);
 	free(run->own);
@@ -84,9 +85,14 @@ static NRT_STATUS prepare_parts(const struct nrt_model *model, struct steps_run 
 			status = tensor_create(model->instances[0].device,
 					       neff_value_size(&steps->values[i]), "(between steps)",
 					       &run->own[i]);
-	for (i = 0; i < steps->num_steps && !status; i++)
-		if (steps->steps[i].kind == NEURON_NEFF_STEP_CHUNKS)
-			status = prepare_pieces(model, run, &steps->steps[i]);
+	for (i = 0; i < steps->num_steps && !status; i++) {
+		const struct neuron_neff_step *s = &steps->steps[i];
+
+		if (s->kind == NEURON_NEFF_STEP_CHUNKS)
+			status = prepare_pieces(model, run, s);
+		else if (s->kind == NEURON_NEFF_STEP_PRODUCT && !run->tiles[s->op])
+			status = steps_prepare_tiles(model, run, s->op);
+	}
 	return status;
 }
 
@@ -373,6 +379,7 @@ static NRT_STATUS status_of(enum hostop_status status)
 	}
 }
 
+/* The operator of a host step, or that of a step whose products are the chip's. */
 static NRT_STATUS run_host_step(const struct nrt_model *model, struct steps_run *run,
 				uint32_t i)
 {
@@ -380,11 +387,15 @@ static NRT_STATUS run_host_step(const struct nrt_model *model, struct steps_run 
 	const struct neuron_neff_step *s = &steps->steps[i];
 	const uint32_t *operands = steps->operands + s->first_operand;
 	const struct hostop_tensor *in[HOSTOP_MAX_INPUTS], *most[HOSTOP_MAX_OUTPUTS];
+	const bool on_chip = s->kind == NEURON_NEFF_STEP_PRODUCT;
+	struct steps_product product = { .model = model, .run = run, .part = s->op };
 	struct hostop_tensor shapes[HOSTOP_MAX_OUTPUTS], out[HOSTOP_MAX_OUTPUTS];
 	struct hostop_call call = {
-		.op = s->op, .ints = s->ints, .floats = s->floats, .in = in,
-		.num_in = s->num_inputs, .most = most, .num_out = s->num_outputs,
-		.bounded = true, .out = out, .random = &run->random,
+		.op = neff_step_operator(s), .ints = s->ints,
+		.floats = s->floats, .in = in, .num_in = s->num_inputs, .most = most,
+		.num_out = s->num_outputs, .bounded = true, .out = out,
+		.random = &run->random, .product = on_chip ? steps_multiply : NULL,
+		.context = &product,
 	};
 	enum hostop_status ended;
 	NRT_STATUS status;
@@ -430,8 +441,10 @@ static NRT_STATUS run_host_step(const struct nrt_model *model, struct steps_run 
 	}
 	if (!ended)
 		return NRT_SUCCESS;
+	if (ended == HOSTOP_PRODUCT)
+		return product.status;
 	return fail(status_of(ended), "model %.64s, host step %u, %s '%.60s': %s", model->name,
-		    i, hostop_info(s->op)->name, steps->layers[i].name,
+		    i, hostop_info(call.op)->name, steps->layers[i].name,
 		    call.why[0] ? call.why : NO_MEMORY);
 }
 
@@ -493,6 +506,9 @@ static NRT_STATUS run_steps(const struct nrt_model *model, struct steps_run *run
 		case NEURON_NEFF_STEP_HOST:
 			status = run_host_step(model, run, i);
 			capture_host_step(start, model, i, status);
+			break;
+		case NEURON_NEFF_STEP_PRODUCT:
+			status = run_host_step(model, run, i);
 			break;
 		default:
 			status = run_jump(model, run, i, &next);

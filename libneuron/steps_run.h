@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What an execution of a model with steps keeps: steps_run.c and steps_chunks.c share it.
+ * What an execution of a model with steps keeps: steps_run.c, steps_chunks.c and
+ * steps_product.c share it.
  */
 #ifndef LIBNEURON_STEPS_RUN_H
 #define LIBNEURON_STEPS_RUN_H
@@ -30,6 +31,7 @@ struct value {
  *	 outputs; NULL for what no chip program has
  * @pieces: by operand: memory that chip programs reach, of those that they get piece by
  *	    piece; else NULL
+ * @tiles: by part that multiplies matrices: what it works on; else NULL
  * @inputs: by part: its inputs by name
  * @outputs: by part: its outputs by name
  * @borders: by tensor of the model: the application's, with a reference
@@ -41,6 +43,7 @@ struct steps_run {
 	struct value *values;
 	struct nrt_tensor **own;
 	struct nrt_tensor **pieces;
+	struct steps_tiles *tiles[NEURON_NEFF_MAX_MODELS];
 	struct tensor_set *inputs[NEURON_NEFF_MAX_MODELS];
 	struct tensor_set *outputs[NEURON_NEFF_MAX_MODELS];
 	struct nrt_tensor **borders;
@@ -63,5 +66,28 @@ NRT_STATUS steps_not_made(const struct nrt_model *model, uint32_t step);
 
 /* steps_chunks.c: run a CHUNKS step. */
 NRT_STATUS steps_run_chunks(const struct nrt_model *model, struct steps_run *run, uint32_t i);
+
+struct steps_tiles;
+
+/**
+ * struct steps_product - a PRODUCT step that is being run
+ * @model: the model
+ * @run: the execution
+ * @part: number of the chip program
+ * @status: why steps_multiply() failed
+ */
+struct steps_product {
+	const struct nrt_model *model;
+	struct steps_run *run;
+	uint32_t part;
+	NRT_STATUS status;
+};
+
+/* steps_product.c: what a part that multiplies needs, in run->tiles; NULL is freed as well. */
+NRT_STATUS steps_prepare_tiles(const struct nrt_model *model, struct steps_run *run,
+			       uint32_t part);
+void steps_free_tiles(struct steps_tiles *tiles);
+/* The chip multiplies; @context is a struct steps_product. */
+hostop_product_fn steps_multiply;
 
 #endif /* LIBNEURON_STEPS_RUN_H */

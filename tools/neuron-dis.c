@@ -154,6 +154,9 @@ static void print_step(const struct neff *neff, uint32_t i)
 		       " and the last %" PRId64 " (", s->op, s->ints[NEURON_NEFF_CHUNK_LENGTH],
 		       s->ints[NEURON_NEFF_CHUNK_BEFORE], s->ints[NEURON_NEFF_CHUNK_BEHIND]);
 		break;
+	case NEURON_NEFF_STEP_PRODUCT:
+		printf(" = product by program %" PRIu32 "(", s->op);
+		break;
 	case NEURON_NEFF_STEP_HOST:
 		printf(" = host %s(", hostop_info(s->op)->name);
 		break;

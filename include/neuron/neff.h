@@ -227,7 +227,16 @@ enum neuron_neff_step_kind {
 	NEURON_NEFF_STEP_UNLESS	= 2,	/* op: step to go on with unless the input is true */
 	NEURON_NEFF_STEP_GO	= 3,	/* op: step to go on with */
 	NEURON_NEFF_STEP_CHUNKS	= 4,	/* op: number of a MODEL, run on a piece at a time */
+	NEURON_NEFF_STEP_PRODUCT = 5,	/* op: number of a MODEL, which multiplies matrices */
 };
+
+/*
+ * A PRODUCT step is ONNX's MatMul of two values, of any shapes, on the host, but for the
+ * multiplications. Its model has two inputs and one output, of fp32: [m, k], [k, n] and
+ * [m, n]. Larger matrices are cut into such tiles, smaller ones are filled up with zeros,
+ * and what tiles of the same place make is added up in fp32, in the order of k. Several
+ * PRODUCT steps may have the same model.
+ */
 
 /* An operand that is not there, a layer that has no name. */
 #define NEURON_NEFF_NONE	0xffffffffu

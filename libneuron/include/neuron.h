@@ -502,11 +502,12 @@ int neuron_model_get_report(nrt_model_t *model, unsigned int index,
 
 /**
  * struct neuron_step - a step of a model that needs the host
- * @on_host: an operator on the host; else a program on the chip
- * @cores: of a program: how many cores it runs on
+ * @on_host: an operator on the host; else a program on the chip, or an operator whose
+ *	     products are the chip's
+ * @cores: of a program: how many cores it runs on; several steps may share it
  * @nanoseconds: that it took in the execution that ended last; 0: it was passed over
- * @op: on the host: ONNX's name of the operator, NUL-terminated
- * @layer: on the host: the node's name, NUL-terminated
+ * @op: ONNX's name of the operator, NUL-terminated; empty: a program for several
+ * @layer: of an operator: the node's name, NUL-terminated
  * @reason: on the host: why, NUL-terminated
  */
 struct neuron_step {

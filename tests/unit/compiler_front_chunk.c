@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * What of a model whose length depends on data the chip does piece by piece, and how long
- * the pieces are. Whether that gives what it is to give: tests/conformance/pieces.
+ * What of a model whose length depends on data the chip does piece by piece, how long the
+ * pieces are, and what it multiplies for the host. Whether that gives what it is to give:
+ * tests/conformance/pieces.
  */
 #include <compiler/host.h>
 #include <neuron/neff.h>
@@ -272,6 +273,200 @@ static void exact(void)
 	nc_result_free(&result);
 }
 
+/* What of @frames columns there is, turned: [1, <= frames, CHANNELS] */
+static struct builder with_turned(int64_t frames)
+{
+	struct builder b = with_frames(frames);
+
+	attr_ints(add_node(&b, "Transpose", "some", "turned"), "perm", 3,
+		  (int64_t[]) { 0, 2, 1 });
+	return b;
+}
+
+/* @y = softmax(turned * some) * turned, every frame of all of them: [1, <= frames, CHANNELS] */
+static void attend(struct builder *b, const char *y)
+{
+	char scores[16], weights[16], both[32];
+
+	snprintf(scores, sizeof(scores), "%s_s", y);
+	snprintf(weights, sizeof(weights), "%s_w", y);
+	snprintf(both, sizeof(both), "%s turned", weights);
+	add_node(b, "MatMul", "turned some", scores);
+	attr_int(add_node(b, "Softmax", scores, weights), "axis", -1);
+	add_node(b, "MatMul", both, y);
+}
+
+static unsigned int count_steps(const struct nc_result *result, uint32_t kind)
+{
+	unsigned int n = 0;
+
+	while (step_of(result, kind, n))
+		n++;
+	return n;
+}
+
+/* Which programs multiply, in the order of the steps that do. */
+static bool multiply(const struct nc_result *result, unsigned int count, const uint32_t *ops)
+{
+	unsigned int i;
+
+	if (count_steps(result, NEURON_NEFF_STEP_PRODUCT) != count) {
+		printf("# %u products\n", count_steps(result, NEURON_NEFF_STEP_PRODUCT));
+		return false;
+	}
+	for (i = 0; i < count; i++) {
+		uint32_t op = step_of(result, NEURON_NEFF_STEP_PRODUCT, i)->op;
+
+		if (op == ops[i])
+			continue;
+		printf("# product %u is by program %u\n", i, op);
+		return false;
+	}
+	return true;
+}
+
+/* What layer @name computes at a time is @rows by @columns. */
+static bool has_tile(const struct nc_result *result, const char *name, int64_t rows,
+		     int64_t columns)
+{
+	const struct nc_summary *sum = &result->summary;
+	unsigned int i;
+
+	for (i = 0; i < sum->num_layers; i++)
+		if (!strcmp(sum->layers[i].name, name) && !sum->layers[i].host &&
+		    sum->layers[i].rank == 2 && sum->layers[i].dims[0] == rows &&
+		    sum->layers[i].dims[1] == columns)
+			return true;
+	return false;
+}
+
+/* Products of the same tiles are by the same program. */
+static void products(void)
+{
+	struct builder b = with_turned(4000);
+	struct nc_result result;
+
+	attend(&b, "a");
+	attend(&b, "c");
+	add_node(&b, "Add", "a c", "y");
+	add_output(&b, "y");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(multiply(&result, 4, (uint32_t[]) { 0, 1, 0, 1 }));
+	CHECK_EQ(result.summary.num_programs, 2);
+	CHECK_EQ(result.summary.num_piecewise, 2);
+	/* Compress, Transpose, twice Softmax, Add. */
+	CHECK_EQ(result.summary.num_host_steps, 5);
+	CHECK_EQ(result.summary.num_nodes, 9);
+	CHECK(has_tile(&result, "n2", 256, 256) && has_tile(&result, "n5", 256, 256));
+	CHECK(has_tile(&result, "n4", 256, CHANNELS) && has_tile(&result, "n7", 256, CHANNELS));
+	nc_result_free(&result);
+	/* No tile is much longer than the whole can be. */
+	b = with_turned(370);
+	attend(&b, "a");
+	add_output(&b, "a");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(has_tile(&result, "n2", 192, 192));
+	CHECK(has_tile(&result, "n4", 192, CHANNELS));
+	nc_result_free(&result);
+	/* So few that they are the host's. */
+	b = with_turned(50);
+	attend(&b, "a");
+	add_output(&b, "a");
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(multiply(&result, 0, NULL));
+	CHECK_EQ(result.summary.num_programs, 0);
+	nc_result_free(&result);
+}
+
+/* Tiles of a size each: the first ones have a program. */
+static void many_products(void)
+{
+	struct builder b = with_turned(4000);
+	struct nc_result result;
+	char from[32], a[16], c[16], y[16];
+	unsigned int i;
+
+	add_ints(&b, "zero", 1, (int64_t[]) { 0 });
+	add_ints(&b, "one", 1, (int64_t[]) { 1 });
+	add_ints(&b, "two", 1, (int64_t[]) { 2 });
+	for (i = 0; i < 10; i++) {
+		char end[16];
+
+		snprintf(end, sizeof(end), "end%u", i);
+		snprintf(a, sizeof(a), "a%u", i);
+		snprintf(c, sizeof(c), "c%u", i);
+		snprintf(y, sizeof(y), "y%u", i);
+		add_ints(&b, end, 1, (int64_t[]) { 4 + i });
+		snprintf(from, sizeof(from), "turned zero %s two", end);
+		add_node(&b, "Slice", from, a);
+		snprintf(from, sizeof(from), "some zero %s one", end);
+		add_node(&b, "Slice", from, c);
+		snprintf(from, sizeof(from), "%s %s", a, c);
+		add_node(&b, "MatMul", from, y);
+		add_output(&b, y);
+	}
+	result = build(&b);
+	ACCEPTED(result);
+	CHECK(multiply(&result, 8, (uint32_t[]) { 0, 1, 2, 3, 4, 5, 6, 7 }));
+	nc_result_free(&result);
+}
+
+/* There is room for those programs that cannot do without. */
+static void no_room(void)
+{
+	unsigned int count, i;
+
+	for (count = NEURON_NEFF_MAX_MODELS - 2; count < NEURON_NEFF_MAX_MODELS; count++) {
+		struct builder b = with_turned(4000);
+		struct nc_result result;
+		char x[16] = "p", y[32];
+
+		attend(&b, "a");
+		add_output(&b, "a");
+		add_input(&b, "p", FLOAT, DIMS(10));
+		for (i = 0; i < count; i++) {
+			snprintf(y, sizeof(y), "r%u", i);
+			add_node(&b, "Bernoulli", x, y);
+			snprintf(x, sizeof(x), "p%u", i);
+			add_node(&b, "Sigmoid", y, x);
+		}
+		add_output(&b, x);
+		result = build(&b);
+		ACCEPTED(result);
+		CHECK_EQ(count_steps(&result, NEURON_NEFF_STEP_PRODUCT),
+			 count == NEURON_NEFF_MAX_MODELS - 2 ? 2 : 0);
+		CHECK_EQ(result.summary.num_programs,
+			 count == NEURON_NEFF_MAX_MODELS - 2 ? count + 2 : count);
+		nc_result_free(&result);
+	}
+}
+
+/* What a length is computed of is multiplied in fp32, and by a program of its own. */
+static void exact_products(void)
+{
+	struct nc_options options = { .auto_cast = NC_CAST_BF16 };
+	struct builder b = with_turned(4000);
+	struct nc_result result;
+
+	add_const(&b, "start", INT64, 0, NULL, (int64_t[]) { 0 }, 8);
+	add_const(&b, "step", INT64, 0, NULL, (int64_t[]) { 1 }, 8);
+	add_node(&b, "MatMul", "turned some", "y");
+	add_output(&b, "y");
+	add_node(&b, "MatMul", "turned some", "durations");
+	add_node(&b, "Tanh", "durations", "small");
+	attr_int(add_node(&b, "ReduceSum", "small", "sum"), "keepdims", 0);
+	attr_int(add_node(&b, "Cast", "sum", "length"), "to", INT64);
+	add_node(&b, "Range", "start length step", "z");
+	add_output(&b, "z");
+	result = build_with(&b, &options);
+	ACCEPTED(result);
+	CHECK(multiply(&result, 2, (uint32_t[]) { 0, 1 }));
+	nc_result_free(&result);
+}
+
 int main(void)
 {
 	ktap_run("as far as windows reach", reach);
@@ -280,5 +475,9 @@ int main(void)
 	ktap_run("lengths that are not the same", strangers);
 	ktap_run("many programs", many);
 	ktap_run("lengths are exact", exact);
+	ktap_run("products of what is as long", products);
+	ktap_run("many sizes of products", many_products);
+	ktap_run("products without room for programs", no_room);
+	ktap_run("products of lengths are exact", exact_products);
 	return ktap_done();
 }

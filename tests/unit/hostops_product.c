@@ -320,9 +320,70 @@ static void any_window(void)
 		CHECK(good[i] > 100);
 }
 
+/* Where products are made elsewhere: how many, and which one of them fails. */
+struct elsewhere {
+	unsigned int calls;
+	unsigned int fails;
+	size_t rows;
+};
+
+static bool multiply_elsewhere(void *context, const float *a, const float *b, float *to,
+			       size_t rows, size_t depth, size_t columns)
+{
+	struct elsewhere *e = context;
+	size_t r, c, k;
+
+	e->rows = rows;
+	if (++e->calls == e->fails)
+		return false;
+	for (r = 0; r < rows; r++)
+		for (c = 0; c < columns; c++)
+			for (to[r * columns + c] = 1000, k = 0; k < depth; k++)
+				to[r * columns + c] += a[r * depth + k] * b[k * columns + c];
+	return true;
+}
+
+/* What @e makes is told from what the host makes by 1000. */
+static void elsewhere(void)
+{
+	struct elsewhere e = { 0 };
+
+#define HERE()	(e = (struct elsewhere) { 0 }, call.product = multiply_elsewhere, call.context = &e)
+	forget();
+	IN(F16, 3, D(2, 1, 2), 1, 2, 3, 4);
+	IN(F16, 1, D(2), 1, 10);
+	HERE();
+	GIVES(MATMUL, F16, 2, D(2, 1), 1021, 1043);
+	CHECK_EQ(e.calls, 1);
+	CHECK_EQ(e.rows, 2);
+	IN(F32, 3, D(2, 1, 1), 2, 3);
+	IN(F32, 4, D(2, 1, 1, 1), 5, 7);
+	HERE();
+	GIVES(MATMUL, F32, 4, D(2, 2, 1, 1), 1010, 1015, 1014, 1021);
+	CHECK_EQ(e.calls, 4);
+	/* There is nothing to multiply. */
+	IN(F32, 2, D(2, 0), 0);
+	IN(F32, 2, D(0, 2), 0);
+	HERE();
+	GIVES(MATMUL, F32, 2, D(2, 2), 0, 0, 0, 0);
+	IN(F32, 2, D(0, 2), 0);
+	IN(F32, 2, D(2, 3), 1, 2, 3, 4, 5, 6);
+	HERE();
+	GIVES(MATMUL, F32, 2, D(0, 3), 0);
+	CHECK_EQ(e.calls, 0);
+	IN(F32, 3, D(2, 1, 1), 2, 3);
+	IN(F32, 3, D(2, 1, 1), 5, 7);
+	HERE();
+	e.fails = 2;
+	CHECK_EQ(run(NEURON_HOST_MATMUL, F32), HOSTOP_PRODUCT);
+	CHECK_EQ(e.calls, 2);
+#undef HERE
+}
+
 int main(void)
 {
 	ktap_run("products", products);
+	ktap_run("products that are made elsewhere", elsewhere);
 	ktap_run("convolutions", convolutions);
 	ktap_run("any window at all", any_window);
 	return ktap_done();

@@ -342,6 +342,56 @@ static inline void *nb_add(uint32_t n, size_t *size)
 	return nb_binary(NEURON_BINARY_ADD, "add", n, size);
 }
 
+/* A tensor of the program becomes a dense matrix. */
+static inline void nb_matrix(struct nb *b, unsigned int tensor, const uint32_t dims[2])
+{
+	struct neuron_tensor *t = &b->program->tensors[tensor];
+
+	t->rank = 2;
+	t->dims[0] = dims[0];
+	t->dims[1] = dims[1];
+	t->strides[0] = dims[1];
+	t->strides[1] = 1;
+}
+
+/* c = a * b: [m, k], [k, n] and [m, n]; @size is m, k and n. */
+static inline void *nb_product(const uint32_t size[3], size_t *file_size)
+{
+	const uint32_t dims[3][2] = {
+		{ size[0], size[1] }, { size[1], size[2] }, { size[0], size[2] },
+	};
+	static const char *const names[] = { "a", "b", "c" };
+	struct nb *b = malloc(sizeof(*b));
+	unsigned int slot[3], in[3], i;
+	struct neuron_inst *inst;
+	size_t at = 0;
+	void *file;
+
+	nb_begin(b, "product");
+	for (i = 0; i < 3; i++) {
+		uint32_t n = dims[i][0] * dims[i][1];
+
+		slot[i] = nb_tensor(b, NEURON_SPACE_SLOT,
+				    nb_io(b, i == 2, names[i], NEURON_NEFF_F32, 2, dims[i]),
+				    NEURON_F32, 0, n);
+		in[i] = nb_tensor(b, NEURON_SPACE_SBUF, 0, NEURON_F32, at, n);
+		nb_matrix(b, slot[i], dims[i]);
+		nb_matrix(b, in[i], dims[i]);
+		at += nb_align(4 * n);
+	}
+	nb_sync(nb_load(b, in[0], slot[0]), 0, 0, 0);
+	nb_sync(nb_load(b, in[1], slot[1]), 0, 0, 0);
+	inst = nb_inst(b, NEURON_OP_MATMUL, NEURON_ENGINE_PE);
+	inst->operand[0] = in[2];
+	inst->operand[1] = in[0];
+	inst->operand[2] = in[1];
+	nb_sync(inst, 0, 2, 1);
+	nb_sync(nb_store(b, slot[2], in[2]), 1, 1, -1);
+	file = nb_end(b, file_size);
+	free(b);
+	return file;
+}
+
 /*
  * y = x + w by way of a scratch buffer in device DRAM, fp32; w stays on the core. Elements before @first
  * never leave that buffer

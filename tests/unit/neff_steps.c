@@ -254,6 +254,76 @@ static void bad_chunks(void)
 	BAD_PIECES(SB_ONE, s->op = 1, "model 1 of 1");
 }
 
+/* The file of products, with one thing changed; @s is the first such step. */
+#define BAD_PRODUCT(change, word)						\
+	do {									\
+		struct neuron_neff_step *s;					\
+										\
+		start_products();						\
+		s = &steps()[2];						\
+		(void)s;							\
+		change;								\
+		expect(NEFF_DAMAGED, word);					\
+	} while (0)
+
+static void start_products(void)
+{
+	static const float w[SB_DEPTH * SB_COLUMNS];
+
+	free(file);
+	file = sb_products(16, w, &size);
+}
+
+/* A tensor of the model that multiplies. */
+static struct neuron_neff_tensor *tile(unsigned int i)
+{
+	char *inner = table(NEURON_NEFF_MODEL);
+	struct neuron_neff_section *s = (void *)(inner + sizeof(struct neuron_neff_header));
+
+	while (s->type != NEURON_NEFF_TENSORS)
+		s++;
+	return (struct neuron_neff_tensor *)(inner + s->offset) + i;
+}
+
+static void reseal(void)
+{
+	nb_seal(table(NEURON_NEFF_MODEL), section(NEURON_NEFF_MODEL)->size);
+}
+
+static void bad_products(void)
+{
+	start_products();
+	expect(NEFF_OK, NULL);
+	CHECK_EQ(neff.num_models, 1);
+	CHECK_EQ(neff_step_operator(&neff.steps[3]), NEURON_HOST_MATMUL);
+	BAD_PRODUCT(s->op = 1, "model 1 of 1");
+	BAD_PRODUCT(s[1].op = 1, "model 1 of 1");
+	BAD_PRODUCT(s->op = UINT32_MAX, "of 1");
+	BAD_PRODUCT(s->num_inputs = 1, "no result");
+	BAD_PRODUCT((s->num_inputs = 3, s->num_outputs = 0), "step 2 has 3 inputs");
+	BAD_PRODUCT((s->num_inputs = 2, s->num_outputs = 0), "step 2 has 2 inputs and 0");
+	BAD_PRODUCT(operands()[s->first_operand] = NEURON_NEFF_NONE, "no operand 0");
+	BAD_PRODUCT(operands()[s->first_operand + 1] = NEURON_NEFF_NONE, "no operand 1");
+	BAD_PRODUCT(operands()[s->first_operand + 2] = NEURON_NEFF_NONE, "no operand 2");
+	BAD_PRODUCT(operands()[s->first_operand + 2] = 0, "no result");
+	BAD_PRODUCT(s->ints[0] = 1, "parameters");
+	BAD_PRODUCT(s->floats[1] = 1, "parameters");
+	BAD_PRODUCT(s->reason = 1, "parameters");
+	/* One that is another step's: of its own kind alone. */
+	BAD_PRODUCT(s->kind = NEURON_NEFF_STEP_CHIP, "not what its model takes");
+	BAD_PRODUCT(s[1].kind = NEURON_NEFF_STEP_CHIP, "model 0 of 1");
+	BAD_PRODUCT((s[0].kind = NEURON_NEFF_STEP_HOST, s[0].op = NEURON_HOST_MATMUL,
+		     s[0].reason = 1, s[1] = s[0]), "models of the file");
+	/* Another type, and shapes that do not fit each other. */
+	BAD_PRODUCT((tile(0)->dtype = NEURON_NEFF_I32, reseal()), "multiplies no matrices");
+	BAD_PRODUCT((tile(0)->dims[0] = 3, tile(0)->dims[1] = 4, reseal()),
+		    "multiplies no matrices");
+	BAD_PRODUCT((tile(0)->rank = 1, tile(0)->dims[0] = 12, tile(0)->dims[1] = 0, reseal()),
+		    "multiplies no matrices");
+	BAD_PRODUCT((tile(2)->dims[0] = 2, tile(2)->dims[1] = 8, reseal()),
+		    "multiplies no matrices");
+}
+
 static void bad_models(void)
 {
 	struct neuron_neff_header *inner;
@@ -305,6 +375,7 @@ int main(void)
 	ktap_run("bad steps", bad_steps);
 	ktap_run("bad chip steps", bad_chip_steps);
 	ktap_run("bad steps of pieces", bad_chunks);
+	ktap_run("bad steps of products", bad_products);
 	ktap_run("bad models", bad_models);
 	ktap_run("bad jumps", bad_jumps);
 	free(file);

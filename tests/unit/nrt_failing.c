@@ -172,8 +172,8 @@ static NRT_STATUS request_status(nrta_error_tracker_t *tracker)
  */
 
 static char dir[64];
-static void *files[5];
-static size_t sizes[5];
+static void *files[6];
+static size_t sizes[6];
 
 /* A set with a tensor for each input or output, and the tensors in @tensors. */
 static nrt_tensor_set_t *fill_set(nrt_model_t *model, nrt_tensor_usage_t usage,
@@ -227,11 +227,11 @@ static void executions(void)
 	nrt_model_t *model;
 
 	TRY(nrt_init(NRT_FRAMEWORK_TYPE_NO_FW, "", ""));
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 6; i++) {
 		TRY(nrt_load(files[i], sizes[i], -1, -1, &model));
 		in = fill_set(model, NRT_TENSOR_USAGE_INPUT, placements[i % 2], a);
-		/* All elements are kept, by pieces. */
-		for (int k = 0; i == 4 && k < 2; k++)
+		/* All elements are kept, by pieces, by tiles. */
+		for (int k = 0; i >= 4 && k < i - 2; k++)
 			TRY(nrt_tensor_memset(a[k], 0, 1, nrt_tensor_get_size(a[k])));
 		out = fill_set(model, NRT_TENSOR_USAGE_OUTPUT, placements[i % 2], b);
 		TRY(nrt_execute(model, in, out));
@@ -427,11 +427,12 @@ int main(void)
 	files[2] = nb_stages(N, &sizes[2]);
 	files[3] = sb_found(N, &sizes[3]);
 	files[4] = sb_pieces(20, SB_ONE, &sizes[4]);
+	files[5] = sb_products(5, weights, &sizes[5]);
 	ktap_run("executions without memory", each_execution);
 	ktap_run("tensors without memory", each_tensor);
 	ktap_run("requests without memory", each_request);
 	ktap_run("profiles without memory", each_profile);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 6; i++)
 		free(files[i]);
 	snprintf(command, sizeof(command), "rm -r '%s'", dir);
 	if (system(command))

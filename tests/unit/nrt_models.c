@@ -61,6 +61,8 @@ int main(int argc, char **argv)
 	put(dir, "pieces", file, size);
 	file = sb_pieces(100, SB_OTHERS, &size);
 	put(dir, "pieces_of_two", file, size);
+	file = sb_products(100, w, &size);
+	put(dir, "products", file, size);
 	size = 8192;
 	file = calloc(1, size);
 	memcpy(file, (uint64_t []) { 2, 1024, 7168, 1, 0 }, 40);

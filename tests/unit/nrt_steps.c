@@ -303,6 +303,65 @@ static void lengths(void)
 	unload(&l);
 }
 
+/* The first @count rows; sums of whole numbers, which no order of adding changes. */
+static void check_products(struct loaded *l, const float *x, const float *u, const float *w,
+			   unsigned int count)
+{
+	float y[N * SB_COLUMNS], z[SB_ROWS * SB_DEPTH], want;
+	uint32_t shape[NEURON_MAX_DIMS], rank;
+	bool keep[N] = { false };
+	unsigned int r, c, k;
+
+	memset(keep, true, count);
+	CHECK_OK(nrt_tensor_write(get(l->in, "keep"), keep, 0, sizeof(keep)));
+	CHECK_OK(nrt_execute(l->model, l->in, l->out));
+	CHECK_EQ(neuron_tensor_get_shape(get(l->out, "y"), &rank, shape), 0);
+	CHECK_EQ(rank, 2);
+	CHECK_EQ(shape[0], count);
+	CHECK_OK(nrt_tensor_read(get(l->out, "y"), y, 0, sizeof(y)));
+	CHECK_OK(nrt_tensor_read(get(l->out, "z"), z, 0, sizeof(z)));
+	for (r = 0; r < N; r++)
+		for (c = 0; c < SB_COLUMNS; c++) {
+			for (want = 0, k = 0; r < count && k < SB_DEPTH; k++)
+				want += x[r * SB_DEPTH + k] * w[k * SB_COLUMNS + c];
+			CHECK_EQ(y[r * SB_COLUMNS + c], want);
+		}
+	for (r = 0; r < SB_ROWS; r++)
+		for (c = 0; c < SB_DEPTH; c++) {
+			for (want = 0, k = 0; k < count; k++)
+				want += u[r * N + k] * x[k * SB_DEPTH + c];
+			CHECK_EQ(z[r * SB_DEPTH + c], want);
+		}
+}
+
+static void products(void)
+{
+	float x[N * SB_DEPTH], u[SB_ROWS * N], w[SB_DEPTH * SB_COLUMNS];
+	struct neuron_step steps[4];
+	struct loaded l;
+	unsigned int i;
+	size_t size, n = 4;
+	void *file;
+
+	for (i = 0; i < N * SB_DEPTH; i++)
+		x[i] = (float)(i * 7 % 13) - 6;
+	for (i = 0; i < SB_ROWS * N; i++)
+		u[i] = (float)(i * 5 % 11) - 5;
+	for (i = 0; i < SB_DEPTH * SB_COLUMNS; i++)
+		w[i] = (float)(i * 3 % 7) - 3;
+	file = sb_products(N, w, &size);
+	l = load(file, size, NRT_TENSOR_PLACEMENT_DEVICE);
+	CHECK_OK(nrt_tensor_write(get(l.in, "x"), x, 0, sizeof(x)));
+	CHECK_OK(nrt_tensor_write(get(l.in, "u"), u, 0, sizeof(u)));
+	for (i = 0; i <= N; i += i < 10 ? 1 : 11)
+		check_products(&l, x, u, w, i);
+	CHECK_EQ(neuron_model_get_steps(l.model, steps, &n), 0);
+	CHECK_EQ(n, 4);
+	CHECK(!steps[2].on_host && steps[2].cores == 1 && !strcmp(steps[2].op, "MatMul"));
+	CHECK(!steps[3].on_host && steps[3].nanoseconds && !*steps[3].reason);
+	unload(&l);
+}
+
 static void strings(void)
 {
 	char x[2][NEURON_NEFF_STRING_SIZE] = { "abc", "Zug" }, y[2][NEURON_NEFF_STRING_SIZE];
@@ -522,6 +581,7 @@ int main(void)
 	ktap_run("one way or the other", ways);
 	ktap_run("piece by piece", pieces);
 	ktap_run("pieces of other lengths", lengths);
+	ktap_run("products, a tile at a time", products);
 	ktap_run("strings", strings);
 	ktap_run("failures of host steps", failures);
 	ktap_run("bad tensor sets", bad_sets);

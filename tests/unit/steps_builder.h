@@ -323,6 +323,45 @@ static inline void *sb_pieces(uint32_t n, enum sb_plus plus, size_t *size)
 	return file;
 }
 
+/*
+ * Of x [n, 5] the rows whose @keep is true: y [rows, 7] is these times w, and z [3, 5] those
+ * columns of u [3, n] times them. Both by one program, whose tiles are 4 by 3 by 4.
+ */
+#define SB_DEPTH	5
+#define SB_COLUMNS	7
+#define SB_ROWS		3
+
+static inline void *sb_products(uint32_t n, const float *w, size_t *size)
+{
+	const uint32_t tile[] = { 4, 3, 4 };
+	struct sb *b = malloc(sizeof(*b));
+	uint32_t x, u, keep, y, z, rows, columns, by, model;
+	struct neuron_neff_step *s;
+	size_t chip_size;
+	void *file, *chip = nb_product(tile, &chip_size);
+
+	sb_begin(b, "products");
+	x = sb_input(b, "x", NEURON_NEFF_F32, 2, n, SB_DEPTH);
+	u = sb_input(b, "u", NEURON_NEFF_F32, 2, SB_ROWS, n);
+	keep = sb_input(b, "keep", NEURON_NEFF_BOOL, 1, n);
+	y = sb_output(b, "y", NEURON_NEFF_F32, true, 2, n, SB_COLUMNS);
+	z = sb_output(b, "z", NEURON_NEFF_F32, false, 2, SB_ROWS, SB_DEPTH);
+	rows = sb_temp(b, NEURON_NEFF_F32, true, 2, n, SB_DEPTH);
+	columns = sb_temp(b, NEURON_NEFF_F32, true, 2, SB_ROWS, n);
+	by = sb_const(b, NEURON_NEFF_F32, w, 2, SB_DEPTH, SB_COLUMNS);
+	model = sb_model(b, chip, chip_size);
+	s = sb_step(b, NEURON_NEFF_STEP_HOST, NEURON_HOST_COMPRESS, 2, 1, x, keep, rows);
+	s->ints[0] = 1;
+	s = sb_step(b, NEURON_NEFF_STEP_HOST, NEURON_HOST_COMPRESS, 2, 1, u, keep, columns);
+	s->ints[0] = 1;
+	s->ints[1] = 1;
+	sb_step(b, NEURON_NEFF_STEP_PRODUCT, model, 2, 1, rows, by, y);
+	sb_step(b, NEURON_NEFF_STEP_PRODUCT, model, 2, 1, columns, rows, z);
+	file = sb_end(b, size);
+	free(b);
+	return file;
+}
+
 /* y = x, one string of each */
 static inline void *sb_strings(uint32_t n, size_t *size)
 {

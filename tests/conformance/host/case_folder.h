@@ -17,9 +17,9 @@ static char where[4096];
 static inline const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static inline const char *text(const char *format, ...)
 {
-	static char places[16][96];
+	static char places[64][96];
 	static unsigned int next;
-	char *place = places[next++ % 16];
+	char *place = places[next++ % 64];
 	va_list args;
 
 	va_start(args, format);

@@ -277,6 +277,48 @@ static void recurrent(void)
 	become(out);
 }
 
+/* [1, channels, length] as two heads: [1, 2, channels / 2, length], or the last two turned. */
+static const char *heads(const char *x, bool turned)
+{
+	const char *shape = fresh(), *y = fresh(), *turn = fresh();
+
+	add_ints(&b, shape, 4, (int64_t[]) { 1, 2, channels / 2, -1 });
+	add_node(&b, "Reshape", text("%s %s", x, shape), y);
+	if (!turned)
+		return y;
+	attr_ints(add_node(&b, "Transpose", y, turn), "perm", 4, (int64_t[]) { 0, 1, 3, 2 });
+	return turn;
+}
+
+/* Each frame looks at all of them: the host's, but for the products. */
+static void attend(void)
+{
+	const char *scores = fresh(), *scaled = fresh(), *weight = fresh(), *y = fresh();
+	const char *turn = fresh(), *back = fresh(), *query, *key, *value;
+
+	if (rate > 2)
+		return;
+	query = conv(now, channels, channels, 1, 1, 1);
+	key = conv(now, channels, channels, 1 + 2 * chance(2), 1, 1);
+	value = conv(now, channels, channels, 1, 1, 1);
+	add_node(&b, "MatMul", text("%s %s", heads(query, true), heads(key, false)), scores);
+	add_node(&b, "Mul", text("%s half", scores), scaled);
+	attr_int(add_node(&b, "Softmax", scaled, weight), "axis", -1);
+	if (chance(2)) {
+		add_node(&b, "MatMul", text("%s %s", weight, heads(value, true)), y);
+		attr_ints(add_node(&b, "Transpose", y, turn), "perm", 4,
+			  (int64_t[]) { 0, 1, 3, 2 });
+	} else {
+		/* The other way round, what it looks at from the right. */
+		attr_ints(add_node(&b, "Transpose", weight, y), "perm", 4,
+			  (int64_t[]) { 0, 1, 3, 2 });
+		add_node(&b, "MatMul", text("%s %s", heads(value, false), y), turn);
+	}
+	add_ints(&b, back, 3, (int64_t[]) { 1, channels, -1 });
+	become(fresh());
+	add_node(&b, "Reshape", text("%s %s", turn, back), now);
+}
+
 /* Zero where there is no frame, which it is anyway. */
 static void masked(void)
 {
@@ -354,7 +396,7 @@ static void build_model(void)
 	static void (*const steps[])(void) = {
 		convolve, convolve, function, function, residual, gate, linear, normalize, scale,
 		move, upsample, nothing, wild, masked, only_chip,
-		recurrent, lengths_of,
+		recurrent, lengths_of, attend, attend,
 	};
 	unsigned int count = 6 + chance(10), i, seen = 0;
 
