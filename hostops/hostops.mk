@@ -4,9 +4,9 @@ HOSTOPS_SRCS := $(wildcard hostops/*.c)
 HOSTOPS_OBJS := $(HOSTOPS_SRCS:%.c=$(BUILD)/obj/%.o)
 
 # Each processor gives the same bits: no multiplication is fused with an addition.
-$(foreach src,$(HOSTOPS_SRCS),$(eval CFLAGS-$(src:%.c=%) := -ffp-contract=off))
+$(foreach src,$(HOSTOPS_SRCS),$(eval CFLAGS-$(src:%.c=%) := -ffp-contract=off -O3))
 
-HOSTOPS_TESTS := hostops hostops_product hostops_recurrent
+HOSTOPS_TESTS := hostops hostops_product hostops_recurrent hostops_walk
 UNIT_TESTS += $(HOSTOPS_TESTS:%=$(BUILD)/tests/unit/%)
 ASAN_TESTS += $(HOSTOPS_TESTS)
 $(HOSTOPS_TESTS:%=$(BUILD)/tests/unit/%): $(BUILD)/tests/unit/%: \

@@ -12,26 +12,63 @@ static enum hostop_status bad_type(struct hostop_call *call)
 	return hostop_fail(call, HOSTOP_INVALID, "its types or parameters do not fit each other");
 }
 
+#define GATHER(type)								\
+	static void gather_##type(type *to, const type *from, int64_t step, int64_t n)	\
+	{									\
+		int64_t i;							\
+										\
+		for (i = 0; i < n; i++)						\
+			to[i] = from[i * step];					\
+	}
+
+GATHER(uint8_t)
+GATHER(uint16_t)
+GATHER(uint32_t)
+GATHER(uint64_t)
+
+/* @n elements of @size bytes, each @step behind the one before; that can be negative. */
+static void gather_run(void *to, const void *from, int64_t step, int64_t n, int64_t size)
+{
+	int64_t i;
+
+	if (step == 1) {
+		memcpy(to, from, n * size);
+		return;
+	}
+	switch (size) {
+	case 1:
+		gather_uint8_t(to, from, step, n);
+		break;
+	case 2:
+		gather_uint16_t(to, from, step, n);
+		break;
+	case 4:
+		gather_uint32_t(to, from, step, n);
+		break;
+	case 8:
+		gather_uint64_t(to, from, step, n);
+		break;
+	default:
+		for (i = 0; i < n; i++)
+			memcpy((char *)to + i * size, (const char *)from + i * step * size, size);
+		break;
+	}
+}
+
 /* out[i...] = x[sum of index * stride], for all elements of the result. */
 static void gather_strided(struct hostop_tensor *out, const struct hostop_tensor *x,
 			   int64_t first, const int64_t *strides)
 {
-	uint64_t n = hostop_count(out), i;
-	size_t size = hostop_size(x->dtype);
-	uint32_t index[RANK] = { 0 }, d;
-	int64_t from = first;
-	char *to = out->data;
+	uint64_t n = hostop_count(out), i, run;
+	struct walk walk;
 
-	for (i = 0; i < n; i++, to += size) {
-		memcpy(to, at(x, (uint64_t)from), size);
-		for (d = out->rank; d-- > 0;) {
-			from += strides[d];
-			if (++index[d] < out->dims[d])
-				break;
-			from -= strides[d] * (int64_t)out->dims[d];
-			index[d] = 0;
-		}
-	}
+	if (!n)
+		return;
+	walk_begin_strided(&walk, out, (uint64_t)first, strides);
+	run = walk_run(&walk);
+	for (i = 0; i < n; i += run, walk_next_run(&walk))
+		gather_run(put_at(out, i), at(x, walk.at[0]), (int64_t)walk_step(&walk, 0),
+			   (int64_t)run, hostop_size(x->dtype));
 }
 
 static void dense(const struct hostop_tensor *t, int64_t *strides)
@@ -235,12 +272,29 @@ enum hostop_status hostop_tile(struct hostop_call *call)
 	return HOSTOP_OK;
 }
 
+/* A run of what has four bytes, as nearly all has. */
+static void choose_run(uint32_t *to, const struct hostop_call *call, const struct walk *walk,
+		       uint64_t n)
+{
+	const uint8_t *condition = in(call, 0)->data;
+	const uint32_t *a = in(call, 1)->data, *b = in(call, 2)->data;
+	const uint64_t steps[3] = { walk_step(walk, 0), walk_step(walk, 1), walk_step(walk, 2) };
+	uint64_t i;
+
+	condition += walk->at[0];
+	a += walk->at[1];
+	b += walk->at[2];
+	for (i = 0; i < n; i++)
+		to[i] = condition[i * steps[0]] ? a[i * steps[1]] : b[i * steps[2]];
+}
+
 enum hostop_status hostop_where(struct hostop_call *call)
 {
 	const struct hostop_tensor *condition = in(call, 0);
+	const size_t size = hostop_size(in(call, 1)->dtype);
 	enum hostop_status status;
 	struct walk walk;
-	uint64_t i, n;
+	uint64_t i, n, run;
 
 	if (condition->dtype != NEURON_NEFF_BOOL || in(call, 1)->dtype != in(call, 2)->dtype ||
 	    !same_type(call, in(call, 1)))
@@ -248,11 +302,13 @@ enum hostop_status hostop_where(struct hostop_call *call)
 	status = hostop_make_broadcast(call, &walk, &n);
 	if (status)
 		return status;
-	for (i = 0; i < n; i++, walk_next(&walk)) {
+	run = walk_run(&walk);
+	for (i = 0; i < n && size == 4; i += run, walk_next_run(&walk))
+		choose_run((uint32_t *)put_at(&call->out[0], i), call, &walk, run);
+	for (i = 0; i < n && size != 4; i++, walk_next(&walk)) {
 		uint32_t from = integer(condition, walk.at[0]) ? 1 : 2;
 
-		memcpy(put_at(&call->out[0], i), at(in(call, from), walk.at[from]),
-		       hostop_size(call->out[0].dtype));
+		memcpy(put_at(&call->out[0], i), at(in(call, from), walk.at[from]), size);
 	}
 	return HOSTOP_OK;
 }

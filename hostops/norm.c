@@ -3,24 +3,101 @@
 #include <math.h>
 #include "priv.h"
 
-/* Softmax and LogSoftmax of @n elements, @step apart, from the one at @first on. */
-static void softmax_of(struct hostop_call *call, uint64_t first, uint64_t n, uint64_t step)
+/*
+ * e^x of 0 and less, or NaN, some 2^-31 off: the same on every processor, and in loops that
+ * become its vectors. Powers of two, times Taylor's polynomial of what remains.
+ */
+static inline double exp_narrow(double x)
 {
-	const struct hostop_tensor *x = in(call, 0);
-	const bool is_log = call->op == NEURON_HOST_LOG_SOFTMAX;
-	double most = -INFINITY, sum = 0, y;
+	/* Behind a sum with it the whole number is in the lowest bits. */
+	const double whole = 0x1.8p52;
+	double k = x * M_LOG2E + whole, r = x - (k - whole) * M_LN2, y, power;
+	uint64_t bits;
+
+	y = 1.0 / 40320;
+	y = y * r + 1.0 / 5040;
+	y = y * r + 1.0 / 720;
+	y = y * r + 1.0 / 120;
+	y = y * r + 1.0 / 24;
+	y = y * r + 1.0 / 6;
+	y = y * r + 1.0 / 2;
+	y = y * r + 1;
+	y = y * r + 1;
+	memcpy(&bits, &k, sizeof(bits));
+	bits = (bits + 1023) << 52;
+	memcpy(&power, &bits, sizeof(power));
+	/* Less than any number of fp32. */
+	return x < -700 ? 0 : y * power;
+}
+
+static double greatest(const double *x, uint64_t n)
+{
+	double most = -INFINITY;
 	uint64_t i;
 
 	for (i = 0; i < n; i++)
-		most = fmax(most, num(x, first + i * step));
+		most = x[i] > most ? x[i] : most;
+	return most;
+}
+
+/* @n elements in @x become their Softmax or LogSoftmax. */
+static void softmax_of(const struct hostop_call *call, double *x, uint64_t n)
+{
+	const bool is_log = call->op == NEURON_HOST_LOG_SOFTMAX;
+	const bool wide = call->most[0]->dtype == NEURON_NEFF_F64;
+	double most = greatest(x, n), sum = 0;
+	uint64_t i;
+
 	for (i = 0; i < n; i++)
-		sum += exp(num(x, first + i * step) - most);
-	for (i = 0; i < n; i++) {
-		y = num(x, first + i * step) - most;
-		y = is_log ? y - log(sum) : exp(y) / sum;
-		hostop_put_double(x->dtype, call->out[0].data, first + i * step,
-				  rounded(x->dtype, y));
+		x[i] -= most;
+	if (is_log) {
+		for (i = 0; i < n; i++)
+			sum += wide ? exp(x[i]) : exp_narrow(x[i]);
+		sum = log(sum);
+		for (i = 0; i < n; i++)
+			x[i] -= sum;
+		return;
 	}
+	for (i = 0; i < n && wide; i++)
+		x[i] = exp(x[i]);
+	for (i = 0; i < n && !wide; i++)
+		x[i] = exp_narrow(x[i]);
+	for (i = 0; i < n; i++)
+		sum += x[i];
+	for (i = 0; i < n; i++)
+		x[i] /= sum;
+}
+
+/* Elements of a row into @to: @n of them, @step apart, from the one at @first on. */
+static void get_row(const struct hostop_tensor *x, double *to, uint64_t first, uint64_t n,
+		    uint64_t step)
+{
+	const float *from = (const float *)x->data + first;
+	uint64_t i;
+
+	if (x->dtype == NEURON_NEFF_F32 && step == 1) {
+		for (i = 0; i < n; i++)
+			to[i] = from[i];
+		return;
+	}
+	for (i = 0; i < n; i++)
+		to[i] = num(x, first + i * step);
+}
+
+static void put_row(struct hostop_tensor *y, const double *from, uint64_t first, uint64_t n,
+		    uint64_t step)
+{
+	float *to = (float *)y->data + first;
+	uint64_t i;
+
+	if (y->dtype == NEURON_NEFF_F32 && step == 1) {
+		for (i = 0; i < n; i++)
+			to[i] = (float)from[i];
+		return;
+	}
+	for (i = 0; i < n; i++)
+		hostop_put_double(y->dtype, y->data, (int64_t)(first + i * step),
+				  rounded(y->dtype, from[i]));
 }
 
 enum hostop_status hostop_softmax(struct hostop_call *call)
@@ -28,7 +105,8 @@ enum hostop_status hostop_softmax(struct hostop_call *call)
 	const struct hostop_tensor *x = in(call, 0);
 	int64_t axis = call->ints[0];
 	enum hostop_status status;
-	uint64_t outer, inner, o;
+	uint64_t outer, inner, o, n;
+	double *row;
 
 	if (!hostop_is_float(x->dtype) || call->most[0]->dtype != x->dtype)
 		return hostop_bad_type(call);
@@ -39,9 +117,18 @@ enum hostop_status hostop_softmax(struct hostop_call *call)
 		return status;
 	outer = span(x, 0, axis);
 	inner = span(x, axis + 1, x->rank);
-	for (o = 0; o < outer * inner; o++)
-		softmax_of(call, o / inner * x->dims[axis] * inner + o % inner, x->dims[axis],
-			   inner);
+	n = x->dims[axis];
+	row = calloc(n, sizeof(*row));
+	if (!row)
+		return HOSTOP_NO_MEMORY;
+	for (o = 0; o < outer * inner; o++) {
+		const uint64_t first = o / inner * n * inner + o % inner;
+
+		get_row(x, row, first, n, inner);
+		softmax_of(call, row, n);
+		put_row(&call->out[0], row, first, n, inner);
+	}
+	free(row);
 	return HOSTOP_OK;
 }
 

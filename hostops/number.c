@@ -66,36 +66,62 @@ static int64_t compute_int(uint32_t op, int64_t a, int64_t b, bool is_unsigned,
 	}
 }
 
-/*
- * Most of all: fp32 of one shape. Rounding once or, by way of fp64, twice gives the same
- * for these.
- */
-static bool binary_alike(struct hostop_call *call)
-{
-	const struct hostop_tensor *a = in(call, 0), *b = in(call, 1);
-	const float *x = a->data, *y = b->data;
-	float *to = call->out[0].data;
-	uint64_t n = hostop_count(a), i;
+#define EACH(expression)							\
+	do {									\
+		for (i = 0; i < n; i++)						\
+			to[i] = expression;					\
+	} while (0)
 
-	if (a->dtype != NEURON_NEFF_F32 || a->rank != b->rank ||
-	    memcmp(a->dims, b->dims, sizeof(a->dims)))
-		return false;
-	switch (call->op) {
-	case NEURON_HOST_ADD:
-		for (i = 0; i < n; i++)
-			to[i] = x[i] + y[i];
-		return true;
-	case NEURON_HOST_SUB:
-		for (i = 0; i < n; i++)
-			to[i] = x[i] - y[i];
-		return true;
-	case NEURON_HOST_MUL:
-		for (i = 0; i < n; i++)
-			to[i] = x[i] * y[i];
-		return true;
-	default:
-		return false;
+/* Each of a run with each, or with one, so that there are loops for the processor's vectors. */
+#define BINARY(name, operator)							\
+	static void name(float *to, const float *a, uint64_t a_step, const float *b,	\
+			 uint64_t b_step, uint64_t n)				\
+	{									\
+		const float one_a = *a, one_b = *b;				\
+		uint64_t i;							\
+										\
+		if (a_step == 1 && b_step == 1)					\
+			EACH(a[i] operator b[i]);				\
+		else if (a_step == 1 && !b_step)				\
+			EACH(a[i] operator one_b);				\
+		else if (!a_step && b_step == 1)				\
+			EACH(one_a operator b[i]);				\
+		else								\
+			EACH(a[i * a_step] operator b[i * b_step]);		\
 	}
+
+BINARY(add, +)
+BINARY(subtract, -)
+BINARY(multiply, *)
+BINARY(divide, /)
+
+/*
+ * Most of all: fp32. Rounding once or, by way of fp64, twice gives the same for these
+ * operators. Return: false: it is another one, or another type.
+ */
+static bool binary_f32(struct hostop_call *call, struct walk *walk, uint64_t n)
+{
+	const float *a = in(call, 0)->data, *b = in(call, 1)->data;
+	const uint64_t run = walk_run(walk);
+	float *to = call->out[0].data;
+	uint64_t i;
+
+	if (in(call, 0)->dtype != NEURON_NEFF_F32 || call->op == NEURON_HOST_MOD)
+		return false;
+	for (i = 0; i < n; i += run, walk_next_run(walk)) {
+		const float *x = a + walk->at[0], *y = b + walk->at[1];
+		const uint64_t x_step = walk_step(walk, 0), y_step = walk_step(walk, 1);
+
+		if (call->op == NEURON_HOST_ADD)
+			add(to + i, x, x_step, y, y_step, run);
+		else if (call->op == NEURON_HOST_SUB)
+			subtract(to + i, x, x_step, y, y_step, run);
+		else if (call->op == NEURON_HOST_MUL)
+			multiply(to + i, x, x_step, y, y_step, run);
+		else
+			divide(to + i, x, x_step, y, y_step, run);
+	}
+	return true;
 }
 
 enum hostop_status hostop_binary(struct hostop_call *call)
@@ -110,7 +136,7 @@ enum hostop_status hostop_binary(struct hostop_call *call)
 	if (!is_number(a->dtype) || !all_of(call, call->most[0]->dtype))
 		return hostop_bad_type(call);
 	status = hostop_make_broadcast(call, &walk, &n);
-	if (status || binary_alike(call))
+	if (status || !n || binary_f32(call, &walk, n))
 		return status;
 	to = call->out[0].data;
 	for (i = 0; i < n; i++, walk_next(&walk)) {

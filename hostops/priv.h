@@ -101,10 +101,13 @@ enum hostop_status hostop_axes(struct hostop_call *call, uint32_t input, uint32_
 /* The shape that inputs are broadcast to. */
 enum hostop_status hostop_broadcast(struct hostop_call *call, struct hostop_tensor *shape);
 
+/* walk.c */
+
 /**
  * struct walk - the elements of tensors that are broadcast together, one by one
  * @n: tensors
- * @shape: that they are broadcast to
+ * @rank: dimensions of what they are broadcast to, as few as are enough
+ * @dims: them
  * @stride: by tensor and dimension, in elements
  * @index: where it is
  * @at: by tensor: the element
@@ -112,7 +115,8 @@ enum hostop_status hostop_broadcast(struct hostop_call *call, struct hostop_tens
 #define WALK_MAX	3
 struct walk {
 	uint32_t n;
-	struct hostop_tensor shape;
+	uint32_t rank;
+	uint32_t dims[RANK];
 	uint64_t stride[WALK_MAX][RANK];
 	uint32_t index[RANK];
 	uint64_t at[WALK_MAX];
@@ -120,7 +124,18 @@ struct walk {
 
 void walk_begin(struct walk *walk, const struct hostop_tensor *shape,
 		const struct hostop_tensor *const *tensors, uint32_t n);
+/* Elements of one tensor: the @first, then by steps along each dimension of @shape. */
+void walk_begin_strided(struct walk *walk, const struct hostop_tensor *shape, uint64_t first,
+			const int64_t *strides);
 void walk_next(struct walk *walk);
+
+/*
+ * The same, a run at a time: so many elements, in tensor @i each walk_step() behind the one
+ * before. A walk goes on by runs or by elements.
+ */
+uint64_t walk_run(const struct walk *walk);
+uint64_t walk_step(const struct walk *walk, uint32_t i);
+void walk_next_run(struct walk *walk);
 
 /* x before y: -1, 0, 1. NaN comes last. Strings by their bytes. */
 int hostop_order(const struct hostop_tensor *x, uint64_t i,

@@ -322,38 +322,6 @@ enum hostop_status hostop_broadcast(struct hostop_call *call, struct hostop_tens
 	return HOSTOP_OK;
 }
 
-void walk_begin(struct walk *walk, const struct hostop_tensor *shape,
-		const struct hostop_tensor *const *tensors, uint32_t n)
-{
-	uint32_t i, d;
-
-	*walk = (struct walk) { .n = n, .shape = *shape };
-	for (i = 0; i < n; i++) {
-		const struct hostop_tensor *t = tensors[i];
-		uint32_t shift = shape->rank - t->rank;
-		uint64_t stride = 1;
-
-		for (d = t->rank; d-- > 0; stride *= t->dims[d])
-			walk->stride[i][d + shift] = t->dims[d] == 1 ? 0 : stride;
-	}
-}
-
-void walk_next(struct walk *walk)
-{
-	uint32_t d, i;
-
-	for (d = walk->shape.rank; d-- > 0;) {
-		if (++walk->index[d] < walk->shape.dims[d]) {
-			for (i = 0; i < walk->n; i++)
-				walk->at[i] += walk->stride[i][d];
-			return;
-		}
-		walk->index[d] = 0;
-		for (i = 0; i < walk->n; i++)
-			walk->at[i] -= walk->stride[i][d] * (walk->shape.dims[d] - 1);
-	}
-}
-
 enum hostop_status hostop_make_broadcast(struct hostop_call *call, struct walk *walk,
 					 uint64_t *count)
 {
