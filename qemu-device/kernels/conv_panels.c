@@ -114,8 +114,8 @@ bool conv_choose_panels(struct conv_plan *plan, const struct nk_call *call,
 	    m * taps * plan->channels > MOST_ELEMENTS ||
 	    m * taps * plan->channels * plan->filters < LEAST_SHIFTED)
 		return false;
-	if (by == PANELS_DOT && (m > DOT_POSITIONS ||
-				 m * taps * plan->channels * plan->filters < LEAST_MACS))
+	if (by == PANELS_DOT && !(in->dtype == NEURON_BF16 && dot_widens()) &&
+	    (m > DOT_POSITIONS || m * taps * plan->channels * plan->filters < LEAST_MACS))
 		return false;
 	/* Zero points that fit, as choose_types() has found, and weights without any. */
 	if (plan->integer && (plan->as_f32 || w->dtype != NEURON_I8))

@@ -123,6 +123,17 @@ static size_t zero_bytes(const struct conv_plan *plan)
 	return (most + 63) & ~(size_t)63;
 }
 
+/* For the library in fp32, which is faster there, too, where dot products of bf16 are slow. */
+static bool find_wide_shape(struct conv_plan *plan, const struct nk_call *call,
+			    const struct lib_features *lib)
+{
+	struct lib_features wide = *lib;
+
+	wide.bf16 = false;
+	memset(&plan->panels, 0, sizeof(plan->panels));
+	return conv_find_shape(plan, call, &wide);
+}
+
 static struct nk_plan *make(const struct nk_call *call)
 {
 	const struct neuron_tensor *out = call->op[0].desc;
@@ -147,6 +158,9 @@ static struct nk_plan *make(const struct nk_call *call)
 		plan->refused = false;
 		return &plan->head;
 	}
+	if (plan->in_type == NEURON_BF16 && !lib->amx && dot_widens() &&
+	    !find_wide_shape(plan, call, lib))
+		return &plan->head;
 	plan->direct = !plan->as_f32 && !(plan->integer && plan->weight_zero) &&
 		       conv_is_channels_last(out) &&
 		       nk_epilogue_direct(call->inst, call->op, plan->integer,

@@ -209,6 +209,8 @@ struct panel_part {
  * they are.
  */
 bool dot_available(unsigned int dtype);
+/* Products of bf16 are faster as fp32 than as dot products; sums are in another order then. */
+bool dot_widens(void);
 void dot_multiply(unsigned int a_dtype, const struct panel_part *part, unsigned int rows);
 void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t *sums);
 
