@@ -9,7 +9,7 @@
 #define MOST_ROWS	256
 #define MOST_DEPTH	512
 
-/* Tiles of a length that is known are a multiple of that, and all of them full. */
+/* What is cut is cut into multiples of that. */
 #define STEP		16
 
 static int64_t ceil_div(int64_t a, int64_t b)

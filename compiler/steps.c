@@ -497,7 +497,7 @@ static void refuse_pieces(struct nc_ctx *ctx, const struct nc_node *node)
 	}
 }
 
-/* Shapes that depend on data are few: a program for each is left to the first. */
+/* So many sizes of tiles have a program; products of others are the host's. */
 #define PRODUCT_PROGRAMS	8
 
 static bool same_program(const struct nc_step *step, const struct nc_node *node,

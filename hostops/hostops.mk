@@ -3,7 +3,8 @@
 HOSTOPS_SRCS := $(wildcard hostops/*.c)
 HOSTOPS_OBJS := $(HOSTOPS_SRCS:%.c=$(BUILD)/obj/%.o)
 
-# Each processor gives the same bits: no multiplication is fused with an addition.
+# Each processor gives the same bits: no multiplication is fused with an addition. With -O3
+# loops over elements are the processor's vectors.
 $(foreach src,$(HOSTOPS_SRCS),$(eval CFLAGS-$(src:%.c=%) := -ffp-contract=off -O3))
 
 HOSTOPS_TESTS := hostops hostops_product hostops_recurrent hostops_walk

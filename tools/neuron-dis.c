@@ -139,6 +139,7 @@ static void print_step(const struct neff *neff, uint32_t i)
 {
 	const struct neuron_neff_step *s = &neff->steps[i];
 	const uint32_t *operands = neff->operands + s->first_operand;
+	const char *layer = s->layer == NEURON_NEFF_NONE ? "" : neff->layers[s->layer].name;
 
 	printf("step %-5" PRIu32, i);
 	for (uint32_t k = 0; k < s->num_outputs; k++) {
@@ -174,8 +175,9 @@ static void print_step(const struct neff *neff, uint32_t i)
 	printf(")");
 	if (s->kind == NEURON_NEFF_STEP_HOST) {
 		print_parameters(s);
-		printf("  ; %s: %s", s->layer == NEURON_NEFF_NONE ? "" :
-		       neff->layers[s->layer].name, hostop_reason(s->reason));
+		printf("  ; %s: %s", layer, hostop_reason(s->reason));
+	} else if (s->kind == NEURON_NEFF_STEP_PRODUCT) {
+		printf("  ; %s", layer);
 	}
 	printf("\n");
 }

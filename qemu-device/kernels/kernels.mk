@@ -23,7 +23,7 @@ all: $(BUILD)/lib/libnkernels.a
 
 # Tests and the benchmark.
 NKERNELS_TESTS := kernels_arrange kernels_context kernels_fast kernels_move kernels_near_tie \
-	kernels_onnx kernels_reference kernels_rows
+	kernels_onnx kernels_panels kernels_reference kernels_rows
 UNIT_TESTS += $(NKERNELS_TESTS:%=$(BUILD)/tests/unit/%)
 ASAN_TESTS += $(NKERNELS_TESTS)
 TSAN_TESTS += kernels_context

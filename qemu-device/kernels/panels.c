@@ -134,7 +134,7 @@ static void multiply_part(const struct panels *w, const struct panel_part *part,
 		if (w->by == PANELS_F32)
 			f32_multiply(&some, end - r);
 		else
-			dot_multiply(w->a_dtype, &some, end - r);
+			dot_multiply(w->a_dtype, dot_widens(), &some, end - r);
 	}
 }
 

@@ -206,12 +206,13 @@ struct panel_part {
 /*
  * panels_dot.c: sums of bf16 and of bytes as amx_multiply() has them, of up to PANEL_TOGETHER
  * rows, with columns of bf16 or of signed bytes. Signed bytes of rows count 128 more than
- * they are.
+ * they are. @wide: bf16 are multiplied as fp32, with sums in another order.
  */
 bool dot_available(unsigned int dtype);
-/* Products of bf16 are faster as fp32 than as dot products; sums are in another order then. */
+/* Where bf16 are faster as fp32: one answer for all that is multiplied on this processor. */
 bool dot_widens(void);
-void dot_multiply(unsigned int a_dtype, const struct panel_part *part, unsigned int rows);
+void dot_multiply(unsigned int a_dtype, bool wide, const struct panel_part *part,
+		  unsigned int rows);
 void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t *sums);
 
 /* panels_f32.c: the same of fp32, which is added with fused multiply-adds over ascending k. */

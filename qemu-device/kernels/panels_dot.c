@@ -225,16 +225,17 @@ bool dot_widens(void)
 	return __builtin_cpu_is("intel");
 }
 
-void dot_multiply(unsigned int a_dtype, const struct panel_part *part, unsigned int rows)
+void dot_multiply(unsigned int a_dtype, bool wide, const struct panel_part *part,
+		  unsigned int rows)
 {
 	if (a_dtype == NEURON_U8)
 		multiply_bytes(part, rows);
 	else if (a_dtype == NEURON_I8)
 		multiply_flipped(part, rows);
 	else if (part->ahead)
-		(dot_widens() ? multiply_wide_fetching : multiply_fetching)(part, rows);
+		(wide ? multiply_wide_fetching : multiply_fetching)(part, rows);
 	else
-		(dot_widens() ? multiply_wide_bf16 : multiply_bf16)(part, rows);
+		(wide ? multiply_wide_bf16 : multiply_bf16)(part, rows);
 }
 
 TARGET void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t *sums)
@@ -268,9 +269,10 @@ bool dot_widens(void)
 	return false;
 }
 
-void dot_multiply(unsigned int a_dtype, const struct panel_part *part, unsigned int rows)
+void dot_multiply(unsigned int a_dtype, bool wide, const struct panel_part *part,
+		  unsigned int rows)
 {
-	(void)a_dtype, (void)part, (void)rows;
+	(void)a_dtype, (void)wide, (void)part, (void)rows;
 }
 
 void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t *sums)
