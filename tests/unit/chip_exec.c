@@ -746,6 +746,7 @@ static void neighbours_work_on(void)
 	endless_program();
 	submit(&core);
 	CHECK_EQ(q_run(&other, &nop, &cqe), NEURON_FAULT_NONE);
+	CHECK(q_rest(&other));
 	wr(&m, NEURON_REG_CORE_RESET, 1);
 	CHECK(m_until(!rd(&m, NEURON_REG_CORE_RESET)));
 	CHECK_EQ(rd(&m, q_reg(&other, NEURON_QUEUE_STATUS)), NEURON_QUEUE_ENABLED);

@@ -54,6 +54,7 @@ static void hang_core(void)
 		inject(NEURON_INJECT_HANG_CORE, 0, 1, 0);
 		q_put(&core, &job);
 		q_ring(&core);
+		CHECK(m_until(rd(&m, q_reg(&core, NEURON_QUEUE_SQ_HEAD)) == core.tail));
 		pause_ms(20);
 		CHECK(rd(&m, q_reg(&core, NEURON_QUEUE_STATUS)) & NEURON_QUEUE_ACTIVE);
 		CHECK(!q_peek(&core, &cqe));

@@ -81,6 +81,7 @@ static void registers(void)
 	set_up();
 	CHECK(neuron_chip_inject(m.chip, NEURON_INJECT_DRAM_FLIP_CE, 0, 3, COPY_FROM));
 	CHECK_EQ(q_run(&dma, &copy, &cqe), NEURON_FAULT_NONE);
+	CHECK(q_rest(&dma));
 	wr(&m, q_reg(&core, NEURON_QUEUE_SQ_TAIL), 99);
 	wr(&m, NEURON_REG_DEBUG_QUEUE, 3);
 	wr(&m, NEURON_REG_DEBUG_COUNT, 4);
@@ -128,8 +129,7 @@ static void hung_core(void)
 			wr(&m, NEURON_REG_CORE_RESET, 1);
 			CHECK(m_until(!rd(&m, NEURON_REG_CORE_RESET)));
 		}
-		CHECK(m_until(!(rd(&m, q_reg(&core, NEURON_QUEUE_STATUS)) &
-				NEURON_QUEUE_ACTIVE)));
+		CHECK(q_rest(&core));
 		q_enable(&core);
 		CHECK_EQ(q_run(&core, &job, &cqe), NEURON_FAULT_NONE);
 	}

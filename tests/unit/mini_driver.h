@@ -283,12 +283,21 @@ static inline void q_init(struct machine *m, struct ring *r, unsigned int queue,
 	q_enable(r);
 }
 
+/*
+ * Wait until nothing of the queue runs. A completion can be seen a moment before:
+ * the queue's thread has it written while it is still at work.
+ */
+static inline bool q_rest(struct ring *r)
+{
+	return m_until(!(rd(r->m, q_reg(r, NEURON_QUEUE_STATUS)) &
+			 NEURON_QUEUE_ACTIVE));
+}
+
 /* Stop the queue and wait until it is at rest. */
 static inline bool q_stop(struct ring *r)
 {
 	wr(r->m, q_reg(r, NEURON_QUEUE_CONTROL), 0);
-	return m_until(!(rd(r->m, q_reg(r, NEURON_QUEUE_STATUS)) &
-			 NEURON_QUEUE_ACTIVE));
+	return q_rest(r);
 }
 
 static inline void q_put(struct ring *r, const struct neuron_sqe *sqe)
