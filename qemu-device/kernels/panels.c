@@ -26,6 +26,12 @@ static bool flips_columns(const struct panels *w)
 	return w->by == PANELS_DOT && w->dtype == NEURON_U8;
 }
 
+/* Whether rows are signed bytes for an instruction that has unsigned ones. */
+static bool flips_rows(const struct panels *w)
+{
+	return w->by == PANELS_DOT && w->a_dtype == NEURON_I8;
+}
+
 static int32_t column_zero_point(const struct panels *w)
 {
 	return w->zero_point - (flips_columns(w) ? 128 : 0);
@@ -33,7 +39,7 @@ static int32_t column_zero_point(const struct panels *w)
 
 static int32_t row_zero_point(const struct panels *w)
 {
-	return w->a_zero_point + (w->by == PANELS_DOT && w->a_dtype == NEURON_I8 ? 128 : 0);
+	return w->a_zero_point + (flips_rows(w) ? 128 : 0);
 }
 
 static void pack(const struct panels *w, uint32_t n, const void *b, void *packed)
@@ -44,12 +50,17 @@ static void pack(const struct panels *w, uint32_t n, const void *b, void *packed
 		steps_pack(w->dtype, w->k, n, b, w->row, w->column, flips_columns(w), packed);
 }
 
+/* What the rows' zero point makes of each column's sum. */
 static void sum_columns(const struct panels *w, uint32_t n, const void *packed, uint32_t *sums)
 {
+	uint32_t az = row_zero_point(w);
+
 	if (w->by == PANELS_DOT)
 		dot_column_sums(n, w->k, packed, sums);
 	else
 		amx_column_sums(w->dtype, n, w->k, packed, sums);
+	for (uint32_t j = 0; j < n; j++)
+		sums[j] = 0 - az * sums[j];
 }
 
 struct pack {
@@ -71,7 +82,9 @@ static uint32_t *column_sums(const struct panels *w, const void *packed)
 
 size_t panels_size(const struct panels *w)
 {
-	return panels_bytes(w->dtype, w->k, w->n) + (size_t)w->n * sizeof(uint32_t);
+	size_t columns = (w->n + PANEL_COLUMNS - 1) / PANEL_COLUMNS * PANEL_COLUMNS;
+
+	return panels_bytes(w->dtype, w->k, w->n) + columns * sizeof(uint32_t);
 }
 
 static enum nk_status pack_tile(void *arg, size_t tile, unsigned int thread,
@@ -101,16 +114,14 @@ enum nk_status panels_fill(const struct nk_call *call, const struct panels *w,
 
 static uint32_t sum_bytes(const struct panels *w, const void *row)
 {
-	bool flipped = w->by == PANELS_DOT && w->a_dtype == NEURON_I8;
-
-	return nk_sum_bytes(w->a_dtype, row, w->k) + (flipped ? 128 * w->k : 0);
+	return nk_sum_bytes(w->a_dtype, row, w->k) + (flips_rows(w) ? 128 * w->k : 0);
 }
 
-NK_CLONES static void subtract(uint32_t *restrict sums, const uint32_t *restrict columns,
-			       uint32_t by_column, uint32_t rest, size_t n)
+NK_CLONES static void add(uint32_t *restrict sums, const uint32_t *restrict columns,
+			  uint32_t rest, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		sums[i] -= by_column * columns[i] + rest;
+		sums[i] += columns[i] + rest;
 }
 
 /* So many bytes of rows stay in L2 from panel to panel: such rows are multiplied as a whole. */
@@ -156,22 +167,64 @@ static struct panel_part part_of(const struct panels *w, const void *a, ptrdiff_
 	};
 }
 
+/* A part of all panels, which are @panel bytes each. */
+static void multiply_panels(const struct panels *w, const struct panel_part *part, uint32_t rows,
+			    uint32_t columns, size_t panel)
+{
+	struct panel_part some = *part;
+
+	for (uint32_t j = 0; j < columns; j += PANEL_COLUMNS) {
+		multiply_part(w, &some, rows);
+		some.b += panel;
+		some.c += PANEL_COLUMNS;
+		if (some.start)
+			some.start += PANEL_COLUMNS;
+	}
+}
+
+/* The same with rows of signed bytes, which are flipped once for all. */
+static void multiply_flipped(const struct panel_part *part, uint32_t rows, uint32_t columns,
+			     size_t panel)
+{
+	uint32_t blocks = (rows + PANEL_TOGETHER - 1) / PANEL_TOGETHER;
+	char flipped[PANEL_TOGETHER][PANEL_PART] NK_ALIGNED;
+
+	for (uint32_t i = 0, r = 0, end; i < blocks; i++, r = end) {
+		struct panel_part some = *part;
+
+		end = (uint32_t)((uint64_t)rows * (i + 1) / blocks);
+		some.a += (ptrdiff_t)r * some.a_row;
+		some.c += (ptrdiff_t)r * some.c_row;
+		dot_flip(&some, end - r, flipped[0], PANEL_PART);
+		some.a = flipped[0];
+		some.a_row = PANEL_PART;
+		some.shift = NULL;
+		for (uint32_t j = 0; j < columns; j += PANEL_COLUMNS) {
+			dot_multiply(NEURON_U8, false, &some, end - r);
+			some.b += panel;
+			some.c += PANEL_COLUMNS;
+			if (some.start)
+				some.start += PANEL_COLUMNS;
+		}
+	}
+}
+
 static void multiply(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t a_row,
-		     const ptrdiff_t *shift, uint32_t columns, const char *packed, void *out,
-		     ptrdiff_t out_row)
+		     const ptrdiff_t *shift, uint32_t columns, const char *packed,
+		     const uint32_t *start, void *out, ptrdiff_t out_row)
 {
 	size_t panel = panel_bytes(w->dtype, w->k), all = w->k * nk_size(w->dtype), done = 0;
-	size_t most = rows * all <= NEAR_BYTES ? all : PANEL_PART;
+	size_t most = rows * all <= NEAR_BYTES && !flips_rows(w) ? all : PANEL_PART;
 
 	do {
 		struct panel_part part = part_of(w, a, a_row, shift, done, most, out, out_row);
 
 		part.b = packed + done * PANEL_COLUMNS;
-		for (uint32_t j = 0; j < columns; j += PANEL_COLUMNS) {
-			multiply_part(w, &part, rows);
-			part.b += panel;
-			part.c += PANEL_COLUMNS;
-		}
+		part.start = start;
+		if (flips_rows(w))
+			multiply_flipped(&part, rows, columns, panel);
+		else
+			multiply_panels(w, &part, rows, columns, panel);
 		done += part.bytes;
 	} while (done < all);
 }
@@ -182,20 +235,21 @@ void panels_tile(const struct panels *w, uint32_t rows, const void *a, ptrdiff_t
 {
 	const uint32_t *of_columns = column_sums(w, packed) + first;
 	uint32_t az = row_zero_point(w), bz = column_zero_point(w), k = w->k;
+	bool starts = w->by == PANELS_DOT && has_zero_points(w) && !bz;
 
 	packed = (const char *)packed + panels_bytes(w->dtype, k, first);
 	if (w->by == PANELS_AMX)
 		amx_multiply(w->a_dtype, w->dtype, rows, columns, k, a, a_row, shift, packed, out,
 			     out_row);
 	else
-		multiply(w, rows, a, a_row, shift, columns, packed, out, out_row);
-	if (!has_zero_points(w))
+		multiply(w, rows, a, a_row, shift, columns, packed, starts ? of_columns : NULL, out,
+			 out_row);
+	if (!has_zero_points(w) || starts)
 		return;
 	for (uint32_t i = 0; i < rows; i++) {
 		uint32_t of_row = bz ? sum_bytes(w, (const char *)a + i * a_row) : 0;
 
-		subtract((uint32_t *)out + i * out_row, of_columns, az,
-			 bz * of_row - k * az * bz, columns);
+		add((uint32_t *)out + i * out_row, of_columns, k * az * bz - bz * of_row, columns);
 	}
 }
 

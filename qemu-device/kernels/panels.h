@@ -186,6 +186,7 @@ void amx_column_sums(unsigned int dtype, uint32_t n, uint32_t k, const void *pac
  * @c: sums, of which as many columns are written as a panel has
  * @c_row: distance of their rows, in elements
  * @adds: to the sums that are there
+ * @start: what the sums of bytes begin with otherwise, for each column; NULL: zero
  * @ahead: columns that are needed soon, where their rows are contiguous: as much of them as
  *	   the part has is fetched into the cache. Not of bytes; NULL: none
  * @ahead_row: distance of their rows, in bytes
@@ -199,20 +200,28 @@ struct panel_part {
 	float *c;
 	ptrdiff_t c_row;
 	bool adds;
+	const uint32_t *start;
 	const char *ahead;
 	ptrdiff_t ahead_row;
 };
 
 /*
  * panels_dot.c: sums of bf16 and of bytes as amx_multiply() has them, of up to PANEL_TOGETHER
- * rows, with columns of bf16 or of signed bytes. Signed bytes of rows count 128 more than
- * they are. @wide: bf16 are multiplied as fp32, with sums in another order.
+ * rows, with columns of bf16 or of signed bytes. Bytes of rows are unsigned ones. @wide: bf16
+ * are multiplied as fp32, with sums in another order.
  */
 bool dot_available(unsigned int dtype);
 /* Where bf16 are faster as fp32: one answer for all that is multiplied on this processor. */
 bool dot_widens(void);
 void dot_multiply(unsigned int a_dtype, bool wide, const struct panel_part *part,
 		  unsigned int rows);
+/*
+ * Make signed bytes of rows unsigned ones, which count 128 more. @part: its rows, whose
+ * steps come one after the other in @to, also where they are shifted; @to_row: distance of
+ * the rows there, a multiple of PANEL_STEP.
+ */
+void dot_flip(const struct panel_part *part, unsigned int rows, char *to, ptrdiff_t to_row);
+/* @sums: of whole panels */
 void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t *sums);
 
 /* panels_f32.c: the same of fp32, which is added with fused multiply-adds over ascending k. */

@@ -28,7 +28,6 @@ bool dot_available(unsigned int dtype)
 enum kind {
 	OF_BF16,
 	OF_BYTES,	/* unsigned times signed ones */
-	OF_FLIPPED,	/* signed ones, plus 128, times signed ones */
 };
 
 /* Registers of the one type: what is in them is what the instructions take it for. */
@@ -40,14 +39,12 @@ INLINE __m512i dot(__m512i sum, __m512i a, __m512i b, const enum kind kind)
 	return _mm512_dpbusd_epi32(sum, a, b);
 }
 
-INLINE __m512i four(const void *from, const enum kind kind)
+INLINE __m512i four(const void *from)
 {
 	int bits;
-	__m512i all;
 
 	__builtin_memcpy(&bits, from, sizeof(bits));
-	all = _mm512_set1_epi32(bits);
-	return kind == OF_FLIPPED ? _mm512_xor_si512(all, _mm512_set1_epi8(-128)) : all;
+	return _mm512_set1_epi32(bits);
 }
 
 INLINE void multiply_rows(const struct panel_part *part, const unsigned int rows,
@@ -60,10 +57,11 @@ INLINE void multiply_rows(const struct panel_part *part, const unsigned int rows
 	float *c = part->c;
 	uint32_t s = 0;
 
+	x = part->start ? _mm512_loadu_si512(part->start) : _mm512_setzero_si512();
+	y = part->start ? _mm512_loadu_si512(part->start + LANES) : _mm512_setzero_si512();
 	for (unsigned int r = 0; r < rows; r++) {
-		sum[r][0] = part->adds ? _mm512_loadu_si512(c + r * c_row) : _mm512_setzero_si512();
-		sum[r][1] = part->adds ? _mm512_loadu_si512(c + r * c_row + LANES) :
-					 _mm512_setzero_si512();
+		sum[r][0] = part->adds ? _mm512_loadu_si512(c + r * c_row) : x;
+		sum[r][1] = part->adds ? _mm512_loadu_si512(c + r * c_row + LANES) : y;
 	}
 	while (left >= 4) {
 		size_t bytes = left < PANEL_STEP ? left / 4 * 4 : PANEL_STEP;
@@ -81,7 +79,7 @@ INLINE void multiply_rows(const struct panel_part *part, const unsigned int rows
 				ahead += 2 * part->ahead_row;
 			}
 			for (unsigned int r = 0; r < rows; r++) {
-				all = four(a + r * a_row, kind);
+				all = four(a + r * a_row);
 				sum[r][0] = dot(sum[r][0], all, x, kind);
 				sum[r][1] = dot(sum[r][1], all, y, kind);
 			}
@@ -99,7 +97,7 @@ INLINE void multiply_rows(const struct panel_part *part, const unsigned int rows
 			uint32_t last = 0;
 
 			__builtin_memcpy(&last, a + r * a_row, left);
-			all = four(&last, kind);
+			all = four(&last);
 			sum[r][0] = dot(sum[r][0], all, x, kind);
 			sum[r][1] = dot(sum[r][1], all, y, kind);
 		}
@@ -212,9 +210,29 @@ TARGET static void multiply_##name(const struct panel_part *part, unsigned int r
 MULTIPLY(bf16, multiply_rows, OF_BF16, false)
 MULTIPLY(fetching, multiply_rows, OF_BF16, true)
 MULTIPLY(bytes, multiply_rows, OF_BYTES, false)
-MULTIPLY(flipped, multiply_rows, OF_FLIPPED, false)
 MULTIPLY(wide_bf16, multiply_wide, false)
 MULTIPLY(wide_fetching, multiply_wide, true)
+
+/*
+ * While they are multiplied it would take turns with the products: there are two ports for
+ * both.
+ */
+TARGET void dot_flip(const struct panel_part *part, unsigned int rows, char *to, ptrdiff_t to_row)
+{
+	for (size_t at = 0; at < part->bytes; at += PANEL_STEP) {
+		size_t left = part->bytes - at;
+		__mmask64 there = left < PANEL_STEP ? (1ull << left) - 1 : ~0ull;
+		const char *a = part->a + (part->shift ? part->shift[at / PANEL_STEP] :
+							 (ptrdiff_t)at);
+
+		for (unsigned int r = 0; r < rows; r++) {
+			__m512i step = _mm512_maskz_loadu_epi8(there, a + r * part->a_row);
+
+			step = _mm512_xor_si512(step, _mm512_set1_epi8(-128));
+			_mm512_store_si512(to + r * to_row + at, step);
+		}
+	}
+}
 
 /*
  * Intel's processors multiply and add fp32 on two ports, and pairs of bf16 on one, at half
@@ -230,8 +248,6 @@ void dot_multiply(unsigned int a_dtype, bool wide, const struct panel_part *part
 {
 	if (a_dtype == NEURON_U8)
 		multiply_bytes(part, rows);
-	else if (a_dtype == NEURON_I8)
-		multiply_flipped(part, rows);
 	else if (part->ahead)
 		(wide ? multiply_wide_fetching : multiply_fetching)(part, rows);
 	else
@@ -244,15 +260,17 @@ TARGET void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t
 	size_t panel = panel_bytes(NEURON_I8, k);
 	const char *from = packed;
 
-	for (uint32_t j = 0; j < n; j += LANES, from += j % PANEL_COLUMNS ? 0 : panel) {
-		const char *at = from + j / LANES % 2 * TILE_BYTES;
-		__mmask16 columns = n - j < LANES ? (1u << (n - j)) - 1 : 0xffff;
-		__m512i sum = _mm512_setzero_si512();
+	for (uint32_t j = 0; j < n; j += PANEL_COLUMNS, from += panel) {
+		__m512i x = _mm512_setzero_si512(), y = x;
 
-		for (size_t i = 0; i < panel / (2 * TILE_BYTES); i++, at += 2 * TILE_BYTES)
-			for (size_t g = 0; g < TILE_BYTES; g += PANEL_STEP)
-				sum = _mm512_dpbusd_epi32(sum, ones, _mm512_load_si512(at + g));
-		_mm512_mask_storeu_epi32(sums + j, columns, sum);
+		for (size_t at = 0; at < panel; at += 2 * TILE_BYTES)
+			for (size_t g = at; g < at + TILE_BYTES; g += PANEL_STEP) {
+				x = _mm512_dpbusd_epi32(x, ones, _mm512_load_si512(from + g));
+				y = _mm512_dpbusd_epi32(y, ones, _mm512_load_si512(from + g +
+										    TILE_BYTES));
+			}
+		_mm512_storeu_si512(sums + j, x);
+		_mm512_storeu_si512(sums + j + LANES, y);
 	}
 }
 
@@ -273,6 +291,11 @@ void dot_multiply(unsigned int a_dtype, bool wide, const struct panel_part *part
 		  unsigned int rows)
 {
 	(void)a_dtype, (void)wide, (void)part, (void)rows;
+}
+
+void dot_flip(const struct panel_part *part, unsigned int rows, char *to, ptrdiff_t to_row)
+{
+	(void)part, (void)rows, (void)to, (void)to_row;
 }
 
 void dot_column_sums(uint32_t n, uint32_t k, const void *packed, uint32_t *sums)

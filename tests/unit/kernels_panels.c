@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Both ways in which bf16 are multiplied without AMX, whichever of them this processor is
- * better at: kernels_fast.c sees that one alone.
+ * better at: kernels_fast.c sees that one alone. Bytes of more rows than one part has.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -22,6 +22,11 @@ static float chance(void)
 {
 	state = state * 1664525 + 1013904223;
 	return (float)(int32_t)state * 0x1p-31f;
+}
+
+static uint8_t any_byte(void)
+{
+	return (int)(chance() * 127.9f);
 }
 
 static void fill(uint16_t *to, size_t n)
@@ -143,10 +148,63 @@ static void subnormal(void)
 	free(packed);
 }
 
+static uint32_t naive(const struct panels *w, const uint8_t *row, const uint8_t *column)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < w->k; i++) {
+		const uint8_t *y = column + (ptrdiff_t)i * w->row;
+
+		sum += ((w->a_dtype == NEURON_I8 ? (int8_t)row[i] : row[i]) - w->a_zero_point) *
+		       ((w->dtype == NEURON_I8 ? (int8_t)*y : *y) - w->zero_point);
+	}
+	return sum;
+}
+
+/* Whoever multiplies bytes here, with zero points and without, signed ones and others. */
+static void bytes(void)
+{
+	static const uint32_t sums[] = { 1, 3, 4, 63, 64, 66, 1023, 1024, 1025, 1091, 2100 };
+	enum { ROWS = 27, MOST = 2100, WIDE = 70, OUT = 3 * PANEL_COLUMNS };
+	static uint8_t x[ROWS * (MOST + GAP)], y[MOST * WIDE];
+	static uint32_t out[2 * PANEL_ROWS * OUT];
+
+	for (unsigned int round = 0; round < 16 * sizeof(sums) / sizeof(sums[0]); round++) {
+		const uint32_t k = sums[round / 16], rows = round % 2 ? ROWS : 1 + round % 13;
+		const uint32_t columns = round % 3 ? WIDE : 33;
+		struct panels w = {
+			.dtype = round & 2 ? NEURON_U8 : NEURON_I8,
+			.a_dtype = round & 4 ? NEURON_U8 : NEURON_I8,
+			.k = k, .n = columns, .row = columns, .column = 1,
+			.zero_point = round & 8 ? 5 : 0,
+			.a_zero_point = round & 1 ? -3 : 0,
+		};
+		void *temp;
+
+		w.by = panels_by(lib_features(), w.a_dtype, w.dtype);
+		if (w.by == PANELS_NONE) {
+			ktap_skip("this processor has no dot products of bytes");
+			return;
+		}
+		for (size_t i = 0; i < sizeof(x); i++)
+			x[i] = any_byte();
+		for (size_t i = 0; i < k * columns; i++)
+			y[i] = any_byte();
+		temp = aligned_alloc(64, (panels_temp_bytes(&w, columns) + 63) / 64 * 64);
+		memset(out, 0xff, sizeof(out));
+		panels_tile_plain(&w, rows, x, k + GAP, NULL, columns, y, temp, out, OUT);
+		for (uint32_t r = 0; r < rows; r++)
+			for (uint32_t j = 0; j < columns; j++)
+				CHECK_EQ(out[r * OUT + j], naive(&w, x + r * (k + GAP), y + j));
+		free(temp);
+	}
+}
+
 int main(void)
 {
 	ktap_run("bf16 as dot products", dots);
 	ktap_run("bf16 as fp32", wide);
 	ktap_run("subnormal bf16 as fp32", subnormal);
+	ktap_run("bytes", bytes);
 	return ktap_done();
 }
