@@ -17,9 +17,9 @@
  * bf16 and int8 ones want repacked operands, and it has no convolution of
  * channels-last tensors; OpenBLAS has fp32 only. oneDNN alone covers everything
  * at close to the best rate, so it is the only library here. With AVX-512 products of
- * fp32, and with AMX those of bf16 and bytes, are our own (panels.h): as fast as the
- * library's at their best, without its dependence on the shape, and from weights that
- * are packed as they are needed.
+ * fp32, and with its dot products or AMX those of bf16 and bytes, are our own (panels.h):
+ * without the library's dependence on the shape, and from weights that are packed as they
+ * are needed.
  *
  * It is called with one thread at a time (parallel.c says why), with memory of
  * our own for its temporaries, because its own are tied to the thread that

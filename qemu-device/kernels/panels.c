@@ -183,12 +183,14 @@ static void multiply_panels(const struct panels *w, const struct panel_part *par
 }
 
 /* The same with rows of signed bytes, which are flipped once for all. */
-static void multiply_flipped(const struct panel_part *part, uint32_t rows, uint32_t columns,
-			     size_t panel)
+static void multiply_flipped(const struct panels *w, const struct panel_part *part, uint32_t rows,
+			     uint32_t columns, size_t panel)
 {
 	uint32_t blocks = (rows + PANEL_TOGETHER - 1) / PANEL_TOGETHER;
 	char flipped[PANEL_TOGETHER][PANEL_PART] NK_ALIGNED;
+	struct panels own = *w;
 
+	own.a_dtype = NEURON_U8;
 	for (uint32_t i = 0, r = 0, end; i < blocks; i++, r = end) {
 		struct panel_part some = *part;
 
@@ -199,13 +201,7 @@ static void multiply_flipped(const struct panel_part *part, uint32_t rows, uint3
 		some.a = flipped[0];
 		some.a_row = PANEL_PART;
 		some.shift = NULL;
-		for (uint32_t j = 0; j < columns; j += PANEL_COLUMNS) {
-			dot_multiply(NEURON_U8, false, &some, end - r);
-			some.b += panel;
-			some.c += PANEL_COLUMNS;
-			if (some.start)
-				some.start += PANEL_COLUMNS;
-		}
+		multiply_panels(&own, &some, end - r, columns, panel);
 	}
 }
 
@@ -222,7 +218,7 @@ static void multiply(const struct panels *w, uint32_t rows, const void *a, ptrdi
 		part.b = packed + done * PANEL_COLUMNS;
 		part.start = start;
 		if (flips_rows(w))
-			multiply_flipped(&part, rows, columns, panel);
+			multiply_flipped(w, &part, rows, columns, panel);
 		else
 			multiply_panels(w, &part, rows, columns, panel);
 		done += part.bytes;

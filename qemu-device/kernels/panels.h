@@ -59,7 +59,10 @@ struct panels {
 	int32_t zero_point, a_zero_point;
 };
 
-/* Bytes of the panels, and behind them the sums of integers' columns. */
+/*
+ * Bytes of the panels, and behind them what the rows' zero point makes of the sums of
+ * bytes' columns.
+ */
 size_t panels_size(const struct panels *w);
 
 /**

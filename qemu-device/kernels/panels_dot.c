@@ -213,10 +213,7 @@ MULTIPLY(bytes, multiply_rows, OF_BYTES, false)
 MULTIPLY(wide_bf16, multiply_wide, false)
 MULTIPLY(wide_fetching, multiply_wide, true)
 
-/*
- * While they are multiplied it would take turns with the products: there are two ports for
- * both.
- */
+/* Apart from the products: Intel's processors have the same two ports for both. */
 TARGET void dot_flip(const struct panel_part *part, unsigned int rows, char *to, ptrdiff_t to_row)
 {
 	for (size_t at = 0; at < part->bytes; at += PANEL_STEP) {
